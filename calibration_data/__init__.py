@@ -1,1 +1,1 @@
-"""Everything known about images: readers of labels, pixels, the embedded demo set, selection and manifests."""
+"""Everything known about images: label readers, pixels, the embedded demo set, selection, manifests."""
