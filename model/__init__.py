@@ -1,0 +1,1 @@
+"""What the detector is: networks, geometry (anchors, boxes, letterbox), checkpoints and training."""

@@ -1,0 +1,126 @@
+"""Load untrusted checkpoints: never runs code, understands the usual wrappers, says what it dropped."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from model.blocks import Detector
+from model.errors import InputError
+from model.networks import network_named
+
+PROFILER_ENTRIES = ("total_ops", "total_params")
+WRAPPERS = ("state_dict", "model_state_dict")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network with a checkpoint's weights, in evaluation mode.
+
+    Attributes:
+        network: The module, float32 on the CPU.
+        notes: What the loader renamed or dropped, one sentence each.
+    """
+
+    network: Detector
+    notes: tuple[str, ...]
+
+
+def load_checkpoint(path: Path, network: str) -> Loaded:
+    """Build `network` and fill it from a checkpoint, strictly.
+
+    Raises:
+        InputError: the file is no checkpoint, would run code, belongs to another network, or holds
+            values that are not finite; the message names the keys.
+    """
+    notes: list[str] = []
+    state = _cleaned(_unwrapped(_read(path), path, notes), notes)
+    kind = network_named(network)
+    if kind.width_key is None:
+        module = kind.build()
+    else:
+        if kind.width_key not in state:
+            raise InputError(f"{path} is no {network} checkpoint: it lacks {kind.width_key}")
+        module = kind.build(state[kind.width_key].shape[0])
+    _check(state, module.state_dict(), f"{path} is no {network} checkpoint")
+    for name, value in state.items():
+        if not torch.isfinite(value).all():
+            raise InputError(f"{path}: {name} holds NaN or infinite values; the training that wrote it diverged")
+    module.load_state_dict(state)
+    return Loaded(module.eval(), tuple(notes))
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise InputError(f"no such checkpoint file: {path}")
+    with path.open("rb") as stream:
+        start = stream.read(256)
+    if not start:
+        raise InputError(f"{path} is empty")
+    if start.startswith(b"version https://git-lfs"):
+        raise InputError(f"{path} is a Git LFS pointer, not the checkpoint: fetch it with 'git lfs pull'")
+    if start.lstrip()[:1] == b"<":
+        raise InputError(f"{path} is an HTML page, not a checkpoint: download the file itself")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported" in str(error) or "weights_only" in str(error).lower():
+            raise InputError(
+                f"{path} holds more than tensors, and loading it could run code; it was not run. "
+                "Save the network's state_dict alone"
+            ) from None
+        raise InputError(f"{path} is not a PyTorch checkpoint, or it is damaged") from None
+    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError):
+        raise InputError(f"{path} is not a PyTorch checkpoint, or it is truncated") from None
+
+
+def _unwrapped(value: Any, path: Path, notes: list[str]) -> dict[str, Tensor]:
+    for wrapper in WRAPPERS:
+        if isinstance(value, Mapping) and isinstance(value.get(wrapper), Mapping):
+            others = sorted(str(key) for key in value if key != wrapper)
+            notes.append(f"took the entry {wrapper}" + (f", left {', '.join(others)}" if others else ""))
+            value = value[wrapper]
+            break
+    if not isinstance(value, Mapping) or not value:
+        raise InputError(f"{path}: expected a state_dict, found {type(value).__name__}")
+    strangers = [str(key) for key, item in value.items() if not isinstance(item, Tensor)]
+    if strangers:
+        raise InputError(f"{path}: expected only tensors in the state_dict, found {_listed(strangers)}")
+    return dict(value)
+
+
+def _cleaned(state: dict[str, Tensor], notes: list[str]) -> dict[str, Tensor]:
+    if all(name.startswith("module.") for name in state):
+        notes.append("removed the prefix module. of DataParallel")
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+    kept = {name: value for name, value in state.items() if name.rsplit(".", 1)[-1] not in PROFILER_ENTRIES}
+    if len(kept) < len(state):
+        notes.append(f"dropped {len(state) - len(kept)} entries of a profiler ({' / '.join(PROFILER_ENTRIES)})")
+    return kept
+
+
+def _check(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str) -> None:
+    missing = [name for name in expected if name not in found]
+    unexpected = [name for name in found if name not in expected]
+    reshaped = [
+        f"{name} ({list(found[name].shape)} instead of {list(expected[name].shape)})"
+        for name in expected
+        if name in found and found[name].shape != expected[name].shape
+    ]
+    problems = [
+        f"{len(names)} {label}: {_listed(names)}"
+        for label, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
+        if names
+    ]
+    if problems:
+        raise InputError(f"{what}: {'; '.join(problems)}")
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

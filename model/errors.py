@@ -1,0 +1,45 @@
+"""The one error a user can cause, and how a command line reports it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class InputError(Exception):
+    """Something the user gave cannot be used.
+
+    The message is one line: what was expected, what was found, what to do next.
+    """
+
+
+class GateError(Exception):
+    """A measured figure misses its limit: the artefact exists but must not be trusted."""
+
+
+def exit_code_of(main: Callable[[], int]) -> int:
+    """Run a command line and turn what a user can cause into one line and an exit code.
+
+    Returns:
+        What `main` returns; 1 after a failed gate; 2 after unusable input or a full disk; 130 after
+        ctrl-C. A bug keeps its traceback.
+    """
+    try:
+        return main()
+    except GateError as error:
+        print(f"gate failed: {_one_line(error)}", file=sys.stderr)
+        return 1
+    except InputError as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or _one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing that was finished before is changed", file=sys.stderr)
+        return 130
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
