@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,12 +35,12 @@ class Truth:
     Attributes:
         boxes_xyxy: float32 [K, 4] in pixels, in the same frame as the detections.
         ignore: bool [K]; a face that may be found but need not be: neither a hit, a false alarm nor a miss.
-        heights: float32 [K], height of each face in pixels of the network's input.
+        input_scale: Pixels of the network's input per pixel of the boxes.
     """
 
     boxes_xyxy: NDArray[np.float32]
     ignore: NDArray[np.bool_]
-    heights: NDArray[np.float32]
+    input_scale: float = 1.0
 
     @classmethod
     def of(
@@ -49,10 +49,24 @@ class Truth:
         ignore: NDArray[np.bool_] | None = None,
         input_scale: float = 1.0,
     ) -> Truth:
-        """Truth from boxes [K, 4]; `input_scale` is pixels of the network's input per pixel of the boxes."""
+        """Truth from boxes [K, 4], none ignored unless said."""
         boxes = np.asarray(boxes_xyxy, np.float32).reshape(-1, 4)
         flags = np.zeros(len(boxes), bool) if ignore is None else np.asarray(ignore, bool)
-        return cls(boxes, flags, (boxes[:, 3] - boxes[:, 1]) * np.float32(input_scale))
+        return cls(boxes, flags, input_scale)
+
+    @property
+    def heights(self) -> NDArray[np.float32]:
+        """float32 [K], height of each face in pixels of the network's input."""
+        return _heights(self.boxes_xyxy, self.input_scale)
+
+    def within(self, low: float, high: float) -> Truth:
+        """The same faces, those with a height outside [low, high) pixels of the input ignored."""
+        inside = (self.heights >= low) & (self.heights < high)
+        return Truth(self.boxes_xyxy, self.ignore | ~inside, self.input_scale)
+
+
+def _heights(boxes_xyxy: NDArray[np.float32], input_scale: float) -> NDArray[np.float32]:
+    return np.asarray((boxes_xyxy[:, 3] - boxes_xyxy[:, 1]) * np.float32(input_scale))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +101,7 @@ class Matched:
         ious: T overlaps at which a detection counts as a hit.
         scores: float64 [D], highest first.
         image: intp [D], index of each detection's image.
+        height: float64 [D], height of each detection in pixels of the network's input.
         hit: bool [T, D], the detection is the first on its face.
         counted: bool [T, D]; False where the detection lies on an ignored face.
         face_image: intp [F], index of the image of each face that is not ignored.
@@ -98,6 +113,7 @@ class Matched:
     ious: tuple[float, ...]
     scores: Floats
     image: NDArray[np.intp]
+    height: Floats
     hit: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     face_image: NDArray[np.intp]
@@ -147,6 +163,15 @@ class Matched:
             result[name] = HeightRecall(int(inside.sum()), int((found & inside).sum()))
         return result
 
+    def within(self, low: float, high: float) -> Matched:
+        """The same, false alarms with a height outside [low, high) pixels of the input left out.
+
+        Together with `Truth.within` this gives the figures of one band of heights, as COCO's evaluation
+        gives those of one band of areas.
+        """
+        inside = (self.height >= low) & (self.height < high)
+        return replace(self, counted=self.counted & (self.hit | inside))
+
 
 @dataclass(frozen=True)
 class HeightRecall:
@@ -176,22 +201,31 @@ def match(found: Sequence[Detections], truth: Sequence[Truth], ious: tuple[float
         ValueError: the lists differ in length.
     """
     parts = [_match_image(one, faces, ious) for one, faces in zip(found, truth, strict=True)]
-    scores = _joined([np.sort(one.scores)[::-1] for one in found], np.empty(0)).astype(np.float64)
+    scores = _joined([one.scores[_by_score(one)] for one in found], np.empty(0)).astype(np.float64)
     order = np.argsort(-scores, kind="stable")
     kept = [~faces.ignore for faces in truth]
-    heights = [faces.heights[keep] for faces, keep in zip(truth, kept, strict=True)]
+    face_heights = [faces.heights[keep] for faces, keep in zip(truth, kept, strict=True)]
+    heights = [
+        _heights(one.boxes_xyxy, faces.input_scale)[_by_score(one)]
+        for one, faces in zip(found, truth, strict=True)
+    ]
     empty = np.empty((len(ious), 0))
     return Matched(
         ious=ious,
         scores=scores[order],
         image=np.repeat(np.arange(len(found)), [len(one) for one in found])[order],
+        height=_joined(heights, np.empty(0)).astype(np.float64)[order],
         hit=_joined([part[0] for part in parts], empty).astype(bool)[:, order],
         counted=_joined([part[1] for part in parts], empty).astype(bool)[:, order],
         face_image=np.repeat(np.arange(len(truth)), [int(keep.sum()) for keep in kept]),
-        face_height=_joined(heights, np.empty(0)).astype(np.float64),
+        face_height=_joined(face_heights, np.empty(0)).astype(np.float64),
         face_score=_joined([part[2] for part in parts], empty),
         images=len(truth),
     )
+
+
+def _by_score(found: Detections) -> NDArray[np.intp]:
+    return np.argsort(-found.scores, kind="stable")
 
 
 def _joined(parts: Sequence[NDArray[Any]], empty: Floats) -> NDArray[Any]:
@@ -203,7 +237,7 @@ _ImageMatch = tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]
 
 def _match_image(found: Detections, truth: Truth, ious: tuple[float, ...]) -> _ImageMatch:
     """Hits [T, D] and counted [T, D] in the order of falling scores, and each counted face's score [T, F]."""
-    order = np.argsort(-found.scores, kind="stable")
+    order = _by_score(found)
     scores = found.scores[order].astype(np.float64)
     overlap = iou_matrix(found.boxes_xyxy[order], truth.boxes_xyxy)
     real, ignored = overlap[:, ~truth.ignore], overlap[:, truth.ignore]
