@@ -41,10 +41,41 @@ class SubsetResult:
     recall: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class SubsetMatched:
+    """Detections of a set matched with the faces of one subset.
+
+    Attributes:
+        proposals: int [P, 2], (threshold reached, image) of each detection that counts.
+        hits: int [H, 2], (threshold reached, image) of the first detection on each face of the subset.
+        faces: int [images], faces of the subset in each image.
+    """
+
+    proposals: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    faces: NDArray[np.int64]
+
+    def result(self, weights: NDArray[np.int64] | None = None) -> SubsetResult:
+        """The figures, with each image counted `weights` times (int [images]; once if None)."""
+        each = np.ones(len(self.faces), np.int64) if weights is None else weights
+        proposals = np.bincount(
+            self.proposals[:, 0], each[self.proposals[:, 1]].astype(np.float64), THRESHOLDS
+        )
+        hits = np.bincount(self.hits[:, 0], each[self.hits[:, 1]].astype(np.float64), THRESHOLDS)
+        return _result(proposals.astype(np.float64), hits.astype(np.float64), int((self.faces * each).sum()))
+
+
 def wider_average_precision(
     truth: Sequence[WiderImage], predictions: Mapping[Key, Rows], iou: float = IOU
 ) -> dict[str, SubsetResult]:
-    """Evaluate detections under the official protocol.
+    """Evaluate detections under the official protocol: `match_wider` and then each subset's result."""
+    return {subset: one.result() for subset, one in match_wider(truth, predictions, iou).items()}
+
+
+def match_wider(
+    truth: Sequence[WiderImage], predictions: Mapping[Key, Rows], iou: float = IOU
+) -> dict[str, SubsetMatched]:
+    """Match detections with the faces of every subset.
 
     Args:
         truth: Ground truth of the images to evaluate.
@@ -53,29 +84,32 @@ def wider_average_precision(
         iou: Overlap from which on a detection is on a face.
 
     Returns:
-        Subset ("easy", "medium", "hard") -> its result.
+        Subset ("easy", "medium", "hard") -> its matches.
     """
     lowest, span = _score_range(predictions)
-    proposals = {subset: np.zeros(THRESHOLDS, np.int64) for subset in SUBSETS}
-    found = {subset: np.zeros(THRESHOLDS, np.int64) for subset in SUBSETS}
-    faces = dict.fromkeys(SUBSETS, 0)
-    for image in truth:
-        for subset in SUBSETS:
-            faces[subset] += int(image.keep[subset].sum())
+    proposals: dict[str, list[NDArray[np.int64]]] = {subset: [] for subset in SUBSETS}
+    hits: dict[str, list[NDArray[np.int64]]] = {subset: [] for subset in SUBSETS}
+    for number, image in enumerate(truth):
         rows = predictions.get((image.event, image.name))
         if rows is None or not len(rows) or not len(image.boxes_xywh):
             continue
         # in the official order of operations: which side of a threshold a score falls depends on it
-        bins = _first_threshold((rows[:, 4] - lowest) / span if span > 0 else np.ones(len(rows)))
+        reached = _first_threshold((rows[:, 4] - lowest) / span if span > 0 else np.ones(len(rows)))
+        tagged = np.stack([reached, np.full(len(rows), number)], axis=1)
         best, on_face = _best_face(rows[:, :4], image.boxes_xywh, iou)
         for subset in SUBSETS:
             kept = image.keep[subset][best]
-            counted = ~on_face | kept
+            proposals[subset].append(tagged[~on_face | kept])
             _, first = np.unique(best[on_face & kept], return_index=True)
-            hits = np.flatnonzero(on_face & kept)[first]
-            proposals[subset] += np.bincount(bins[counted], minlength=THRESHOLDS)
-            found[subset] += np.bincount(bins[hits], minlength=THRESHOLDS)
-    return {subset: _result(proposals[subset], found[subset], faces[subset]) for subset in SUBSETS}
+            hits[subset].append(tagged[on_face & kept][first])
+    return {
+        subset: SubsetMatched(
+            np.concatenate([np.empty((0, 2), np.int64), *proposals[subset]]),
+            np.concatenate([np.empty((0, 2), np.int64), *hits[subset]]),
+            np.asarray([image.keep[subset].sum() for image in truth], np.int64),
+        )
+        for subset in SUBSETS
+    }
 
 
 def _score_range(predictions: Mapping[Key, Rows]) -> tuple[float, float]:
@@ -117,7 +151,7 @@ def _overlap(found_xywh: Floats, faces_xywh: Floats) -> Floats:
     return np.asarray(shared / (found_area[:, None] + faces_area[None] - shared))
 
 
-def _result(proposals: NDArray[np.int64], found: NDArray[np.int64], faces: int) -> SubsetResult:
+def _result(proposals: Floats, found: Floats, faces: int) -> SubsetResult:
     proposals, found = np.cumsum(proposals), np.cumsum(found)
     precision = np.divide(found, proposals, out=np.zeros(THRESHOLDS), where=proposals > 0)
     if not faces:
