@@ -1,0 +1,57 @@
+"""Builds the C runner for this host or for ARM with the compiler that the package ziglang carries."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmark.devices.cache import cache_folder, filling
+from model.errors import InputError
+
+SOURCES = Path(__file__).resolve().parents[1] / "runner"
+GLIBC = "2.34"
+"""The C library that LiteRT's wheels need: a runner for an older one could not start anyway."""
+FLAGS = ("-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
+
+
+def runner_for(target: str, library: Path) -> Path:
+    """The runner as an executable, built once for each state of its sources.
+
+    Args:
+        target: "arm64" or "host".
+        library: The folder with libLiteRt.so for that machine.
+
+    Raises:
+        InputError: the target is unknown or the compiler fails; carries its first error.
+    """
+    triples = {"arm64": "aarch64-linux-gnu", "host": f"{platform.machine()}-linux-gnu"}
+    if target not in triples or sys.platform != "linux":
+        raise InputError(f"the runner can be built for {' and '.join(triples)} on Linux, found {target}")
+    sources = sorted(SOURCES.glob("*.[ch]"))
+    digest = hashlib.sha256(repr((triples[target], FLAGS, version("ziglang"))).encode())
+    for source in sources:
+        digest.update(source.name.encode() + source.read_bytes())
+    folder = cache_folder() / "runner" / f"{target}-{digest.hexdigest()[:16]}"
+    if not folder.is_dir():
+        with filling(folder) as temporary:
+            _compile(f"{triples[target]}.{GLIBC}", library, temporary / "litert_runner")
+    return folder / "litert_runner"
+
+
+def _compile(triple: str, library: Path, output: Path) -> None:
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", triple, *FLAGS]
+    command += [str(source) for source in sorted(SOURCES.glob("*.c"))]
+    # The library's own needs (libstdc++) are met on the machine that runs it, not here.
+    command += [f"-L{library}", "-lLiteRt", "-lm", "-Wl,--allow-shlib-undefined", "-Wl,-rpath,$ORIGIN"]
+    done = subprocess.run([*command, "-o", str(output)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        errors = [line for line in done.stderr.splitlines() if "error:" in line] or done.stderr.splitlines()[
+            -1:
+        ]
+        raise InputError(
+            f"building the runner for {triple} failed: {errors[0] if errors else done.returncode}"
+        )
