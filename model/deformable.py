@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 TAPS = 9
+BORDER = 2
 
 
 class DeformableConv2d(nn.Module):
@@ -17,8 +19,8 @@ class DeformableConv2d(nn.Module):
 
     How: sampling and the kernel are both linear, so every tap's kernel is applied first, on the grid
     (one matrix product), and the few output channels are sampled instead of the many input channels.
-    The 4 corners x 9 taps of a pixel are one row gather and one matrix product. Clamping coordinates
-    to a border of zeros one pixel wide replaces all bounds checks.
+    The 4 corners x 9 taps of a pixel are one row look-up and one weighted sum. Clamping coordinates
+    to a border of zeros replaces all bounds checks.
 
     Source: Zhu et al., Deformable ConvNets v2, 2019, equation 1.
     """
@@ -32,53 +34,71 @@ class DeformableConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, H, W] -> [B, outputs, H, W]."""
         batch, _, height, width = x.shape
-        offset = self.offset_conv(x).permute(0, 2, 3, 1).reshape(batch, height * width, TAPS, 2)
-        mask = 2 * torch.sigmoid(self.modulator_conv(x)).permute(0, 2, 3, 1).reshape(batch, height * width, TAPS)
-        rows, weights = _corners(offset, mask, height, width)
+        rows, weights = self._corners(x)
         table = self._projected(x)
         if batch > 1:
-            first = torch.arange(batch, device=x.device).reshape(batch, 1, 1) * (table.shape[0] // batch)
-            rows = rows + first
-        sampled = table.index_select(0, rows.reshape(-1)).reshape(batch * height * width, 4 * TAPS, -1)
-        out = torch.bmm(weights.reshape(batch * height * width, 1, 4 * TAPS), sampled)
+            first = torch.arange(batch, dtype=torch.int32, device=x.device) * (table.shape[0] // batch)
+            rows = (rows.reshape(batch, -1) + first[:, None]).reshape(rows.shape)
+        sampled = F.embedding(rows, table)
+        out = (sampled * weights[..., None]).sum(dim=1)
+        if self.regular_conv.bias is not None:  # absent in the published network, left by a folded batch norm
+            out = out + self.regular_conv.bias
         return out.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
 
     def _projected(self, x: Tensor) -> Tensor:
-        """Each pixel of the zero-bordered input times each tap's kernel: [B * (H+2) * (W+2) * 9, outputs]."""
+        """Each pixel of the zero-bordered input times each tap's kernel: [B * (H+4) * (W+4) * 9, outputs].
+
+        The border is two pixels wide; the outer one is only ever multiplied by zero, when a
+        coordinate is clamped to the inner one.
+        """
         weight = self.regular_conv.weight
         outputs, inputs = weight.shape[:2]
-        kernel = weight.reshape(outputs, inputs, TAPS).permute(2, 0, 1).reshape(TAPS * outputs, inputs)
-        pixels = F.pad(x, (1, 1, 1, 1)).permute(0, 2, 3, 1).reshape(-1, inputs)
-        return F.linear(pixels, kernel).reshape(-1, outputs)
+        kernel = weight.reshape(outputs, inputs, TAPS).permute(2, 0, 1).reshape(TAPS * outputs, inputs, 1, 1)
+        return F.conv2d(x, kernel, padding=BORDER).permute(0, 2, 3, 1).reshape(-1, outputs)
+
+    def _corners(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of one image's table and weights of each pixel's 4 corners x 9 taps, both [B*H*W, 36]."""
+        height, width = x.shape[2:]
+        dy, dx, mask = self._predicted(x)
+        home_y, home_x, tap = (part.to(x.device) for part in _taps(height, width))
+        y = (dy + home_y).clamp(-1, height)
+        x_ = (dx + home_x).clamp(-1, width)
+        top, left = torch.floor(y), torch.floor(x_)
+        lower, right = y - top, x_ - left
+        upper_weight, lower_weight = (1 - lower) * mask, lower * mask
+        # Exact in float32 below 2^24 rows, i.e. for feature maps of up to 1,361 x 1,361 cells.
+        stride = (width + 2 * BORDER) * TAPS
+        first = top * stride + (left * TAPS + tap)
+        rows = torch.cat([first, first + TAPS, first + stride, first + (stride + TAPS)], dim=-1)
+        left_weight = 1 - right
+        weights = torch.cat(
+            [
+                upper_weight * left_weight,
+                upper_weight * right,
+                lower_weight * left_weight,
+                lower_weight * right,
+            ],
+            dim=-1,
+        )
+        return rows.to(torch.int32).reshape(-1, 4 * TAPS), weights.reshape(-1, 4 * TAPS)
+
+    def _predicted(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Offsets in y and x in pixels and the mask, each [B, H, W, 9], from one convolution."""
+        offset, mask = self.offset_conv, self.modulator_conv
+        assert offset.bias is not None and mask.bias is not None  # built with a bias in __init__
+        weight = torch.cat([offset.weight[0::2], offset.weight[1::2], mask.weight])
+        bias = torch.cat([offset.bias[0::2], offset.bias[1::2], mask.bias])
+        dy, dx, modulation = F.conv2d(x, weight, bias, padding=1).permute(0, 2, 3, 1).split(TAPS, dim=-1)
+        return dy, dx, 2 * torch.sigmoid(modulation)
 
 
-def _corners(offset: Tensor, mask: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Rows of the table and weights of each pixel's 9 taps x 4 corners, both [B, H*W, 36].
+def _taps(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Row [H, 1, 9] and column [1, W, 9] of each pixel's taps without offset, row of each tap at (0, 0) [9].
 
-    Args:
-        offset: [B, H*W, 9, 2] in pixels, (y, x).
-        mask: [B, H*W, 9].
+    NumPy makes them, so that an exporter sees constants and not operators that compute them.
     """
-    place = offset + _tap_positions(height, width).to(offset.device)
-    size = torch.tensor([height, width], dtype=torch.float32, device=offset.device)
-    place = torch.minimum(place.clamp(min=-1.0), size)
-    low = torch.floor(place)
-    high = torch.minimum(low + 1, size)
-    fraction = place - low
-    y = torch.stack([low[..., 0], low[..., 0], high[..., 0], high[..., 0]], dim=-1)
-    x = torch.stack([low[..., 1], high[..., 1], low[..., 1], high[..., 1]], dim=-1)
-    fy, fx = fraction[..., 0], fraction[..., 1]
-    weights = torch.stack([(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx], dim=-1) * mask[..., None]
-    tap = torch.arange(TAPS, dtype=torch.float32, device=offset.device).reshape(TAPS, 1)
-    # Exact in float32 below 2^24 rows, i.e. for feature maps of up to 1,364 x 1,364 cells.
-    rows = ((y + 1) * (width + 2) + (x + 1)) * TAPS + tap
-    shape = (offset.shape[0], offset.shape[1], 4 * TAPS)
-    return rows.to(torch.int32).reshape(shape), weights.reshape(shape)
-
-
-def _tap_positions(height: int, width: int) -> Tensor:
-    """Where the taps of each pixel stand without offset: [H*W, 9, 2], (y, x)."""
-    y, x, dy, dx = torch.meshgrid(
-        torch.arange(height), torch.arange(width), torch.arange(-1, 2), torch.arange(-1, 2), indexing="ij"
-    )
-    return torch.stack([y + dy, x + dx], dim=-1).reshape(height * width, TAPS, 2).float()
+    dy, dx = (part.reshape(TAPS) for part in np.meshgrid((-1, 0, 1), (-1, 0, 1), indexing="ij"))
+    home_y = (np.arange(height)[:, None, None] + dy).astype(np.float32)
+    home_x = (np.arange(width)[None, :, None] + dx).astype(np.float32)
+    tap = np.arange(TAPS) + BORDER * (width + 2 * BORDER + 1) * TAPS
+    return torch.from_numpy(home_y), torch.from_numpy(home_x), torch.from_numpy(tap.astype(np.float32))

@@ -70,8 +70,17 @@ class _ChannelGate(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = self.mlp(x.mean(dim=(2, 3))) + self.mlp(x.amax(dim=(2, 3)))
-        return x * torch.sigmoid(gate)[:, :, None, None]
+        average, maximum = x.mean(dim=(2, 3), keepdim=True), x.amax(dim=(2, 3), keepdim=True)
+        return x * torch.sigmoid(self._perceptron(average) + self._perceptron(maximum))
+
+    def _perceptron(self, pooled: Tensor) -> Tensor:
+        """The published linear layers as 1x1 convolutions: pooled maps [B, C, 1, 1] keep their layout."""
+        for layer in self.mlp:
+            if isinstance(layer, nn.Linear):
+                pooled = F.conv2d(pooled, layer.weight[:, :, None, None], layer.bias)
+            elif isinstance(layer, nn.ReLU):
+                pooled = F.relu(pooled)
+        return pooled
 
 
 class _SpatialGate(nn.Module):
@@ -120,8 +129,9 @@ class BiFpnCell(nn.Module):
 
 
 def _normalized(weights: Tensor) -> Tensor:
+    """Non-negative weights that sum to one, each as [1, 1, 1, 1] beside a map."""
     positive = F.relu(weights)
-    return positive / (positive.sum() + FUSION_EPS)
+    return (positive / (positive.sum() + FUSION_EPS)).reshape(-1, 1, 1, 1, 1)
 
 
 def _upsample(x: Tensor) -> Tensor:
@@ -177,7 +187,10 @@ class DeformableContext(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         shared = self.conv5X5_1(x)
         seven = self.conv7x7_3(self.conv7X7_2(shared))
-        return F.relu(torch.cat([self.conv3X3(x), self.conv5X5_2(shared), seven], dim=1))
+        # relu(concat) of the paper, branch by branch: there it fuses with what makes the branch.
+        # And channels last, as the deformable convolution computes: exporters then need no transpose.
+        branches = (self.conv3X3(x), self.conv5X5_2(shared), seven)
+        return torch.cat([F.relu(y.permute(0, 2, 3, 1)) for y in branches], dim=3).permute(0, 3, 1, 2)
 
 
 def _deformable_bn(inputs: int, outputs: int, *, leaky: bool = False) -> nn.Sequential:
@@ -185,20 +198,24 @@ def _deformable_bn(inputs: int, outputs: int, *, leaky: bool = False) -> nn.Sequ
     return nn.Sequential(*layers, nn.LeakyReLU(LEAK)) if leaky else nn.Sequential(*layers)
 
 
-class _ChannelShuffle(nn.Module):
-    """Output channels in the order of the input's viewed as (C/2, 2) and transposed. Source: ShuffleNet, 2018."""
+class _ShuffledConv1x1(nn.Conv2d):
+    """Channel shuffle with 2 groups and the 1x1 convolution on it, as one: the weights move, not the maps.
+
+    The shuffle puts the input's channels, viewed as (C/2, 2) and transposed, in order. Source:
+    ShuffleNet, 2018.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, channels, height, width = x.shape
-        pairs = x.reshape(batch, channels // 2, 2, height, width)
-        return pairs.transpose(1, 2).reshape(batch, channels, height, width)
+        outputs, inputs = self.weight.shape[:2]
+        weight = self.weight.reshape(outputs, 2, inputs // 2).transpose(1, 2).reshape(outputs, inputs, 1, 1)
+        return F.conv2d(x, weight, self.bias)
 
 
 def _channel_mixing(width: int) -> nn.Sequential:
     half = width // 2
     return nn.Sequential(
-        _ChannelShuffle(),
-        nn.Conv2d(width, half, 1, bias=False),
+        nn.Identity(),  # the published network's shuffle, which keeps the numbers of the keys
+        _ShuffledConv1x1(width, half, 1, bias=False),
         nn.BatchNorm2d(half),
         nn.Conv2d(half, half, 3, padding=1, groups=half, bias=False),
         nn.BatchNorm2d(half),

@@ -61,4 +61,5 @@ class _Context(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         shared = self.conv5X5_1(x)
         seven = self.conv7x7_3(self.conv7X7_2(shared))
-        return F.relu(torch.cat([self.conv3X3(x), self.conv5X5_2(shared), seven], dim=1))
+        # relu(concat) of the original, branch by branch: there it fuses with the convolution.
+        return torch.cat([F.relu(y) for y in (self.conv3X3(x), self.conv5X5_2(shared), seven)], dim=1)
