@@ -1,0 +1,28 @@
+package org.featherface.demo.detector
+
+/** Anchor boxes of a detector. */
+object Anchors {
+    /**
+     * All anchors: levels in the order of the strides, cells row by row, sizes fastest.
+     *
+     * @return `[N, 3]`: centre x, centre y and side, in pixels of the network's input
+     *
+     * Source: `model/anchors.py` (RetinaFace's PriorBox without its division by the input size).
+     */
+    fun of(spec: DetectorSpec): FloatArray {
+        val anchors = FloatArray(3 * spec.anchorCount)
+        var next = 0
+        for ((level, stride) in spec.strides.withIndex()) {
+            for (row in 0 until spec.inputHeight / stride) {
+                for (column in 0 until spec.inputWidth / stride) {
+                    for (size in spec.anchorSizes[level]) {
+                        anchors[next++] = (column + 0.5f) * stride
+                        anchors[next++] = (row + 0.5f) * stride
+                        anchors[next++] = size.toFloat()
+                    }
+                }
+            }
+        }
+        return anchors
+    }
+}

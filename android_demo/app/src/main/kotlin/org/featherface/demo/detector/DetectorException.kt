@@ -1,0 +1,11 @@
+package org.featherface.demo.detector
+
+/**
+ * Something the user gave (a model, a spec, an image, a request) cannot be used.
+ *
+ * The message is one line: what was expected, what was found, what to do next.
+ */
+class DetectorException(
+    message: String,
+    cause: Throwable? = null,
+) : Exception(message, cause)

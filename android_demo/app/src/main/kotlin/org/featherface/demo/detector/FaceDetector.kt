@@ -1,0 +1,50 @@
+package org.featherface.demo.detector
+
+import java.nio.ByteBuffer
+
+/**
+ * A loaded network. The implementation is the only class that knows the inference runtime.
+ *
+ * Not safe for two threads at once; use and close it on one thread (a GPU delegate insists on it).
+ */
+interface FaceDetector : AutoCloseable {
+    /** Everything needed to feed the network and to read its outputs. */
+    val spec: DetectorSpec
+
+    /** The input: `[1, H, W, 3]`, RGB 0..255. */
+    val input: TensorInfo
+
+    /** Write the next image here before [infer]; native byte order. */
+    val inputBuffer: ByteBuffer
+
+    /**
+     * Run the network on [inputBuffer].
+     *
+     * @return outputs that the next call overwrites
+     * @throws DetectorException the runtime failed
+     */
+    fun infer(): RawOutputs
+}
+
+/** Checks that a model's tensors are what its spec says. */
+object Signature {
+    /** @throws DetectorException naming the first tensor that contradicts [spec] */
+    fun check(
+        spec: DetectorSpec,
+        input: TensorInfo,
+        outputs: List<TensorInfo>,
+    ) {
+        val expected = listOf(1, spec.inputHeight, spec.inputWidth, 3)
+        if (input.shape != expected) throw DetectorException("input: the spec expects $expected, found ${input.shape}")
+        if (input.type != ElementType.FLOAT32 && (input.type != ElementType.UINT8 || input.scale != 1f || input.zeroPoint != 0)) {
+            throw DetectorException(
+                "input: expected float32, or uint8 of scale 1 and zero point 0, " +
+                    "found ${input.type.label} of scale ${input.scale} and zero point ${input.zeroPoint}",
+            )
+        }
+        val shapes = outputs.map { it.shape }
+        if (shapes != spec.outputShapes) {
+            throw DetectorException("outputs ${spec.outputNames}: the spec expects ${spec.outputShapes}, found $shapes")
+        }
+    }
+}
