@@ -58,7 +58,8 @@ NETWORKS: dict[str, Network] = {
     ),
     "retinaface": Network(
         RetinaFace,
-        {},
+        # Face-Detector-1MB's anchors: with RetinaFace's own (16 to 512) this checkpoint finds nothing.
+        {"anchor_sizes": ((10, 20), (32, 64), (128, 256))},
         None,
         {
             "backbone": ("body.",),

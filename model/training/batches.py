@@ -1,0 +1,165 @@
+"""Batches: a function of the seed and the step alone, so that a resumed run sees what it would have seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.artifact import read_json
+from model.errors import InputError
+from model.training.crops import STEP, Crop, Targets, correct, crop_boxes, teacher_targets
+from model.training.degrade import degrade
+from model.training.photographs import Photograph
+from model.training.teaching import MANIFEST, shards
+from model.training.views import TILE, VIEW, VIEW_DTYPE, truth_of
+
+SIDES = (256, 320, 384, 448, 640)
+SIDE_SHARES = (0.10, 0.50, 0.13, 0.12, 0.15)
+"""How often a batch has each input size; larger ones have fewer pictures, so that all cost the same."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures and targets of one step.
+
+    Attributes:
+        pixels: uint8 [B, S, S, 3], RGB.
+        face, face_weight, box_weight, landmark_weight: float32 [B, N].
+        boxes, landmarks: float32 [B, N, 4] and [B, N, 10].
+    """
+
+    pixels: Tensor
+    face: Tensor
+    face_weight: Tensor
+    boxes: Tensor
+    box_weight: Tensor
+    landmarks: Tensor
+    landmark_weight: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+class BatchSource(Protocol):
+    """Where the loop takes its batches from."""
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step; the same for the same step, from whichever thread it is asked."""
+
+
+def draw_side(draw: np.random.Generator, pictures: int) -> tuple[int, int]:
+    """An input size and how many pictures of it make a batch worth `pictures` of TILE pixels."""
+    side = int(draw.choice(SIDES, p=SIDE_SHARES))
+    return side, max(2, round(pictures * TILE * TILE / (side * side)))
+
+
+def draw_crop(draw: np.random.Generator, side: int, mosaic: bool) -> Crop:
+    """A crop of a view; half of those of a mosaic are exactly one of its tiles, where the size allows."""
+    free = (VIEW - side) // STEP + 1
+    left, top = (int(v) * STEP for v in draw.integers(free, size=2))
+    mirrored = bool(draw.random() < 0.5)
+    if mosaic and side == TILE and draw.random() < 0.5:
+        left, top = (TILE if draw.random() < 0.5 else 0), (TILE if draw.random() < 0.5 else 0)
+    return Crop(left, top, side, mirrored)
+
+
+def stack(pixels: Sequence[NDArray[np.uint8]], targets: Sequence[Targets]) -> Batch:
+    """Join the pictures of a batch."""
+
+    def joined(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(one, name) for one in targets]))
+
+    return Batch(
+        torch.from_numpy(np.stack(pixels)),
+        joined("face"),
+        joined("face_weight"),
+        joined("boxes"),
+        joined("box_weight"),
+        joined("landmarks"),
+        joined("landmark_weight"),
+    )
+
+
+class CachedViews:
+    """Crops of a teacher's cached views, corrected by the labels.
+
+    Args:
+        folder: Of the shards that `teach` wrote; those there now are used, later ones after `refresh`.
+        photographs: Where the views' photographs are looked up, by key.
+        seed: Of the crops.
+        pictures: Of TILE x TILE pixels a batch; see `draw_side`.
+        temperature: See `teacher_targets`.
+
+    Raises:
+        InputError: the folder holds no views, or views of photographs that are not in `photographs`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        photographs: Sequence[Photograph],
+        seed: int,
+        pictures: int = 16,
+        temperature: float = 1.0,
+    ) -> None:
+        manifest = read_json(folder / MANIFEST)
+        known = {photograph.key: photograph for photograph in photographs}
+        keys = manifest["photographs"]
+        if absent := [key for key in keys if key not in known]:
+            raise InputError(
+                f"{folder} shows {len(absent)} photographs that the data folders lack, {absent[0]} first: "
+                "name the same data folders as for 'teach'"
+            )
+        self.folder, self.seed, self.pictures, self.temperature = folder, seed, pictures, temperature
+        self.photographs = [known[key] for key in keys]
+        self.shards: list[NDArray[np.void]] = []
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in shards that were finished since."""
+        paths = shards(self.folder)
+        if not paths:
+            raise InputError(f"{self.folder} holds no views: run 'python -m model teach' first")
+        for path in paths[len(self.shards) :]:
+            shard = np.load(path, mmap_mode="r")
+            if shard.dtype != VIEW_DTYPE:
+                raise InputError(
+                    f"{path} is no shard of views of this version: delete the folder and teach again"
+                )
+            self.shards.append(shard)
+        self.ends = np.cumsum([len(shard) for shard in self.shards])
+
+    def __len__(self) -> int:
+        """Number of views."""
+        return int(self.ends[-1])
+
+    def batch(self, step: int) -> Batch:
+        draw = np.random.default_rng((self.seed, step))
+        side, count = draw_side(draw, self.pictures)
+        pixels, targets = [], []
+        for index in draw.integers(len(self), size=count):
+            shard = int(np.searchsorted(self.ends, index, side="right"))
+            view = self.shards[shard][int(index) - int(self.ends[shard])]
+            picture, target = self._sample(view, side, draw)
+            pixels.append(picture)
+            targets.append(target)
+        return stack(pixels, targets)
+
+    def _sample(
+        self, view: np.void, side: int, draw: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], Targets]:
+        tiles = view["tiles"]
+        crop = draw_crop(draw, side, bool((tiles["photograph"] >= 0).sum() > 1))
+        piece = view["pixels"][crop.top : crop.top + side, crop.left : crop.left + side]
+        picture = np.ascontiguousarray(piece[:, ::-1] if crop.mirrored else piece)
+        target = teacher_targets(view, crop, self.temperature)
+        truth, ignore = truth_of(tiles, self.photographs)
+        correct(target, crop_boxes(truth[~ignore], crop), side)
+        return degrade(picture, draw), target

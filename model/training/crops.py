@@ -1,0 +1,173 @@
+"""Crops of views: which anchors of the view are the crop's, straight or mirrored, and what to learn there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.anchors import anchors
+from model.boxes import Floats, decode_boxes, encode_boxes, iou_matrix
+from model.networks import spec_of
+from model.spec import DetectorSpec
+from model.training.views import VIEW
+
+SPEC = spec_of("featherface_v2", VIEW, VIEW)
+"""Anchors, strides and variances of a whole view; those of all networks here are the same."""
+
+STEP = max(SPEC.strides)
+
+MIRRORED_POINTS = np.array([2, 3, 0, 1, 4, 5, 8, 9, 6, 7])
+"""Left and right eye and mouth corner change places in a mirror."""
+MIRRORED_SIGNS = np.array([-1, 1] * 5, np.float32)
+
+MATCH_IOU, RIVAL_IOU, FORCED_IOU = 0.45, 0.30, 0.20
+"""An anchor learns a face from the first on, is in doubt from the second on; a face's best anchor
+learns it from the third on."""
+FOUND_IOU = 0.35
+"""Anchors with this overlap tell whether the teacher found a face (it was itself trained to match there)."""
+DOUBT_WEIGHT = 0.2
+TEACHER_SURE = 0.3
+"""Boxes and landmarks are learned where the teacher's probability is above this."""
+VISIBLE_SHARE = 0.5
+"""The teacher saw the whole view: what it found is not asked for where less than this is in the crop."""
+SMALLEST_FACE = 6.0
+"""Height in pixels under which a missed face is left out of the loss instead of being learned."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square piece of a view: top left corner and side in pixels, multiples of STEP; mirrored or not."""
+
+    left: int
+    top: int
+    side: int
+    mirrored: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What the network shall answer, anchor by anchor; every field has one row an anchor.
+
+    Attributes:
+        face: float32 [N], wanted probability of a face.
+        face_weight: float32 [N], how much that counts; 0 where it is not known.
+        boxes, landmarks: float32 [N, 4] and [N, 10], wanted offsets.
+        box_weight, landmark_weight: float32 [N].
+    """
+
+    face: Floats
+    face_weight: Floats
+    boxes: Floats
+    box_weight: Floats
+    landmarks: Floats
+    landmark_weight: Floats
+
+
+@lru_cache(maxsize=4096)
+def crop_anchors(crop: Crop) -> NDArray[np.int64]:
+    """For each anchor of the crop the view's anchor at the same place (its mirror image's, if mirrored)."""
+    first, levels = 0, []
+    for stride, sizes in zip(SPEC.strides, SPEC.anchor_sizes, strict=True):
+        cells, kinds = VIEW // stride, len(sizes)
+        grid = first + np.arange(cells * cells * kinds).reshape(cells, cells, kinds)
+        top, left, side = crop.top // stride, crop.left // stride, crop.side // stride
+        piece = grid[top : top + side, left : left + side]
+        levels.append((piece[:, ::-1] if crop.mirrored else piece).reshape(-1))
+        first += cells * cells * kinds
+    result = np.concatenate(levels).astype(np.int64)
+    result.setflags(write=False)
+    return result
+
+
+def crop_spec(side: int) -> DetectorSpec:
+    """The spec of a crop's anchors."""
+    return spec_of("featherface_v2", side, side)
+
+
+def crop_boxes(boxes_xyxy: Floats, crop: Crop) -> Floats:
+    """Boxes [K, 4] of the view in pixels of the crop, mirrored with it; not clipped."""
+    moved = boxes_xyxy - np.array([crop.left, crop.top] * 2, np.float32)
+    if crop.mirrored:
+        moved = np.stack([crop.side - moved[:, 2], moved[:, 1], crop.side - moved[:, 0], moved[:, 3]], axis=1)
+    return moved.astype(np.float32)
+
+
+def teacher_targets(view: np.void, crop: Crop, temperature: float = 1.0) -> Targets:
+    """What the teacher said about a crop's anchors.
+
+    Args:
+        view: One VIEW_DTYPE row.
+        crop: The piece the student sees.
+        temperature: Divides the teacher's logits. Source: Hinton et al., Distilling the knowledge in a
+            neural network, 2015, equation 1.
+    """
+    index = crop_anchors(crop)
+    logits = view["logits"][index].astype(np.float32)
+    boxes = view["boxes"][index].astype(np.float32)
+    landmarks = view["landmarks"][index].astype(np.float32)
+    if crop.mirrored:
+        boxes[:, 0] *= -1
+        landmarks = landmarks[:, MIRRORED_POINTS] * MIRRORED_SIGNS
+    face = 1 / (1 + np.exp(-logits / np.float32(temperature)))
+    weight = np.ones_like(face)
+    likely = np.flatnonzero(face > 0.05)
+    spec = crop_spec(crop.side)
+    decoded = decode_boxes(boxes[likely], anchors(spec)[likely], spec.variances)
+    weight[likely[visible_share(decoded, crop.side) < VISIBLE_SHARE]] = 0
+    sure = face * (face > TEACHER_SURE) * weight
+    return Targets(face, weight, boxes, sure, landmarks, sure.copy())
+
+
+def visible_share(boxes_xyxy: Floats, side: int) -> Floats:
+    """Share [K] of each box's area that lies inside a square input."""
+    clipped = np.clip(boxes_xyxy, 0, side)
+    inside = (clipped[:, 2:] - clipped[:, :2]).prod(axis=1)
+    whole = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(axis=1)
+    return np.asarray(np.divide(inside, whole, out=np.zeros_like(inside), where=whole > 0))
+
+
+def correct(targets: Targets, truth_xyxy: Floats, side: int) -> None:
+    """Write marked faces that the teacher missed into its targets, in place.
+
+    Faces it found keep its boxes: label sets draw the border of a face each in their own way (FDDB's
+    are bounds of ellipses), and a student taught by all of them at once would learn none.
+
+    Args:
+        targets: The teacher's, for a crop of `side` pixels.
+        truth_xyxy: Marked faces [K, 4] in pixels of the crop.
+        side: Of the crop.
+    """
+    shown = visible_share(truth_xyxy, side) >= VISIBLE_SHARE
+    truth = np.clip(truth_xyxy[shown], 0, side)
+    truth = truth[(truth[:, 2:] - truth[:, :2]).min(axis=1, initial=np.inf) >= 1] if len(truth) else truth
+    if not len(truth):
+        return
+    spec = crop_spec(side)
+    anchor = anchors(spec)
+    overlap = _anchor_overlap(spec, truth)
+    answer = np.where(overlap >= FOUND_IOU, targets.face[:, None], 0).max(axis=0)
+    missed = np.flatnonzero(answer < 0.5)
+    for face in missed:
+        own = overlap[:, face]
+        doubt = (own >= RIVAL_IOU) & (targets.face < TEACHER_SURE)
+        targets.face_weight[doubt] = np.minimum(targets.face_weight[doubt], DOUBT_WEIGHT)
+        best = own.argmax()
+        learn = (own >= MATCH_IOU) & (own >= overlap.max(axis=1))
+        learn[best] |= own[best] >= FORCED_IOU
+        if truth[face, 3] - truth[face, 1] < SMALLEST_FACE:
+            targets.face_weight[learn] = 0
+            continue
+        targets.face[learn], targets.face_weight[learn] = 1, 1
+        box = np.repeat(truth[face : face + 1], int(learn.sum()), axis=0)
+        targets.boxes[learn] = encode_boxes(box, anchor[learn], spec.variances)
+        targets.box_weight[learn], targets.landmark_weight[learn] = 1, 0
+
+
+def _anchor_overlap(spec: DetectorSpec, boxes_xyxy: Floats) -> Floats:
+    """IoU [N, K] of all anchors, as boxes, with boxes [K, 4]."""
+    anchor = anchors(spec)
+    corners = np.concatenate([anchor[:, :2] - anchor[:, 2:] / 2, anchor[:, :2] + anchor[:, 2:] / 2], axis=1)
+    return iou_matrix(corners, boxes_xyxy)

@@ -1,0 +1,87 @@
+"""The photographs a training draws on: folders with and without labels, and the part held aside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from calibration_data.images import list_images
+from calibration_data.readers import LabelledImage, read_labels
+from model.errors import InputError
+
+HELD_ASIDE = 0.05
+"""Share of every folder that is never trained on; it selects the weights."""
+
+EVALUATION_SUFFIXES = ("_dev", "_val", "_val5", "_test")
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """One photograph and what is known about its faces.
+
+    Attributes:
+        image: File and faces; no faces where `labelled` is False.
+        folder: Name of the folder it came from.
+        labelled: Whether a face that is not marked may be taken for background.
+    """
+
+    image: LabelledImage
+    folder: str
+    labelled: bool
+
+    @property
+    def key(self) -> str:
+        """Name that stays the same wherever the data lies: folder/name."""
+        return f"{self.folder}/{self.image.name}"
+
+    @property
+    def held_aside(self) -> bool:
+        """Whether the photograph belongs to the part that selects weights, decided by its name's hash."""
+        digest = hashlib.sha256(self.key.encode()).digest()
+        return int.from_bytes(digest[:4], "big") < HELD_ASIDE * 2**32
+
+
+def read_photographs(folders: Sequence[Path]) -> list[Photograph]:
+    """Read training folders.
+
+    Args:
+        folders: Each holds `label.txt` and `images/` (or both below `train/`, as RetinaFace's copy of
+            WIDER FACE does), or only photographs, which then are unlabelled.
+
+    Raises:
+        InputError: a folder is absent, holds labels without their images or images without any
+            photograph, or is named like an evaluation set.
+    """
+    found: list[Photograph] = []
+    for folder in folders:
+        if folder.name.endswith(EVALUATION_SUFFIXES):
+            raise InputError(f"{folder} is an evaluation set by its name: never train on it")
+        found += read_folder(folder)
+    return found
+
+
+def read_folder(folder: Path) -> list[Photograph]:
+    """Read one folder, an evaluation set too; see `read_photographs`."""
+    if not folder.is_dir():
+        raise InputError(f"no such folder of photographs: {folder}")
+    base = folder / "train" if (folder / "train" / "label.txt").is_file() else folder
+    labels, images = base / "label.txt", base / "images"
+    if labels.is_file():
+        if not images.is_dir():
+            raise InputError(f"{labels} is there but its photographs are not: expected the folder {images}")
+        return [Photograph(image, folder.name, True) for image in read_labels(labels, images)]
+    return [Photograph(_unlabelled(path, folder), folder.name, False) for path in list_images(folder)]
+
+
+def _unlabelled(path: Path, folder: Path) -> LabelledImage:
+    return LabelledImage(
+        path,
+        np.zeros((0, 4), np.float32),
+        np.zeros((0, 5, 2), np.float32),
+        np.zeros(0, bool),
+        path.relative_to(folder).as_posix(),
+    )
