@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import adbutils
+import adbutils  # type: ignore[import-untyped]
 
 from benchmark.devices.errors import DeviceError, DeviceFullError, DeviceGoneError, DeviceTimeoutError
 from model.artifact import replacing, sha256_of

@@ -1,0 +1,111 @@
+"""Command-line options that the device commands share."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.devices.facts import Cluster, DeviceFacts
+from benchmark.devices.machine import DELEGATES, Delegate
+from benchmark.devices.opening import RUNNERS, Target, parse_device
+from model.errors import InputError
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Options that choose a machine and its program."""
+    parser.add_argument(
+        "--device", default="host", help="host, arm64[:CORE], armhf or adb[:SERIAL] (default: host)"
+    )
+    parser.add_argument(
+        "--runner", choices=RUNNERS, default="auto", help="program on an adb device (default: auto)"
+    )
+    parser.add_argument(
+        "--benchmark-model", type=Path, metavar="FILE", help="TensorFlow Lite's benchmark_model"
+    )
+    parser.add_argument("--keep-files", action="store_true", help="leave pushed files on the device")
+
+
+def target_of(options: argparse.Namespace) -> Target:
+    """The machine that the options name.
+
+    Raises:
+        InputError: --device cannot be read.
+    """
+    kind, name = parse_device(options.device)
+    return Target(kind, name, options.runner, options.benchmark_model, keep_files=options.keep_files)
+
+
+def models_of(paths: Sequence[Path]) -> list[Path]:
+    """The model files, all of them present and TFLite.
+
+    Raises:
+        InputError: one is absent or no TFLite file.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"no such model file: {path}")
+        with path.open("rb") as stream:
+            if stream.read(8)[4:] != b"TFL3":
+                raise InputError(f"{path}: not a TFLite file; devices run .tflite only")
+    return list(paths)
+
+
+def duration_s(text: str) -> float:
+    """Read "90", "90s", "10m" or "1h" into seconds.
+
+    Raises:
+        InputError: the text is no duration.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None:
+        raise InputError(f"a duration is a number with s, m or h (e.g. 10m), found {text!r}")
+    return float(match.group(1)) * UNITS.get(match.group(2), 1)
+
+
+def counts_of(text: str) -> list[int]:
+    """Read "1,2,4" or "1-4" into thread counts, ascending.
+
+    Raises:
+        InputError: the text is no list of positive numbers.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
+        if match is None or int(match.group(1)) < 1:
+            raise InputError(f"--threads takes numbers like 1,2,4 or 1-4, found {text!r}")
+        found.update(range(int(match.group(1)), int(match.group(2) or match.group(1)) + 1))
+    return sorted(found)
+
+
+def delegates_of(text: str) -> list[Delegate]:
+    """Read "xnnpack,gpu" into delegates.
+
+    Raises:
+        InputError: one is unknown.
+    """
+    wanted = [part.strip() for part in text.split(",")]
+    known: dict[str, Delegate] = {name: name for name in DELEGATES}
+    if unknown := [name for name in wanted if name not in known]:
+        raise InputError(f"--delegate takes {', '.join(DELEGATES)}, found {unknown[0]!r}")
+    return [known[name] for name in wanted]
+
+
+def clusters_of(text: str, facts: DeviceFacts | None) -> list[Cluster | None]:
+    """Read "none", "each" or names like "little,big" into clusters of a device; None stands for no pinning.
+
+    Raises:
+        InputError: the machine has no such cluster.
+    """
+    if text == "none":
+        return [None]
+    present = {cluster.name: cluster for cluster in (facts.clusters if facts else ())}
+    if text == "each":
+        return list(present.values()) or [None]
+    wanted = [part.strip() for part in text.split(",")]
+    if missing := [name for name in wanted if name not in present]:
+        raise InputError(f"no cluster {missing[0]!r} here; there is {', '.join(present) or 'none to pin to'}")
+    return [present[name] for name in wanted]
