@@ -32,7 +32,7 @@ class Deployed(nn.Module):
         mean = torch.tensor(spec.mean, dtype=torch.float32)
         if spec.channel_order == "BGR":
             mean = mean.flip(0)
-            first = next(m for m in self.network.modules() if isinstance(m, nn.Conv2d))
+            first = next(m for m in self.network.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3)
             first.weight = nn.Parameter(first.weight.flip(1))
         self.mean = mean.reshape((1, 3, 1, 1) if layout == "NCHW" else (1, 1, 1, 3))
         self.subtracts = bool(mean.any())

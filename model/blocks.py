@@ -95,16 +95,20 @@ class MobileNetV1(nn.Module):
     def __init__(self, slope: float) -> None:
         super().__init__()
 
+        def activation() -> nn.Module:
+            # A LeakyReLU of slope 0 would reach TFLite as comparisons and selections.
+            return nn.LeakyReLU(slope) if slope else nn.ReLU()
+
         def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
             return nn.Sequential(
                 *conv_bn(inputs, inputs, 3, stride, groups=inputs),
-                nn.LeakyReLU(slope),
+                activation(),
                 *conv_bn(inputs, outputs),
-                nn.LeakyReLU(slope),
+                activation(),
             )
 
         self.stage1 = nn.Sequential(
-            nn.Sequential(*conv_bn(3, 8, 3, 2), nn.LeakyReLU(slope)),
+            nn.Sequential(*conv_bn(3, 8, 3, 2), activation()),
             block(8, 16),
             block(16, 32, 2),
             block(32, 32),
