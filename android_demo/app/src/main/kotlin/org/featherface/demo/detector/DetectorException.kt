@@ -5,7 +5,13 @@ package org.featherface.demo.detector
  *
  * The message is one line: what was expected, what was found, what to do next.
  */
-class DetectorException(
+open class DetectorException(
     message: String,
     cause: Throwable? = null,
 ) : Exception(message, cause)
+
+/** The graphics processor cannot run this model on this phone; another delegate may. */
+class GpuUnavailableException(
+    message: String,
+    cause: Throwable? = null,
+) : DetectorException(message, cause)

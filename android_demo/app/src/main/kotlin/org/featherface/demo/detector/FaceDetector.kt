@@ -14,6 +14,9 @@ interface FaceDetector : AutoCloseable {
     /** The input: `[1, H, W, 3]`, RGB 0..255. */
     val input: TensorInfo
 
+    /** Boxes `[1, N, 4]`, scores `[1, N, 1 or 2]` and landmarks `[1, N, 10]`. */
+    val outputs: List<TensorInfo>
+
     /** Write the next image here before [infer]; native byte order. */
     val inputBuffer: ByteBuffer
 

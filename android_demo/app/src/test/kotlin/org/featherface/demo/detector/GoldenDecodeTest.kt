@@ -41,6 +41,7 @@ class GoldenDecodeTest(
     ) : FaceDetector {
         override val spec = golden.spec
         override val input = TensorInfo("input", ElementType.UINT8, listOf(1, spec.inputHeight, spec.inputWidth, 3), 1f, 0)
+        override val outputs = golden.outputs.all.map { it.info }
         override val inputBuffer: ByteBuffer = input.allocate()
 
         override fun infer() = golden.outputs

@@ -1,0 +1,211 @@
+package org.featherface.demo
+
+import android.app.Activity
+import android.content.Intent
+import android.graphics.SurfaceTexture
+import android.net.Uri
+import android.os.Bundle
+import android.provider.Settings as SystemSettings
+import android.view.TextureView
+import android.view.View
+import android.view.WindowManager
+import android.widget.ImageView
+import org.featherface.demo.camera.CameraMode
+import org.featherface.demo.detector.Delegate
+import org.featherface.demo.detector.Rotation
+import org.featherface.demo.ui.AspectFrame
+import org.featherface.demo.ui.CameraPermission
+import org.featherface.demo.ui.Controls
+import org.featherface.demo.ui.DemoModel
+import org.featherface.demo.ui.DemoScreen
+import org.featherface.demo.ui.MessagePanel
+import org.featherface.demo.ui.OverlayView
+import org.featherface.demo.ui.PreviewTransform
+import org.featherface.demo.ui.StatsText
+import org.featherface.demo.ui.UiState
+import org.featherface.demo.ui.find
+
+/** The app's screen: the camera or a picture with its faces, and the controls. */
+class MainActivity :
+    Activity(),
+    DemoScreen,
+    TextureView.SurfaceTextureListener {
+    internal lateinit var model: DemoModel
+        private set
+    private lateinit var preview: TextureView
+    private lateinit var still: ImageView
+    private lateinit var overlay: OverlayView
+    private lateinit var frame: AspectFrame
+    private lateinit var message: MessagePanel
+    private lateinit var controls: Controls
+    private lateinit var stats: StatsText
+    private var streaming: CameraMode? = null
+    private var hasAsked = false
+
+    override fun onCreate(saved: Bundle?) {
+        super.onCreate(saved)
+        setContentView(R.layout.main)
+        window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
+        preview = find(R.id.preview)
+        still = find(R.id.still)
+        overlay = find(R.id.overlay)
+        frame = find(R.id.picture_frame)
+        preview.surfaceTextureListener = this
+        hasAsked = saved?.getBoolean(HAS_ASKED) ?: false
+        val kept = lastNonConfigurationInstance as DemoModel?
+        model = kept ?: DemoModel(applicationContext, Wiring.models(this), Wiring.factory)
+        message = MessagePanel(find(R.id.message))
+        stats = StatsText(find(R.id.stats), overlay)
+        controls = Controls(find(android.R.id.content), model, ::openPicture)
+        if (kept == null) takePicture(intent)
+    }
+
+    override fun onNewIntent(intent: Intent) {
+        super.onNewIntent(intent)
+        takePicture(intent)
+    }
+
+    override fun onResume() {
+        super.onResume()
+        model.attach(this)
+    }
+
+    override fun onPause() {
+        streaming = null
+        model.attach(null)
+        super.onPause()
+    }
+
+    override fun onSaveInstanceState(state: Bundle) {
+        super.onSaveInstanceState(state)
+        state.putBoolean(HAS_ASKED, hasAsked)
+    }
+
+    @Deprecated("of the framework; its successor is not in the framework")
+    override fun onRetainNonConfigurationInstance(): Any = model
+
+    override fun onDestroy() {
+        super.onDestroy()
+        if (!isChangingConfigurations) model.close()
+    }
+
+    override fun render() {
+        val state = model.state
+        controls.render()
+        preview.visibility = if (state is UiState.Live) View.VISIBLE else View.GONE
+        still.visibility = if (state is UiState.Still) View.VISIBLE else View.GONE
+        still.setImageBitmap((state as? UiState.Still)?.bitmap)
+        if (state !is UiState.Live) streaming = null
+        if (state !is UiState.Still && state !is UiState.Live) overlay.clear()
+        stats.render(state)
+        when (state) {
+            is UiState.Live -> renderLive(state.mode)
+            is UiState.Still -> frame.setShape(state.bitmap.width, state.bitmap.height)
+            is UiState.PermissionNeeded -> askOnce()
+            else -> Unit
+        }
+        message.render(state, ::actOn)
+    }
+
+    override fun renderFaces() {
+        val mirrored = (model.state as? UiState.Live)?.mode?.isFront ?: false
+        overlay.show(model.result, mirrored)
+        stats.addFrame(model.result, model.state)
+    }
+
+    override fun onRequestPermissionsResult(
+        request: Int,
+        permissions: Array<out String>,
+        results: IntArray,
+    ) = model.refresh()
+
+    @Deprecated("of the framework; its successor is not in the framework")
+    override fun onActivityResult(
+        request: Int,
+        result: Int,
+        data: Intent?,
+    ) {
+        if (request == OPEN_PICTURE && result == RESULT_OK) data?.data?.let(model::showStill)
+    }
+
+    override fun onSurfaceTextureAvailable(
+        texture: SurfaceTexture,
+        width: Int,
+        height: Int,
+    ) = render()
+
+    override fun onSurfaceTextureSizeChanged(
+        texture: SurfaceTexture,
+        width: Int,
+        height: Int,
+    ) {
+        streaming?.let { PreviewTransform.apply(preview, it, displayTurn()) }
+    }
+
+    override fun onSurfaceTextureDestroyed(texture: SurfaceTexture): Boolean {
+        streaming = null
+        model.endStream()
+        return true
+    }
+
+    override fun onSurfaceTextureUpdated(texture: SurfaceTexture) = Unit
+
+    private fun renderLive(mode: CameraMode) {
+        val turn = Rotation.ofCamera(mode.sensorDegrees, displayTurn(), mode.isFront)
+        val size = mode.size
+        frame.setShape(if (turn.isSideways) size.height else size.width, if (turn.isSideways) size.width else size.height)
+        val texture = preview.surfaceTexture ?: return
+        PreviewTransform.apply(preview, mode, displayTurn())
+        if (mode == streaming) return
+        streaming = mode
+        stats.reset()
+        overlay.clear()
+        model.stream(mode, texture, turn)
+    }
+
+    /** Counter-clockwise turn of the screen's content in degrees. */
+    @Suppress("DEPRECATION") // its successor exists only from API 30 on
+    private fun displayTurn() = 90 * windowManager.defaultDisplay.rotation
+
+    private fun askOnce() {
+        if (hasAsked) return
+        hasAsked = true
+        CameraPermission.ask(this)
+    }
+
+    private fun actOn(state: UiState) {
+        when (state) {
+            is UiState.PermissionNeeded ->
+                if (shouldShowRequestPermissionRationale(android.Manifest.permission.CAMERA)) {
+                    CameraPermission.ask(this)
+                } else {
+                    // The system asks no more; only its own settings can undo that.
+                    val page = Uri.fromParts("package", packageName, null)
+                    startActivity(Intent(SystemSettings.ACTION_APPLICATION_DETAILS_SETTINGS, page))
+                }
+            is UiState.NoGpu -> {
+                val settings = model.settings
+                model.change(settings.copy(options = settings.options.copy(delegate = Delegate.CPU)))
+            }
+            is UiState.BrokenStill -> model.showStill(null)
+            else -> model.refresh()
+        }
+    }
+
+    @Suppress("DEPRECATION") // the framework has no successor
+    private fun openPicture() {
+        val intent = Intent(Intent.ACTION_GET_CONTENT).setType("image/*").addCategory(Intent.CATEGORY_OPENABLE)
+        startActivityForResult(Intent.createChooser(intent, getString(R.string.open_picture)), OPEN_PICTURE)
+    }
+
+    private fun takePicture(intent: Intent?) {
+        if (intent?.action != Intent.ACTION_SEND) return
+        @Suppress("DEPRECATION") // its successor exists only from API 33 on
+        intent.getParcelableExtra<Uri>(Intent.EXTRA_STREAM)?.let(model::showStill)
+    }
+
+    private companion object {
+        const val OPEN_PICTURE = 2
+        const val HAS_ASKED = "has_asked"
+    }
+}

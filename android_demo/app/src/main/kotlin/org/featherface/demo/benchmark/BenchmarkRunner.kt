@@ -1,0 +1,194 @@
+package org.featherface.demo.benchmark
+
+import org.featherface.demo.detector.ArgbImage
+import org.featherface.demo.detector.DetectionPipeline
+import org.featherface.demo.detector.DetectorException
+import org.featherface.demo.detector.DetectorFactory
+import org.featherface.demo.detector.FaceDetector
+import org.featherface.demo.detector.ImageSource
+import org.featherface.demo.detector.ModelFile
+import org.featherface.demo.detector.TensorInfo
+import org.featherface.demo.runtime.PushedModel
+import org.featherface.demo.still.StillLoader
+import org.json.JSONArray
+import org.json.JSONObject
+import java.io.File
+import java.text.SimpleDateFormat
+import java.util.Date
+import java.util.Locale
+import java.util.Random
+import java.util.TimeZone
+
+/** Hears how a run goes on, from the thread that runs it. */
+interface BenchmarkEvents : Progress {
+    /** The inputs are found; the interpreter has not been made yet. */
+    fun started(
+        request: BenchmarkRequest,
+        modelSha256: String,
+    )
+}
+
+/**
+ * Carries out one run and returns its result. Blocking.
+ *
+ * @param facts what the phone says about itself
+ * @param clock nanoseconds of a monotonic clock
+ */
+class BenchmarkRunner(
+    private val folder: BenchmarkFolder,
+    private val factory: DetectorFactory,
+    private val facts: DeviceFacts,
+    private val clock: () -> Long = System::nanoTime,
+) {
+    /**
+     * Run what [request] asks for.
+     *
+     * @return the whole result, `status` ok
+     * @throws DetectorException an input is missing or cannot be used, or the network fails
+     */
+    fun run(
+        request: BenchmarkRequest,
+        events: BenchmarkEvents,
+    ): JSONObject {
+        val result = begin(request)
+        val file = folder.find(request.model)
+        val files = request.images?.let(folder::images).orEmpty()
+        val model = PushedModel.open(file)
+        val digest = Sha256.of(file)
+        val start = Conditions(facts)
+        events.started(request, digest)
+        if (request.waitForGo) awaitGo(request.runId)
+        val before = clock()
+        factory.open(model, request.options).use { detector ->
+            result.put("init_ms", (clock() - before) / 1e6)
+            result.put("model", describe(request, file, digest, model, detector))
+            measure(request, files, DetectionPipeline(detector, clock), result, events)
+            result.put("memory", facts.memory())
+        }
+        return end(result, start)
+    }
+
+    /** The result of a run that failed with [message]. */
+    fun failure(
+        request: BenchmarkRequest?,
+        runId: String,
+        message: String,
+    ): JSONObject =
+        JSONObject()
+            .put("schema", SCHEMA)
+            .put("run_id", runId)
+            .put("status", "failed")
+            .put("error", message)
+            .put("started_at", JSONObject.NULL)
+            .put("ended_at", now())
+            .put("app", facts.app(factory.runtime))
+            .put("device", facts.device())
+            .put("settings", request?.toJson() ?: JSONObject.NULL)
+
+    private fun begin(request: BenchmarkRequest): JSONObject =
+        JSONObject()
+            .put("schema", SCHEMA)
+            .put("run_id", request.runId)
+            .put("status", "ok")
+            .put("error", JSONObject.NULL)
+            .put("started_at", now())
+            .put("app", facts.app(factory.runtime))
+            .put("device", facts.device())
+            .put("settings", request.toJson())
+
+    private fun measure(
+        request: BenchmarkRequest,
+        files: List<File>,
+        pipeline: DetectionPipeline,
+        result: JSONObject,
+        events: BenchmarkEvents,
+    ) {
+        result.put("latency", JSONObject.NULL).put("images", JSONObject.NULL).put("first_inference_ms", JSONObject.NULL)
+        if (Task.LATENCY in request.tasks) {
+            val task = LatencyTask(request, pipeline, latencyImages(files), clock)
+            result.put("latency", task.run(events)).put("first_inference_ms", task.firstInference)
+        }
+        if (Task.DETECT in request.tasks) {
+            result.put("images", DetectTask(request, folder, pipeline, clock).run(files, events))
+        }
+    }
+
+    private fun latencyImages(files: List<File>): List<ImageSource> {
+        if (files.isEmpty()) return listOf(noise())
+        return files.take(LATENCY_IMAGES).map { file ->
+            val bitmap = StillLoader.load(file)
+            StillLoader.pixelsOf(bitmap).also { bitmap.recycle() }
+        }
+    }
+
+    private fun noise(): ArgbImage {
+        val random = Random(NOISE_SEED)
+        return ArgbImage(IntArray(NOISE_WIDTH * NOISE_HEIGHT) { random.nextInt() }, NOISE_WIDTH, NOISE_HEIGHT)
+    }
+
+    private fun describe(
+        request: BenchmarkRequest,
+        file: File,
+        digest: String,
+        model: ModelFile,
+        detector: FaceDetector,
+    ): JSONObject {
+        return JSONObject()
+            .put("file", request.model)
+            .put("bytes", file.length())
+            .put("sha256", digest)
+            .put("spec_source", model.specSource)
+            .put("spec", JSONObject(model.specJson))
+            .put("input", describe(detector.input))
+            .put("outputs", JSONArray(detector.outputs.mapIndexed { index, info -> describe(info).put("name", model.spec.outputNames[index]) }))
+    }
+
+    private fun describe(info: TensorInfo) =
+        JSONObject()
+            .put("name", info.name)
+            .put("dtype", info.type.label)
+            .put("shape", JSONArray(info.shape))
+            .put("scale", info.scale.toDouble())
+            .put("zero_point", info.zeroPoint)
+
+    private fun awaitGo(runId: String) {
+        val go = folder.go(runId)
+        val deadline = clock() + GO_SECONDS * 1_000_000_000L
+        while (!go.exists()) {
+            if (clock() > deadline) throw DetectorException("expected the file $go within $GO_SECONDS s, because wait_for_go was given")
+            Thread.sleep(50)
+        }
+    }
+
+    private fun end(
+        result: JSONObject,
+        start: Conditions,
+    ): JSONObject {
+        val end = Conditions(facts)
+        return result
+            .put("thermal_status", JSONObject().put("start", start.thermal).put("end", end.thermal))
+            .put("battery", JSONObject().put("start", start.battery).put("end", end.battery))
+            .put("ended_at", now())
+    }
+
+    private fun now(): String =
+        SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT).apply { timeZone = TimeZone.getTimeZone("UTC") }.format(Date())
+
+    private class Conditions(
+        facts: DeviceFacts,
+    ) {
+        val thermal: Any = facts.thermalStatus() ?: JSONObject.NULL
+        val battery: JSONObject = facts.battery()
+    }
+
+    private companion object {
+        const val SCHEMA = 1
+
+        /** As many as fit into a small phone's memory at full size. */
+        const val LATENCY_IMAGES = 8
+        const val NOISE_SEED = 20_240_101L
+        const val NOISE_WIDTH = 640
+        const val NOISE_HEIGHT = 480
+        const val GO_SECONDS = 60
+    }
+}

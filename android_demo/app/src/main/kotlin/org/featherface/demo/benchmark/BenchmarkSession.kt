@@ -1,0 +1,206 @@
+package org.featherface.demo.benchmark
+
+import android.content.Context
+import android.os.Handler
+import android.os.Looper
+import android.os.PowerManager
+import android.os.Process
+import android.util.Log
+import org.featherface.demo.Wiring
+import org.featherface.demo.detector.DetectorException
+import org.json.JSONObject
+import java.io.File
+import java.util.concurrent.atomic.AtomicBoolean
+
+/** What the benchmark's screen shows. */
+sealed interface BenchmarkState {
+    data object Idle : BenchmarkState
+
+    data object Ready : BenchmarkState
+
+    data class Running(
+        val runId: String,
+        val task: Task?,
+        val done: Int,
+        val total: Int,
+    ) : BenchmarkState
+
+    data class Done(
+        val runId: String,
+        val result: File,
+    ) : BenchmarkState
+
+    data class Failed(
+        val message: String,
+    ) : BenchmarkState
+}
+
+/** The process's one benchmark: runs on its own thread, whatever happens to the screen, and speaks to logcat. */
+object BenchmarkSession {
+    const val TAG = "FeatherFaceBenchmark"
+    private const val WAKE_MARGIN_MS = 10 * 60_000L
+    private const val PROGRESS_INTERVAL = 1_000_000_000L
+
+    private val main = Handler(Looper.getMainLooper())
+    private val running = AtomicBoolean(false)
+    private var listener: (() -> Unit)? = null
+
+    @Volatile var state: BenchmarkState = BenchmarkState.Idle
+        private set
+
+    /** Call [changed] on the main thread after every change of [state]; null ends that. */
+    fun listen(changed: (() -> Unit)?) {
+        listener = changed
+    }
+
+    /** Create the folders and say where they are. */
+    fun prepare(context: Context) {
+        try {
+            val folders = listOfNotNull(external(context), internal(context))
+            folders.forEach { it.prepare() }
+            val place = JSONObject().put("root", external(context)?.root?.path ?: JSONObject.NULL)
+            say("READY", place.put("internal_root", internal(context).root.path).put("pid", Process.myPid()))
+            become(BenchmarkState.Ready)
+        } catch (error: DetectorException) {
+            fail(null, error.message.orEmpty())
+        }
+    }
+
+    /** Begin the run that [extras] describe; refuses a second one at a time. */
+    fun start(
+        context: Context,
+        extras: Map<String, Any?>,
+    ) {
+        val runId = BenchmarkRequest.runIdOf(extras)
+        if (!running.compareAndSet(false, true)) {
+            say("FAILED", JSONObject().put("run_id", runId ?: JSONObject.NULL).put("error", "another run is going on"))
+            return
+        }
+        become(BenchmarkState.Running(runId.orEmpty(), null, 0, 0))
+        Thread({ runAndReport(context.applicationContext, extras, runId) }, "benchmark").start()
+    }
+
+    private fun runAndReport(
+        context: Context,
+        extras: Map<String, Any?>,
+        runId: String?,
+    ) {
+        Process.setThreadPriority(Process.THREAD_PRIORITY_DISPLAY)
+        val wakeLock = (context.getSystemService(Context.POWER_SERVICE) as PowerManager).newWakeLock(PowerManager.PARTIAL_WAKE_LOCK, TAG)
+        var request: BenchmarkRequest? = null
+        var folder = external(context) ?: internal(context)
+        var runner = BenchmarkRunner(folder, Wiring.factory, DeviceFacts(context))
+        try {
+            request = BenchmarkRequest.of(extras)
+            wakeLock.acquire(request.maxSeconds * 1000L + WAKE_MARGIN_MS)
+            folder = folderOf(context, request)
+            folder.prepare()
+            runner = BenchmarkRunner(folder, Wiring.factory, DeviceFacts(context))
+            finish(context, folder, request.runId, runner.run(request, Events(request)))
+        } catch (error: DetectorException) {
+            saveFailure(folder, runner.failure(request, runId.orEmpty(), error.message.orEmpty()), runId)
+            fail(runId, error.message.orEmpty())
+        } catch (error: OutOfMemoryError) {
+            fail(runId, "out of memory: use smaller or fewer images")
+        } catch (error: RuntimeException) {
+            Log.e(TAG, "a bug in the app", error)
+            fail(runId, "a bug in the app: $error; its trace is in logcat above")
+        } finally {
+            if (wakeLock.isHeld) wakeLock.release()
+            running.set(false)
+        }
+    }
+
+    private fun finish(
+        context: Context,
+        folder: BenchmarkFolder,
+        runId: String,
+        result: JSONObject,
+    ) {
+        val bytes = (result.toString(1) + "\n").toByteArray()
+        folder.write(folder.result(runId), bytes)
+        var readable = folder.result(runId)
+        val outside = external(context)
+        if (outside != null && outside.root != folder.root) {
+            outside.prepare()
+            readable = outside.result(runId)
+            outside.write(readable, bytes)
+        }
+        val line = JSONObject().put("run_id", runId).put("result", readable.path).put("bytes", bytes.size)
+        become(BenchmarkState.Done(runId, readable))
+        say("DONE", line.put("sha256", Sha256.of(bytes)))
+    }
+
+    private fun saveFailure(
+        folder: BenchmarkFolder,
+        result: JSONObject,
+        runId: String?,
+    ) {
+        if (runId == null) return
+        try {
+            folder.prepare()
+            folder.write(folder.result(runId), (result.toString(1) + "\n").toByteArray())
+        } catch (error: DetectorException) {
+            Log.w(TAG, "the failure cannot be written: ${error.message}")
+        }
+    }
+
+    private fun fail(
+        runId: String?,
+        message: String,
+    ) {
+        become(BenchmarkState.Failed(message))
+        say("FAILED", JSONObject().put("run_id", runId ?: JSONObject.NULL).put("error", message.replace("\n", " ")))
+    }
+
+    private fun folderOf(
+        context: Context,
+        request: BenchmarkRequest,
+    ): BenchmarkFolder {
+        if (request.internalRoot) return internal(context)
+        return external(context) ?: throw DetectorException("this phone has no external storage now: pass --es root internal")
+    }
+
+    private fun external(context: Context): BenchmarkFolder? =
+        context.getExternalFilesDir(null)?.let { BenchmarkFolder(File(it, "benchmark")) }
+
+    private fun internal(context: Context) = BenchmarkFolder(File(context.filesDir, "benchmark"))
+
+    private fun become(next: BenchmarkState) {
+        state = next
+        main.post { listener?.invoke() }
+    }
+
+    private fun say(
+        word: String,
+        facts: JSONObject,
+    ) {
+        // JSONObject writes "\/" for a slash; both are the same JSON, but people read these lines too.
+        Log.i(TAG, "$word ${facts.toString().replace("\\/", "/")}")
+    }
+
+    private class Events(
+        private val request: BenchmarkRequest,
+    ) : BenchmarkEvents {
+        private val start = System.nanoTime()
+        private var last = 0L
+
+        override fun started(
+            request: BenchmarkRequest,
+            modelSha256: String,
+        ) = say("STARTED", JSONObject().put("run_id", request.runId).put("pid", Process.myPid()).put("model_sha256", modelSha256))
+
+        override fun report(
+            task: Task,
+            done: Int,
+            total: Int,
+        ) {
+            val now = System.nanoTime()
+            if (now - last < PROGRESS_INTERVAL) return
+            last = now
+            become(BenchmarkState.Running(request.runId, task, done, total))
+            val line = JSONObject().put("run_id", request.runId).put("task", task.label).put("done", done).put("total", total)
+            say("PROGRESS", line.put("seconds", Math.round((now - start) / 1e8) / 10.0))
+        }
+    }
+}

@@ -1,0 +1,102 @@
+package org.featherface.demo.benchmark
+
+import android.graphics.Bitmap
+import org.featherface.demo.detector.DetectionPipeline
+import org.featherface.demo.detector.Detections
+import org.featherface.demo.detector.DetectorException
+import org.featherface.demo.detector.Stage
+import org.featherface.demo.still.StillLoader
+import org.json.JSONArray
+import org.json.JSONObject
+import java.io.File
+import java.nio.ByteBuffer
+
+/** Finds the faces in every pushed image once, so that accuracy can be measured on the phone itself. */
+class DetectTask(
+    private val request: BenchmarkRequest,
+    private val folder: BenchmarkFolder,
+    private val pipeline: DetectionPipeline,
+    private val clock: () -> Long,
+) {
+    private val threshold = request.scoreThreshold ?: pipeline.detector.spec.scoreThreshold
+
+    /** @return the result's `images` */
+    fun run(
+        files: List<File>,
+        progress: Progress,
+    ): JSONArray {
+        val results = JSONArray()
+        for ((index, file) in files.withIndex()) {
+            results.put(
+                try {
+                    detect(file)
+                } catch (error: UnreadableImage) {
+                    facts(file).put("width", 0).put("height", 0).put("error", error.message).put("detections", JSONArray())
+                },
+            )
+            progress.report(Task.DETECT, index + 1, files.size)
+        }
+        return results
+    }
+
+    private fun detect(file: File): JSONObject {
+        val start = clock()
+        val bitmap = read(file)
+        val image = StillLoader.pixelsOf(bitmap)
+        val read = (clock() - start) / 1e6
+        bitmap.recycle()
+        val found = pipeline.detect(image, threshold)
+        val times = JSONObject().put("read", read)
+        for (stage in Stage.entries) times.put(stage.name.lowercase(), pipeline.times[stage])
+        val result =
+            facts(file)
+                .put("width", image.width)
+                .put("height", image.height)
+                .put("error", JSONObject.NULL)
+                .put("stages_ms", times)
+                .put("detections", facesOf(found))
+        if (request.hashTensors) addHashes(result)
+        return result
+    }
+
+    private fun read(file: File): Bitmap =
+        try {
+            StillLoader.load(file)
+        } catch (error: DetectorException) {
+            throw UnreadableImage(error)
+        }
+
+    private fun facts(file: File) = JSONObject().put("file", folder.nameOf(file)).put("sha256", Sha256.of(file))
+
+    private fun facesOf(found: Detections): JSONArray =
+        JSONArray(
+            List(found.count) { face ->
+                JSONObject()
+                    .put("box_xyxy", JSONArray(List(4) { found.boxes[4 * face + it].toDouble() }))
+                    .put("score", found.scores[face].toDouble())
+                    .put(
+                        "landmarks_xy",
+                        JSONArray(List(5) { point -> JSONArray(List(2) { found.landmarks[10 * face + 2 * point + it].toDouble() }) }),
+                    )
+            },
+        )
+
+    private fun addHashes(result: JSONObject) {
+        result.put("input_sha256", hashOf(pipeline.detector.inputBuffer))
+        val outputs = JSONObject()
+        pipeline.lastOutputs?.all?.forEachIndexed { index, tensor ->
+            outputs.put(pipeline.detector.spec.outputNames[index], hashOf(tensor.bytes))
+        }
+        result.put("output_sha256", outputs)
+    }
+
+    private fun hashOf(tensor: ByteBuffer): String {
+        val all = tensor.duplicate().apply { clear() }
+        return Sha256.of(ByteArray(all.remaining()).also { all.get(it) })
+    }
+
+    /** An image that cannot be read is reported and does not end the run. */
+    private class UnreadableImage(
+        cause: DetectorException,
+    ) : Exception(cause.message, cause)
+}

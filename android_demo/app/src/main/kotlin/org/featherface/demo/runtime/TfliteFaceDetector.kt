@@ -1,0 +1,124 @@
+package org.featherface.demo.runtime
+
+import org.featherface.demo.detector.Delegate
+import org.featherface.demo.detector.DetectorException
+import org.featherface.demo.detector.DetectorFactory
+import org.featherface.demo.detector.DetectorSpec
+import org.featherface.demo.detector.ElementType
+import org.featherface.demo.detector.FaceDetector
+import org.featherface.demo.detector.GpuUnavailableException
+import org.featherface.demo.detector.ModelFile
+import org.featherface.demo.detector.RawOutputs
+import org.featherface.demo.detector.RawTensor
+import org.featherface.demo.detector.RuntimeOptions
+import org.featherface.demo.detector.Signature
+import org.featherface.demo.detector.TensorInfo
+import org.tensorflow.lite.DataType
+import org.tensorflow.lite.Interpreter
+import org.tensorflow.lite.Tensor
+import org.tensorflow.lite.TensorFlowLite
+import org.tensorflow.lite.gpu.CompatibilityList
+import org.tensorflow.lite.gpu.GpuDelegate
+
+/** A network run by TensorFlow Lite: the only class of the app that knows the runtime. */
+class TfliteFaceDetector private constructor(
+    override val spec: DetectorSpec,
+    private val interpreter: Interpreter,
+    private val gpu: GpuDelegate?,
+) : FaceDetector {
+    override val input = infoOf(interpreter.getInputTensor(0))
+    override val inputBuffer = input.allocate()
+    private val inputs = arrayOf<Any>(inputBuffer)
+    override val outputs = List(interpreter.outputTensorCount) { infoOf(interpreter.getOutputTensor(it)) }
+    private val raw: RawOutputs
+    private val outputBuffers: Map<Int, Any>
+
+    init {
+        Signature.check(spec, input, outputs)
+        val (boxes, scores, landmarks) = outputs.map { RawTensor(it, it.allocate()) }
+        raw = RawOutputs(boxes, scores, landmarks)
+        outputBuffers = raw.all.withIndex().associate { (index, tensor) -> index to tensor.bytes }
+    }
+
+    override fun infer(): RawOutputs {
+        raw.boxes.bytes.clear()
+        raw.scores.bytes.clear()
+        raw.landmarks.bytes.clear()
+        try {
+            interpreter.runForMultipleInputsOutputs(inputs, outputBuffers)
+        } catch (error: IllegalArgumentException) {
+            throw DetectorException("inference failed: ${error.message}", error)
+        } catch (error: IllegalStateException) {
+            throw DetectorException("inference failed: ${error.message}", error)
+        }
+        return raw
+    }
+
+    override fun close() {
+        interpreter.close()
+        gpu?.close()
+    }
+
+    /** Opens models with TensorFlow Lite. */
+    object Factory : DetectorFactory {
+        override val runtime: String
+            get() = "tensorflow-lite " + (runCatching { TensorFlowLite.runtimeVersion() }.getOrNull() ?: "unknown")
+
+        override fun open(
+            model: ModelFile,
+            options: RuntimeOptions,
+        ): FaceDetector {
+            val gpu = if (options.delegate == Delegate.GPU) openGpu() else null
+            try {
+                return TfliteFaceDetector(model.spec, interpreterOf(model, options, gpu), gpu)
+            } catch (error: DetectorException) {
+                gpu?.close()
+                throw error
+            }
+        }
+
+        private fun interpreterOf(
+            model: ModelFile,
+            options: RuntimeOptions,
+            gpu: GpuDelegate?,
+        ): Interpreter {
+            val settings = Interpreter.Options().setNumThreads(options.threads)
+            settings.setUseXNNPACK(options.delegate == Delegate.CPU)
+            gpu?.let(settings::addDelegate)
+            try {
+                return Interpreter(model.bytes, settings).also { it.allocateTensors() }
+            } catch (error: RuntimeException) {
+                if (gpu != null) throw GpuUnavailableException("the GPU refuses ${model.name}: ${error.message}", error)
+                throw DetectorException("the runtime refuses ${model.name}: ${error.message}", error)
+            } catch (error: UnsatisfiedLinkError) {
+                throw DetectorException("the runtime's native library does not load on this phone: ${error.message}", error)
+            }
+        }
+
+        private fun openGpu(): GpuDelegate =
+            try {
+                if (!CompatibilityList().use { it.isDelegateSupportedOnThisDevice }) {
+                    throw GpuUnavailableException("this phone's GPU is not one that the GPU delegate supports")
+                }
+                GpuDelegate()
+            } catch (error: RuntimeException) {
+                throw GpuUnavailableException("the GPU delegate does not start: ${error.message}", error)
+            } catch (error: LinkageError) {
+                throw GpuUnavailableException("the GPU delegate's native library does not load: ${error.message}", error)
+            }
+    }
+
+    private companion object {
+        fun infoOf(tensor: Tensor): TensorInfo {
+            val quantization = tensor.quantizationParams()
+            val type =
+                when (tensor.dataType()) {
+                    DataType.FLOAT32 -> ElementType.FLOAT32
+                    DataType.INT8 -> ElementType.INT8
+                    DataType.UINT8 -> ElementType.UINT8
+                    else -> throw DetectorException("tensor ${tensor.name()}: type ${tensor.dataType()} is not supported")
+                }
+            return TensorInfo(tensor.name(), type, tensor.shape().toList(), quantization.scale, quantization.zeroPoint)
+        }
+    }
+}

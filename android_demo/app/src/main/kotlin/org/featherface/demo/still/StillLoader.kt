@@ -1,0 +1,93 @@
+package org.featherface.demo.still
+
+import android.content.ContentResolver
+import android.graphics.Bitmap
+import android.graphics.BitmapFactory
+import android.graphics.Matrix
+import android.media.ExifInterface
+import android.net.Uri
+import org.featherface.demo.detector.ArgbImage
+import org.featherface.demo.detector.DetectorException
+import java.io.File
+import java.io.FileNotFoundException
+import java.io.IOException
+import java.io.InputStream
+
+/** Reads photographs: decoded, turned upright by their EXIF orientation, in software memory. */
+object StillLoader {
+    private const val MAX_SIDE = 4096
+
+    /**
+     * Read the photograph behind [uri], at most [MAX_SIDE] pixels on its longer side.
+     *
+     * @throws DetectorException it cannot be opened or is not an image
+     */
+    fun load(
+        resolver: ContentResolver,
+        uri: Uri,
+    ): Bitmap =
+        load(uri.lastPathSegment ?: uri.toString(), MAX_SIDE) {
+            resolver.openInputStream(uri) ?: throw FileNotFoundException("nothing behind $uri")
+        }
+
+    /**
+     * Read a photograph in full size.
+     *
+     * @throws DetectorException it cannot be opened or is not an image
+     */
+    fun load(file: File): Bitmap = load(file.name, Int.MAX_VALUE) { file.inputStream() }
+
+    /** The pixels of [bitmap] as the detector takes them. */
+    fun pixelsOf(bitmap: Bitmap): ArgbImage {
+        val pixels = IntArray(bitmap.width * bitmap.height)
+        bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
+        return ArgbImage(pixels, bitmap.width, bitmap.height)
+    }
+
+    private fun load(
+        name: String,
+        maxSide: Int,
+        open: () -> InputStream,
+    ): Bitmap =
+        try {
+            val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
+            open().use { BitmapFactory.decodeStream(it, null, bounds) }
+            val options = BitmapFactory.Options().apply { inPreferredConfig = Bitmap.Config.ARGB_8888 }
+            while (maxOf(bounds.outWidth, bounds.outHeight) / options.inSampleSize.coerceAtLeast(1) > maxSide) {
+                options.inSampleSize = options.inSampleSize.coerceAtLeast(1) * 2
+            }
+            val stored =
+                open().use { BitmapFactory.decodeStream(it, null, options) }
+                    ?: throw DetectorException("$name cannot be decoded: expected a JPEG, PNG or WebP image")
+            upright(stored, open().use(::orientationOf))
+        } catch (error: IOException) {
+            throw DetectorException("$name cannot be read: ${error.message}", error)
+        } catch (error: SecurityException) {
+            throw DetectorException("$name may not be read: ${error.message}", error)
+        }
+
+    private fun orientationOf(stream: InputStream): Int =
+        try {
+            ExifInterface(stream).getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL)
+        } catch (error: IOException) {
+            ExifInterface.ORIENTATION_NORMAL // no EXIF in this format
+        }
+
+    private fun upright(
+        stored: Bitmap,
+        orientation: Int,
+    ): Bitmap {
+        val turn = Matrix()
+        when (orientation) {
+            ExifInterface.ORIENTATION_FLIP_HORIZONTAL -> turn.setScale(-1f, 1f)
+            ExifInterface.ORIENTATION_ROTATE_180 -> turn.setRotate(180f)
+            ExifInterface.ORIENTATION_FLIP_VERTICAL -> turn.setScale(1f, -1f)
+            ExifInterface.ORIENTATION_TRANSPOSE -> turn.apply { setRotate(90f) }.postScale(-1f, 1f)
+            ExifInterface.ORIENTATION_ROTATE_90 -> turn.setRotate(90f)
+            ExifInterface.ORIENTATION_TRANSVERSE -> turn.apply { setRotate(-90f) }.postScale(-1f, 1f)
+            ExifInterface.ORIENTATION_ROTATE_270 -> turn.setRotate(-90f)
+            else -> return stored
+        }
+        return Bitmap.createBitmap(stored, 0, 0, stored.width, stored.height, turn, false)
+    }
+}

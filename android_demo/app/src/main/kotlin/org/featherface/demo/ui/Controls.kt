@@ -1,0 +1,98 @@
+package org.featherface.demo.ui
+
+import android.view.View
+import android.widget.AdapterView
+import android.widget.ArrayAdapter
+import android.widget.Button
+import android.widget.SeekBar
+import android.widget.Spinner
+import android.widget.TextView
+import org.featherface.demo.R
+import org.featherface.demo.detector.Delegate
+
+/** The controls below the picture. */
+class Controls(
+    private val root: View,
+    private val model: DemoModel,
+    openPicture: () -> Unit,
+) {
+    private val models: Spinner = root.find(R.id.model)
+    private val delegates: Spinner = root.find(R.id.delegate)
+    private val threads: Spinner = root.find(R.id.threads)
+    private val threshold: SeekBar = root.find(R.id.threshold)
+    private val thresholdValue: TextView = root.find(R.id.threshold_value)
+    private val camera: Button = root.find(R.id.camera)
+
+    /** Most phones gain nothing from more. */
+    private val threadCounts = (1..Runtime.getRuntime().availableProcessors().coerceIn(1, 8)).toList()
+
+    init {
+        fill(models, model.modelNames.map { it.removeSuffix(".tflite") }) { model.change(model.settings.copy(model = model.modelNames[it])) }
+        fill(delegates, listOf(R.string.processor_cpu, R.string.processor_cpu_reference, R.string.processor_gpu).map(root.resources::getString)) {
+            change(delegate = Delegate.entries[it])
+        }
+        val label = root.resources.getString(R.string.threads)
+        fill(threads, threadCounts.map { "$label: $it" }) { change(threads = threadCounts[it]) }
+        threshold.setOnSeekBarChangeListener(ThresholdListener())
+        camera.setOnClickListener {
+            if (model.showsStill) model.showStill(null) else model.change(model.settings.copy(frontCamera = !model.settings.frontCamera))
+        }
+        root.find<View>(R.id.open_picture).setOnClickListener { openPicture() }
+    }
+
+    /** Show the settings in force. */
+    fun render() {
+        val settings = model.settings
+        models.setSelection(model.modelNames.indexOf(settings.model).coerceAtLeast(0))
+        delegates.setSelection(settings.options.delegate.ordinal)
+        threads.setSelection(threadCounts.indexOf(settings.options.threads).coerceAtLeast(0))
+        val percent = Math.round(model.scoreThreshold * 100)
+        if (!threshold.isPressed) threshold.progress = percent
+        thresholdValue.text = root.resources.getString(R.string.threshold, percent)
+        camera.setText(if (model.showsStill) R.string.back_to_camera else R.string.switch_camera)
+        camera.visibility = if (model.showsStill || model.hasBothCameras) View.VISIBLE else View.INVISIBLE
+    }
+
+    private fun change(
+        threads: Int = model.settings.options.threads,
+        delegate: Delegate = model.settings.options.delegate,
+    ) {
+        val settings = model.settings
+        model.change(settings.copy(options = settings.options.copy(threads = threads, delegate = delegate)))
+    }
+
+    private fun fill(
+        spinner: Spinner,
+        labels: List<String>,
+        choose: (Int) -> Unit,
+    ) {
+        val adapter = ArrayAdapter(spinner.context, android.R.layout.simple_spinner_item, labels)
+        adapter.setDropDownViewResource(android.R.layout.simple_spinner_dropdown_item)
+        spinner.adapter = adapter
+        spinner.onItemSelectedListener =
+            object : AdapterView.OnItemSelectedListener {
+                override fun onItemSelected(
+                    parent: AdapterView<*>?,
+                    view: View?,
+                    position: Int,
+                    id: Long,
+                ) = choose(position)
+
+                override fun onNothingSelected(parent: AdapterView<*>?) = Unit
+            }
+    }
+
+    private inner class ThresholdListener : SeekBar.OnSeekBarChangeListener {
+        override fun onProgressChanged(
+            bar: SeekBar?,
+            progress: Int,
+            fromUser: Boolean,
+        ) {
+            if (fromUser) model.change(model.settings.copy(scoreThreshold = progress / 100f))
+        }
+
+        override fun onStartTrackingTouch(bar: SeekBar?) = Unit
+
+        override fun onStopTrackingTouch(bar: SeekBar?) = Unit
+    }
+}

@@ -1,0 +1,117 @@
+package org.featherface.demo.ui
+
+import android.content.Context
+import android.graphics.Canvas
+import android.graphics.Paint
+import android.util.AttributeSet
+import android.view.View
+import org.featherface.demo.R
+
+/** Draws boxes, landmarks and scores over the picture; allocates nothing while drawing. */
+class OverlayView(
+    context: Context,
+    attributes: AttributeSet?,
+) : View(context, attributes) {
+    private val density = resources.displayMetrics.density
+    private val box = paint(R.color.box).apply { style = Paint.Style.STROKE }
+    private val shadow = paint(R.color.box_shadow).apply { style = Paint.Style.STROKE }
+    private val points = IntArray(POINT_COLOURS.size) { context.getColor(POINT_COLOURS[it]) }
+    private val point = Paint(Paint.ANTI_ALIAS_FLAG)
+    private val text = paint(R.color.label_text).apply { textSize = 12 * density }
+    private val label = paint(R.color.box)
+    private val score = ScoreText()
+    private val shown = FrameResult()
+    private var mapping: ViewMapping? = null
+    private var mirrored = false
+
+    /** Called after each drawing with the milliseconds it took. */
+    var onDrawn: (Double) -> Unit = {}
+
+    /** Number of faces on the screen. */
+    val faceCount: Int get() = shown.faces.count
+
+    /** Show the faces of [result]; [mirror] where the picture behind is a mirror's. */
+    fun show(
+        result: FrameResult,
+        mirror: Boolean,
+    ) {
+        result.copyTo(shown)
+        if (mapping?.suits(shown.imageWidth, shown.imageHeight, mirror) != true) {
+            mirrored = mirror
+            mapping = null
+        }
+        invalidate()
+    }
+
+    /** Remove all faces. */
+    fun clear() {
+        shown.clear()
+        invalidate()
+    }
+
+    override fun onSizeChanged(
+        width: Int,
+        height: Int,
+        oldWidth: Int,
+        oldHeight: Int,
+    ) {
+        mapping = null
+    }
+
+    override fun onDraw(canvas: Canvas) {
+        val start = System.nanoTime()
+        if (shown.faces.count == 0 || shown.imageWidth == 0) return
+        val place = mapping ?: ViewMapping(shown.imageWidth, shown.imageHeight, width, height, mirrored).also { mapping = it }
+        for (index in shown.faces.count - 1 downTo 0) drawFace(canvas, place, index)
+        onDrawn((System.nanoTime() - start) / 1e6)
+    }
+
+    private fun drawFace(
+        canvas: Canvas,
+        place: ViewMapping,
+        index: Int,
+    ) {
+        val boxes = shown.faces.boxes
+        val first = place.x(boxes[4 * index])
+        val second = place.x(boxes[4 * index + 2])
+        val left = minOf(first, second)
+        val right = maxOf(first, second)
+        val top = place.y(boxes[4 * index + 1])
+        val bottom = place.y(boxes[4 * index + 3])
+        // Thin lines on small faces, or crowds become one blot.
+        box.strokeWidth = ((right - left) / 24).coerceIn(1.2f * density, 3 * density)
+        shadow.strokeWidth = box.strokeWidth + 1.2f * density
+        canvas.drawRect(left, top, right, bottom, shadow)
+        canvas.drawRect(left, top, right, bottom, box)
+        val radius = ((right - left) / 28).coerceIn(1.2f * density, 4 * density)
+        for (number in points.indices) {
+            point.color = points[number]
+            val at = 10 * index + 2 * number
+            canvas.drawCircle(place.x(shown.faces.landmarks[at]), place.y(shown.faces.landmarks[at + 1]), radius, point)
+        }
+        if (right - left >= LABEL_FROM * density) drawScore(canvas, left, top, shown.faces.scores[index])
+    }
+
+    private fun drawScore(
+        canvas: Canvas,
+        left: Float,
+        top: Float,
+        value: Float,
+    ) {
+        val length = score.write(value)
+        val width = text.measureText(score.characters, 0, length) + 6 * density
+        val height = text.textSize + 4 * density
+        val base = if (top >= height) top else top + height
+        canvas.drawRect(left, base - height, left + width, base, label)
+        canvas.drawText(score.characters, 0, length, left + 3 * density, base - 4 * density, text)
+    }
+
+    private fun paint(colour: Int) = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = context.getColor(colour) }
+
+    private companion object {
+        /** Narrower faces than this many dp carry no score. */
+        const val LABEL_FROM = 28
+
+        val POINT_COLOURS = intArrayOf(R.color.left_eye, R.color.right_eye, R.color.nose, R.color.left_mouth, R.color.right_mouth)
+    }
+}

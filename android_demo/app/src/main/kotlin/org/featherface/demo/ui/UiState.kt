@@ -1,0 +1,51 @@
+package org.featherface.demo.ui
+
+import android.graphics.Bitmap
+import org.featherface.demo.camera.CameraMode
+
+/** What the screen shows: exactly one of these. */
+sealed interface UiState {
+    /** The model is being loaded. */
+    data object Starting : UiState
+
+    /** The camera runs, or is about to, in [mode]. */
+    data class Live(
+        val mode: CameraMode,
+    ) : UiState
+
+    /** A still image with its faces. */
+    data class Still(
+        val bitmap: Bitmap,
+        val faces: Int,
+    ) : UiState
+
+    /** The user has not let the app use the camera. */
+    data object PermissionNeeded : UiState
+
+    /** The phone has no camera. */
+    data object NoCamera : UiState
+
+    /** The camera was there and went away. */
+    data class CameraLost(
+        val reason: String,
+    ) : UiState
+
+    /** The app was built without models. */
+    data object NoModel : UiState
+
+    /** A model that cannot be used. */
+    data class BrokenModel(
+        val name: String,
+        val reason: String,
+    ) : UiState
+
+    /** The GPU was asked for and cannot be had. */
+    data class NoGpu(
+        val reason: String,
+    ) : UiState
+
+    /** A still image that cannot be shown. */
+    data class BrokenStill(
+        val reason: String,
+    ) : UiState
+}
