@@ -21,7 +21,7 @@ SERVER_TIMEOUT_S = 60.0
 STATE_ADVICE = {
     "unauthorized": "unlock its screen and allow USB debugging for this computer",
     "offline": "unplug it and plug it in again, or `adb reconnect`",
-    "no permissions": "this user may not open its USB port: add a udev rule (Debian: android-sdk-platform-tools-common)",
+    "no": "this user may not open its USB port; add a udev rule (Debian: android-sdk-platform-tools-common)",
     "recovery": "boot it into Android",
     "bootloader": "boot it into Android",
     "sideload": "boot it into Android",
@@ -109,9 +109,7 @@ def choose(serial: str | None) -> AdbDevice:
         )
     (found,) = matching
     if found.state != "device":
-        advice = next(
-            (text for state, text in STATE_ADVICE.items() if found.state.startswith(state)), "check it"
-        )
+        advice = STATE_ADVICE.get(found.state, "check it")
         raise DeviceError(f"{found.serial} is {found.state}: {advice}")
     return AdbDevice(found.serial)
 

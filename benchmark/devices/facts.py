@@ -62,8 +62,14 @@ CORE_NAMES = {
 }
 """(implementer, part) -> core. Source: Linux, arch/arm64/include/asm/cputype.h; Arm's technical manuals."""
 
+NOT_TEMPERATURES = (-1, 6, 7, 8)
+"""Kinds of "Temperature" that are none: unknown, and the battery's voltage, current and percentage.
+
+Source: android.os.Temperature, TYPE_UNKNOWN and TYPE_BCL_*.
+"""
+
 CLUSTER_NAMES = {1: ("all",), 2: ("little", "big"), 3: ("little", "big", "prime")}
-"""Names by number of clusters, slowest first."""
+"""Names by number of clusters, slowest first; clusters of equal speed are numbered."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +204,8 @@ def parse_facts(text: str) -> DeviceFacts:
 
 def sections(text: str) -> dict[str, str]:
     """Split a probe's output at its "@@name" lines."""
-    parts = re.split(r"^@@(\w+)\r?\n", text, flags=re.MULTILINE)
+    # Shells before Android 7 end lines with CR LF.
+    parts = re.split(r"^@@(\w+)\n", text.replace("\r\n", "\n"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -217,7 +224,9 @@ def parse_clusters(processors: str, cpuinfo: str) -> tuple[Cluster, ...]:
         speed = int(capacity) if capacity.isdigit() else int(high) if high.isdigit() else 0
         limits[group] = (_number(low), _number(high), speed)
     ordered = sorted(groups, key=lambda group: (limits[group][2], limits[group][1] or 0, groups[group][0]))
-    names = CLUSTER_NAMES.get(len(ordered)) or tuple(f"cluster{index}" for index in range(len(ordered)))
+    speeds = {limits[group][2] for group in ordered}
+    named = CLUSTER_NAMES.get(len(ordered)) if len(speeds) == len(ordered) else None
+    names = named or tuple(f"cluster{index}" for index in range(len(ordered)))
     return tuple(
         Cluster(name, tuple(sorted(groups[group])), cores.get(groups[group][0]), *limits[group][:2])
         for name, group in zip(names, ordered, strict=True)
@@ -238,8 +247,8 @@ def parse_thermal(thermalservice: str, zones: str = "") -> Thermal:
     """Read `dumpsys thermalservice`, or the kernel's thermal zones where that is silent."""
     status = re.search(r"Thermal Status:\s*(\d+)", thermalservice)
     current = thermalservice.split("Current temperatures from HAL", 1)[-1].split("Current cooling", 1)[0]
-    readings = re.findall(r"Temperature\{mValue=([-\d.]+), mType=\d+, mName=([^,]+),", current)
-    celsius = {name: float(value) for value, name in readings}
+    readings = re.findall(r"Temperature\{mValue=([-\d.]+), mType=(-?\d+), mName=([^,]+),", current)
+    celsius = {name: float(value) for value, kind, name in readings if int(kind) not in NOT_TEMPERATURES}
     if not celsius:
         for line in zones.splitlines():
             name, _, value = line.partition("|")

@@ -26,7 +26,7 @@ class Instructions:
     Attributes:
         count: Median of `runs` inferences.
         runs: Inferences counted.
-        spread: (largest - smallest) / median of them.
+        spread: (largest - smallest) / median of them, the one farthest from the median left out.
         method: "icount" (the guest's clock) or "plugin" (QEMU's TCG plugin).
     """
 
