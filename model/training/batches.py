@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,11 +14,21 @@ from torch import Tensor
 
 from model.artifact import read_json
 from model.errors import InputError
-from model.training.crops import STEP, Crop, Targets, correct, crop_boxes, teacher_targets
+from model.training.crops import (
+    STEP,
+    Crop,
+    Targets,
+    answer_targets,
+    correct,
+    crop_faces,
+    label_targets,
+    teacher_targets,
+)
 from model.training.degrade import degrade
-from model.training.photographs import Photograph
+from model.training.photographs import Photograph, photograph_sizes, trainable
+from model.training.teacher import Teacher
 from model.training.teaching import MANIFEST, shards
-from model.training.views import TILE, VIEW, VIEW_DTYPE, truth_of
+from model.training.views import TILE, VIEW, VIEW_DTYPE, draw_view, truth_of
 
 SIDES = (256, 320, 384, 448, 640)
 SIDE_SHARES = (0.10, 0.50, 0.13, 0.12, 0.15)
@@ -33,6 +43,8 @@ class Batch:
         pixels: uint8 [B, S, S, 3], RGB.
         face, face_weight, box_weight, landmark_weight: float32 [B, N].
         boxes, landmarks: float32 [B, N, 4] and [B, N, 10].
+        features: What the teacher's heads read, a map [B, C, S/8, S/8] (16, 32) a level; none if the
+            teacher's answers come from the cache.
     """
 
     pixels: Tensor
@@ -42,6 +54,14 @@ class Batch:
     box_weight: Tensor
     landmarks: Tensor
     landmark_weight: Tensor
+    features: tuple[Tensor, ...] = ()
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        features = tuple(level.to(device, non_blocking=True) for level in values.pop("features"))
+        moved = {name: value.to(device, non_blocking=True) for name, value in values.items()}
+        return Batch(**moved, features=features)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -52,6 +72,10 @@ class BatchSource(Protocol):
 
     def batch(self, step: int) -> Batch:
         """The batch of a step; the same for the same step, from whichever thread it is asked."""
+
+
+MOST_CROPS = 4
+"""Crops of one fresh view in a batch: rendering costs more than cutting."""
 
 
 def draw_side(draw: np.random.Generator, pictures: int) -> tuple[int, int]:
@@ -70,7 +94,15 @@ def draw_crop(draw: np.random.Generator, side: int, mosaic: bool) -> Crop:
     return Crop(left, top, side, mirrored)
 
 
-def stack(pixels: Sequence[NDArray[np.uint8]], targets: Sequence[Targets]) -> Batch:
+def cut(values: NDArray[Any], crop: Crop) -> NDArray[Any]:
+    """A crop of an array [VIEW, VIEW, ...], mirrored if it is."""
+    piece = values[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side]
+    return np.ascontiguousarray(piece[:, ::-1] if crop.mirrored else piece)
+
+
+def stack(
+    pixels: Sequence[NDArray[np.uint8]], targets: Sequence[Targets], features: tuple[Tensor, ...] = ()
+) -> Batch:
     """Join the pictures of a batch."""
 
     def joined(name: str) -> Tensor:
@@ -84,6 +116,7 @@ def stack(pixels: Sequence[NDArray[np.uint8]], targets: Sequence[Targets]) -> Ba
         joined("box_weight"),
         joined("landmarks"),
         joined("landmark_weight"),
+        features,
     )
 
 
@@ -157,9 +190,64 @@ class CachedViews:
     ) -> tuple[NDArray[np.uint8], Targets]:
         tiles = view["tiles"]
         crop = draw_crop(draw, side, bool((tiles["photograph"] >= 0).sum() > 1))
-        piece = view["pixels"][crop.top : crop.top + side, crop.left : crop.left + side]
-        picture = np.ascontiguousarray(piece[:, ::-1] if crop.mirrored else piece)
+        picture = cut(view["pixels"], crop)
         target = teacher_targets(view, crop, self.temperature)
-        truth, ignore = truth_of(tiles, self.photographs)
-        correct(target, crop_boxes(truth[~ignore], crop), side)
+        correct(target, crop_faces(truth_of(tiles, self.photographs), crop), side)
         return degrade(picture, draw), target
+
+
+class FreshViews:
+    """Crops of views that are rendered for each batch: for labels alone, or with the teacher at hand.
+
+    Args:
+        photographs: To draw from; the held-aside ones are left out here. Without a teacher the
+            unlabelled ones are, too.
+        seed: Of views and crops.
+        pictures: Of TILE x TILE pixels a batch; see `draw_side`.
+        teacher: Answers for each crop, if given; the labels correct it.
+        temperature: See `answer_targets`.
+
+    Raises:
+        InputError: no photograph is left.
+    """
+
+    def __init__(
+        self,
+        photographs: Sequence[Photograph],
+        seed: int,
+        pictures: int = 16,
+        teacher: Teacher | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        self.photographs = trainable([p for p in photographs if p.labelled or teacher is not None])
+        self.sizes = photograph_sizes(self.photographs)
+        self.seed, self.pictures = seed, pictures
+        self.teacher, self.temperature = teacher, temperature
+
+    def batch(self, step: int) -> Batch:
+        draw = np.random.default_rng((self.seed, step))
+        side, count = draw_side(draw, self.pictures)
+        view = np.zeros(1, VIEW_DTYPE)[0]
+        crops = min(MOST_CROPS, (VIEW // side) ** 2)
+        pictures, insides, faces = [], [], []
+        for index in range(count):
+            if index % crops == 0:
+                inside = draw_view(draw, self.photographs, self.sizes, view)
+                truth = truth_of(view["tiles"], self.photographs)
+            crop = draw_crop(draw, side, bool((view["tiles"]["photograph"] >= 0).sum() > 1))
+            pictures.append(cut(view["pixels"], crop))
+            insides.append(cut(inside, crop))
+            faces.append(crop_faces(truth, crop))
+        targets, features = self._targets(pictures, insides, side)
+        for target, marked in zip(targets, faces, strict=True):
+            correct(target, marked, side)
+        return stack([degrade(picture, draw) for picture in pictures], targets, features)
+
+    def _targets(
+        self, pictures: Sequence[NDArray[np.uint8]], insides: Sequence[NDArray[np.bool_]], side: int
+    ) -> tuple[list[Targets], tuple[Tensor, ...]]:
+        if self.teacher is None:
+            return [label_targets(side) for _ in pictures], ()
+        answers = self.teacher.ask(np.stack(pictures), np.stack(insides))
+        each = zip(answers.boxes, answers.logits, answers.landmarks, strict=True)
+        return [answer_targets(*one, self.temperature) for one in each], answers.features

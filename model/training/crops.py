@@ -9,18 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.anchors import anchors
-from model.boxes import Floats, decode_boxes, encode_boxes, iou_matrix
+from model.boxes import Floats, decode_boxes, encode_boxes, encode_landmarks, iou_matrix
 from model.networks import spec_of
 from model.spec import DetectorSpec
-from model.training.views import VIEW
+from model.training.views import VIEW, Faces
 
 SPEC = spec_of("featherface_v2", VIEW, VIEW)
 """Anchors, strides and variances of a whole view; those of all networks here are the same."""
 
 STEP = max(SPEC.strides)
 
-MIRRORED_POINTS = np.array([2, 3, 0, 1, 4, 5, 8, 9, 6, 7])
+MIRRORED_FACE = np.array([1, 0, 2, 4, 3])
 """Left and right eye and mouth corner change places in a mirror."""
+MIRRORED_POINTS = np.array([2, 3, 0, 1, 4, 5, 8, 9, 6, 7])
+"""The same for flat landmarks (x, y, x, y ...)."""
 MIRRORED_SIGNS = np.array([-1, 1] * 5, np.float32)
 
 MATCH_IOU, RIVAL_IOU, FORCED_IOU = 0.45, 0.30, 0.20
@@ -33,6 +35,8 @@ TEACHER_SURE = 0.3
 """Boxes and landmarks are learned where the teacher's probability is above this."""
 VISIBLE_SHARE = 0.5
 """The teacher saw the whole view: what it found is not asked for where less than this is in the crop."""
+TEACHER_FOUND = 0.5
+"""A marked face on which no anchor of the teacher is above this counts as missed."""
 SMALLEST_FACE = 6.0
 """Height in pixels under which a missed face is left out of the loss instead of being learned."""
 
@@ -82,43 +86,69 @@ def crop_anchors(crop: Crop) -> NDArray[np.int64]:
     return result
 
 
+def mirrored_anchors(side: int) -> NDArray[np.int64]:
+    """For each anchor of an input of `side` pixels the one at the mirrored place."""
+    first, levels = 0, []
+    for stride, sizes in zip(SPEC.strides, SPEC.anchor_sizes, strict=True):
+        count = (side // stride) ** 2 * len(sizes)
+        grid = first + np.arange(count).reshape(side // stride, side // stride, len(sizes))
+        levels.append(grid[:, ::-1].reshape(-1))
+        first += count
+    return np.concatenate(levels)
+
+
 def crop_spec(side: int) -> DetectorSpec:
     """The spec of a crop's anchors."""
     return spec_of("featherface_v2", side, side)
 
 
-def crop_boxes(boxes_xyxy: Floats, crop: Crop) -> Floats:
-    """Boxes [K, 4] of the view in pixels of the crop, mirrored with it; not clipped."""
-    moved = boxes_xyxy - np.array([crop.left, crop.top] * 2, np.float32)
+def crop_faces(faces: Faces, crop: Crop) -> Faces:
+    """Faces of the view in pixels of the crop, mirrored with it; not clipped."""
+    boxes = faces.boxes_xyxy - np.array([crop.left, crop.top] * 2, np.float32)
+    points = faces.landmarks - np.array([crop.left, crop.top], np.float32)
     if crop.mirrored:
-        moved = np.stack([crop.side - moved[:, 2], moved[:, 1], crop.side - moved[:, 0], moved[:, 3]], axis=1)
-    return moved.astype(np.float32)
+        boxes = np.stack([crop.side - boxes[:, 2], boxes[:, 1], crop.side - boxes[:, 0], boxes[:, 3]], axis=1)
+        points = (points * np.array([-1, 1], np.float32) + np.array([crop.side, 0], np.float32))[
+            :, MIRRORED_FACE
+        ]
+    return Faces(boxes.astype(np.float32), points.astype(np.float32), faces.ignore)
 
 
 def teacher_targets(view: np.void, crop: Crop, temperature: float = 1.0) -> Targets:
-    """What the teacher said about a crop's anchors.
+    """What the teacher said about a crop's anchors when it saw the whole view.
 
     Args:
         view: One VIEW_DTYPE row.
         crop: The piece the student sees.
-        temperature: Divides the teacher's logits. Source: Hinton et al., Distilling the knowledge in a
-            neural network, 2015, equation 1.
+        temperature: See `answer_targets`.
     """
     index = crop_anchors(crop)
-    logits = view["logits"][index].astype(np.float32)
     boxes = view["boxes"][index].astype(np.float32)
     landmarks = view["landmarks"][index].astype(np.float32)
     if crop.mirrored:
         boxes[:, 0] *= -1
         landmarks = landmarks[:, MIRRORED_POINTS] * MIRRORED_SIGNS
-    face = 1 / (1 + np.exp(-logits / np.float32(temperature)))
-    weight = np.ones_like(face)
-    likely = np.flatnonzero(face > 0.05)
+    targets = answer_targets(boxes, view["logits"][index].astype(np.float32), landmarks, temperature)
+    likely = np.flatnonzero(targets.face > 0.05)
     spec = crop_spec(crop.side)
     decoded = decode_boxes(boxes[likely], anchors(spec)[likely], spec.variances)
-    weight[likely[visible_share(decoded, crop.side) < VISIBLE_SHARE]] = 0
-    sure = face * (face > TEACHER_SURE) * weight
-    return Targets(face, weight, boxes, sure, landmarks, sure.copy())
+    hidden = likely[visible_share(decoded, crop.side) < VISIBLE_SHARE]
+    for weight in (targets.face_weight, targets.box_weight, targets.landmark_weight):
+        weight[hidden] = 0
+    return targets
+
+
+def answer_targets(boxes: Floats, logits: Floats, landmarks: Floats, temperature: float = 1.0) -> Targets:
+    """A teacher's offsets [N, 4], face logits [N] and landmarks [N, 10] as targets.
+
+    Args:
+        boxes, logits, landmarks: Its answers.
+        temperature: Divides the logits. Source: Hinton et al., Distilling the knowledge in a neural
+            network, 2015, equation 1.
+    """
+    face = np.asarray(1 / (1 + np.exp(-logits / np.float32(temperature))), np.float32)
+    sure = face * (face > TEACHER_SURE)
+    return Targets(face, np.ones_like(face), boxes, sure, landmarks, sure.copy())
 
 
 def visible_share(boxes_xyxy: Floats, side: int) -> Floats:
@@ -129,41 +159,64 @@ def visible_share(boxes_xyxy: Floats, side: int) -> Floats:
     return np.asarray(np.divide(inside, whole, out=np.zeros_like(inside), where=whole > 0))
 
 
-def correct(targets: Targets, truth_xyxy: Floats, side: int) -> None:
+def label_targets(side: int) -> Targets:
+    """Targets of a crop without a teacher and without faces; `correct` writes the marked ones into it."""
+    count = crop_spec(side).anchor_count
+
+    def zeros(*shape: int) -> Floats:
+        return np.zeros((count, *shape), np.float32)
+
+    return Targets(zeros(), np.ones(count, np.float32), zeros(4), zeros(), zeros(10), zeros())
+
+
+def correct(targets: Targets, faces: Faces, side: int) -> None:
     """Write marked faces that the teacher missed into its targets, in place.
 
     Faces it found keep its boxes: label sets draw the border of a face each in their own way (FDDB's
     are bounds of ellipses), and a student taught by all of them at once would learn none.
 
     Args:
-        targets: The teacher's, for a crop of `side` pixels.
-        truth_xyxy: Marked faces [K, 4] in pixels of the crop.
+        targets: The teacher's, or `label_targets`, for a crop of `side` pixels.
+        faces: Marked faces in pixels of the crop.
         side: Of the crop.
     """
-    shown = visible_share(truth_xyxy, side) >= VISIBLE_SHARE
-    truth = np.clip(truth_xyxy[shown], 0, side)
-    truth = truth[(truth[:, 2:] - truth[:, :2]).min(axis=1, initial=np.inf) >= 1] if len(truth) else truth
-    if not len(truth):
+    boxes = np.clip(faces.boxes_xyxy, 0, side)
+    shown = (visible_share(faces.boxes_xyxy, side) >= VISIBLE_SHARE) & (
+        (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) >= 1
+    )
+    if not shown.any():
         return
-    spec = crop_spec(side)
-    anchor = anchors(spec)
-    overlap = _anchor_overlap(spec, truth)
+    boxes, points, ignore = boxes[shown], faces.landmarks[shown], faces.ignore[shown]
+    overlap = _anchor_overlap(crop_spec(side), boxes)
     answer = np.where(overlap >= FOUND_IOU, targets.face[:, None], 0).max(axis=0)
-    missed = np.flatnonzero(answer < 0.5)
-    for face in missed:
+    unlearnable = ignore | (boxes[:, 3] - boxes[:, 1] < SMALLEST_FACE)
+    for face in np.flatnonzero(answer < TEACHER_FOUND):
         own = overlap[:, face]
         doubt = (own >= RIVAL_IOU) & (targets.face < TEACHER_SURE)
         targets.face_weight[doubt] = np.minimum(targets.face_weight[doubt], DOUBT_WEIGHT)
-        best = own.argmax()
         learn = (own >= MATCH_IOU) & (own >= overlap.max(axis=1))
-        learn[best] |= own[best] >= FORCED_IOU
-        if truth[face, 3] - truth[face, 1] < SMALLEST_FACE:
+        learn[own.argmax()] |= own.max() >= FORCED_IOU
+        if unlearnable[face]:
             targets.face_weight[learn] = 0
-            continue
-        targets.face[learn], targets.face_weight[learn] = 1, 1
-        box = np.repeat(truth[face : face + 1], int(learn.sum()), axis=0)
-        targets.boxes[learn] = encode_boxes(box, anchor[learn], spec.variances)
-        targets.box_weight[learn], targets.landmark_weight[learn] = 1, 0
+        else:
+            _write_face(targets, learn, boxes[face], points[face], side)
+
+
+def _write_face(
+    targets: Targets, learn: NDArray[np.bool_], box_xyxy: Floats, points: Floats, side: int
+) -> None:
+    """Make the anchors `learn` want one marked face."""
+    spec = crop_spec(side)
+    anchor = anchors(spec)[learn]
+    targets.face[learn], targets.face_weight[learn] = 1, 1
+    repeated = np.repeat(box_xyxy[None], len(anchor), axis=0)
+    targets.boxes[learn] = encode_boxes(repeated, anchor, spec.variances)
+    targets.box_weight[learn] = 1
+    targets.landmark_weight[learn] = 0
+    if np.isfinite(points).all():
+        each = np.repeat(points[None], len(anchor), axis=0)
+        targets.landmarks[learn] = encode_landmarks(each, anchor, spec.variances)
+        targets.landmark_weight[learn] = 1
 
 
 def _anchor_overlap(spec: DetectorSpec, boxes_xyxy: Floats) -> Floats:

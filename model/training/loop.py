@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from model.errors import InputError
@@ -19,8 +21,8 @@ from model.training.batches import Batch, BatchSource, CachedViews
 from model.training.student import DivergedError, Student
 
 STATE, WEIGHTS, LOG = "state.pt", "average.pth", "log.jsonl"
-AHEAD = 3
-"""Batches that are prepared while the network works."""
+AHEAD = 2
+"""Batches that wait, beyond those in work."""
 
 
 @dataclass
@@ -38,6 +40,7 @@ def train(
     output: Path,
     look: Callable[[Student], dict[str, Any]] | None = None,
     look_every: int = 4,
+    workers: int = 1,
 ) -> None:
     """Train until the recipe's samples are seen.
 
@@ -49,6 +52,8 @@ def train(
         source: Of the batches.
         output: Folder of the run.
         look: Measures something about the student for the log, every `look_every` epochs and at the end.
+        look_every: See `look`.
+        workers: Threads that prepare batches while the network works.
 
     Raises:
         InputError: the training diverged; the state of the last whole epoch is kept.
@@ -62,7 +67,7 @@ def train(
             epoch = _Epoch()
             goal = min(total, student.samples + student.recipe.epoch_samples)
             try:
-                _run_epoch(student, source, goal, epoch, advance)
+                _run_epoch(student, _Ahead(source, workers, student.steps), goal, epoch, advance)
             except DivergedError as error:
                 raise InputError(
                     f"the training diverged at {error}; {output / STATE} keeps the last whole epoch: "
@@ -78,26 +83,40 @@ def train(
                 stream.write(json.dumps(entry) + "\n")
 
 
+class _Ahead:
+    """Prepares the batches of coming steps in other threads."""
+
+    def __init__(self, source: BatchSource, workers: int, step: int) -> None:
+        self.source, self.workers, self.step = source, workers, step
+        self.pool = ThreadPoolExecutor(workers)
+        self.waiting: deque[Future[Batch]] = deque()
+
+    def next(self) -> Batch:
+        """The next step's batch."""
+        while len(self.waiting) < self.workers + AHEAD:
+            self.waiting.append(self.pool.submit(self.source.batch, self.step))
+            self.step += 1
+        return self.waiting.popleft().result()
+
+    def close(self) -> None:
+        """Forget what was prepared in vain."""
+        self.pool.shutdown(cancel_futures=True)
+
+
 def _run_epoch(
-    student: Student, source: BatchSource, goal: int, epoch: _Epoch, advance: Callable[[int, float], None]
+    student: Student, ahead: _Ahead, goal: int, epoch: _Epoch, advance: Callable[[int, float], None]
 ) -> None:
-    with ThreadPoolExecutor(1) as worker:
-        waiting: list[Future[Batch]] = []
-        ahead = student.steps
+    try:
         while student.samples < goal:
-            while len(waiting) < AHEAD:
-                waiting.append(worker.submit(source.batch, ahead))
-                ahead += 1
             asked = time.monotonic()
-            batch = waiting.pop(0).result()
+            batch = ahead.next()
             epoch.waited_s += time.monotonic() - asked
             losses = student.step(batch)
-            epoch.losses.append(
-                (float(losses.face.detach()), float(losses.boxes.detach()), float(losses.landmarks.detach()))
-            )
-            advance(student.samples, epoch.losses[-1][0])
-        for future in waiting:
-            future.cancel()
+            parts = torch.stack([losses.face, losses.boxes, losses.landmarks]).tolist()
+            epoch.losses.append((parts[0], parts[1], parts[2]))
+            advance(student.samples, parts[0])
+    finally:
+        ahead.close()
 
 
 def _entry(student: Student, source: BatchSource, epoch: _Epoch) -> dict[str, Any]:

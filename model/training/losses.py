@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +11,14 @@ from torch import Tensor
 
 from model.blocks import Outputs
 from model.training.batches import Batch
+from model.training.teacher import face_logit
 
 FOCUS = 1.5
 """Exponent of the distance to the wanted probability; 2 in the paper, less is enough for soft targets."""
+NEGATIVES = 7
+"""Background anchors a face in the MultiBox loss."""
+SOME_FACE = 0.3
+"""Wanted probabilities above this count as (parts of) faces, by whose number the loss is divided."""
 BETA = 0.3
 """Offset at which smooth L1 turns from square to linear."""
 FEWEST = 4.0
@@ -32,30 +38,59 @@ class Losses:
         return weights[0] * self.face + weights[1] * self.boxes + weights[2] * self.landmarks
 
 
-def face_logit(logits: Tensor) -> Tensor:
-    """Logit of a face [B, N] from one channel or from two (background, face)."""
-    return logits[..., 0] if logits.shape[-1] == 1 else logits[..., 1] - logits[..., 0]
-
-
-def anchor_losses(outputs: Outputs, batch: Batch) -> Losses:
+def focal_losses(outputs: Outputs, batch: Batch) -> Losses:
     """Quality focal loss on the probability, smooth L1 on the offsets, each per face.
 
     Source: Li et al., Generalized focal loss, 2020, equation 6 (soft targets).
     """
     boxes, logits, landmarks = outputs
     logit = face_logit(logits)
-    faces = batch.face[batch.face > BETA].sum().clamp(min=FEWEST)
+    faces = batch.face[batch.face > SOME_FACE].sum().clamp(min=FEWEST)
     distance = (torch.sigmoid(logit.detach()) - batch.face).abs()
     entropy = F.binary_cross_entropy_with_logits(logit, batch.face, reduction="none")
     face = (entropy * distance**FOCUS * batch.face_weight).sum() / faces
     return Losses(
         face,
-        _offset_loss(boxes, batch.boxes, batch.box_weight) * 4,
-        _offset_loss(landmarks, batch.landmarks, batch.landmark_weight),
+        offset_loss(boxes, batch.boxes, batch.box_weight) * 4,
+        offset_loss(landmarks, batch.landmarks, batch.landmark_weight),
     )
 
 
-def _offset_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+def multibox_losses(outputs: Outputs, batch: Batch) -> Losses:
+    """Cross entropy on faces and on the hardest background anchors, NEGATIVES a face; smooth L1 on the rest.
+
+    Source: Liu et al., SSD, 2016, section 2.2; 7 negatives a face as RetinaFace's training code has it.
+    """
+    boxes, logits, landmarks = outputs
+    logit = face_logit(logits)
+    known = batch.face_weight >= 1
+    positive = known & (batch.face > 0.5)
+    entropy = F.binary_cross_entropy_with_logits(logit, positive.float(), reduction="none")
+    count = positive.sum(dim=1)
+    hardness = torch.where(known & ~positive, entropy.detach(), torch.full_like(entropy, -1.0))
+    rank = hardness.argsort(dim=1, descending=True, stable=True).argsort(dim=1, stable=True)
+    wanted = (NEGATIVES * count).clamp(min=NEGATIVES)
+    chosen = positive | ((rank < wanted[:, None]) & (hardness >= 0))
+    return Losses(
+        (entropy * chosen).sum() / count.sum().clamp(min=FEWEST),
+        offset_loss(boxes, batch.boxes, batch.box_weight) * 4,
+        offset_loss(landmarks, batch.landmarks, batch.landmark_weight),
+    )
+
+
+LOSSES: dict[str, Callable[[Outputs, Batch], Losses]] = {"focal": focal_losses, "multibox": multibox_losses}
+
+
+def feature_loss(adapted: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
+    """Mean over levels of 1 - cosine of the angle between both networks' features at each cell."""
+    each = [
+        (1 - F.cosine_similarity(mine, theirs, dim=1)).mean()
+        for mine, theirs in zip(adapted, teacher, strict=True)
+    ]
+    return torch.stack(each).mean()
+
+
+def offset_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     """Mean smooth L1 over the offsets of the weighted anchors."""
     each = F.smooth_l1_loss(found, wanted, reduction="none", beta=BETA).mean(dim=-1)
     return (each * weight).sum() / weight.sum().clamp(min=FEWEST)

@@ -30,7 +30,12 @@ class Recipe:
         clip: Largest norm of the gradient.
         average: Decay of the moving average of the weights, per step.
         statistics_samples: Batch norm learns its statistics for so long; constants afterwards.
+        loss: "focal", or "multibox" for labels alone.
         loss_weights: Of face, boxes, landmarks.
+        temperature: Divides the teacher's logits.
+        features_until: The pyramid features are distilled, less and less, for so long; needs the teacher
+            at hand, not its cached answers.
+        feature_weight: Of that loss in the beginning.
         offsets_from, offsets_full: Boxes and landmarks come in between these, after the probabilities.
     """
 
@@ -47,15 +52,21 @@ class Recipe:
     clip: float = 5.0
     average: float = 0.999
     statistics_samples: int = 8_000
+    loss: str = "focal"
     loss_weights: tuple[float, float, float] = (2.0, 1.0, 0.5)
     offsets_from: int = 0
     offsets_full: int = 6_000
+    temperature: float = 1.0
+    features_until: int = 0
+    feature_weight: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("samples", "epoch_samples", "pictures"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, found {getattr(self, name)}")
-        for name in ("backbone_rate", "rate", "clip"):
+        if self.loss not in ("focal", "multibox"):
+            raise InputError(f"loss must be focal or multibox, found {self.loss!r}")
+        for name in ("backbone_rate", "rate", "clip", "temperature"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be positive, found {getattr(self, name)}")
         for name in ("hold", "average"):
@@ -80,6 +91,12 @@ class Recipe:
         part = min(1.0, max(0.0, (samples - self.offsets_from) / span))
         face, boxes, landmarks = self.loss_weights
         return face, boxes * part, landmarks * part
+
+    def feature_weight_at(self, samples: int) -> float:
+        """Weight of the feature loss after so many samples."""
+        if samples >= self.features_until:
+            return 0.0
+        return self.feature_weight * (1 - samples / self.features_until)
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as JSON values."""

@@ -18,7 +18,7 @@ from model.featherface_v2 import FeatherFaceV2
 from model.networks import network_named, spec_of
 from model.spec import DetectorSpec
 from model.training.batches import Batch
-from model.training.losses import Losses, anchor_losses
+from model.training.losses import LOSSES, Losses, feature_loss
 from model.training.recipe import Recipe
 from model.training.start import channels_last, start_from
 from model.training.views import VIEW
@@ -40,22 +40,47 @@ class Student:
         samples, steps: Pictures and batches seen.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, device: str = "cpu", teacher_width: int = 0) -> None:
+        """Build fresh weights.
+
+        Args:
+            recipe: What to train, and how.
+            device: "cpu" or "cuda".
+            teacher_width: Channels of the teacher's features, where the recipe distils them.
+        """
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
+        self.device = torch.device(device)
+        self.half = self.device.type == "cuda"  # bfloat16 gained 10 % on a CPU that has it: not worth it
         self.spec: DetectorSpec = spec_of(recipe.network, VIEW, VIEW)
-        self.network: Detector = channels_last(network_named(recipe.network).build())
+        self.network: Detector = channels_last(network_named(recipe.network).build()).to(self.device)
+        self.adapters: nn.ModuleList | None = None
+        if recipe.features_until > 0:
+            self.adapters = self._fresh_adapters(teacher_width)
         self.average: Detector = copy.deepcopy(self.network).eval()
         self.samples = self.steps = 0
         self.optimizer = torch.optim.AdamW(
             self._groups(), weight_decay=recipe.weight_decay, betas=(0.9, 0.99), foreach=True
         )
 
+    def _fresh_adapters(self, teacher_width: int) -> nn.ModuleList:
+        """A 1x1 convolution a level from the student's channels to the teacher's; thrown away at the end."""
+        if teacher_width < 1:
+            raise InputError(
+                "the recipe distils features, which needs a teacher at hand instead of cached views"
+            )
+        with torch.no_grad():
+            levels = self.network.eval().features(torch.zeros(1, 3, 64, 64, device=self.device))
+        return nn.ModuleList(nn.Conv2d(level.shape[1], teacher_width, 1) for level in levels).to(self.device)
+
     def _groups(self) -> list[dict[str, Any]]:
         """Backbone and rest, weights and (undecayed) biases and scales."""
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
         for name, parameter in self.network.named_parameters():
             groups.setdefault((name.startswith(BACKBONES), parameter.ndim > 1), []).append(parameter)
+        if self.adapters is not None:
+            for parameter in self.adapters.parameters():
+                groups[False, parameter.ndim > 1].append(parameter)
         return [
             {
                 "params": parameters,
@@ -66,12 +91,13 @@ class Student:
             for (backbone, decayed), parameters in groups.items()
         ]
 
-    def start(self, checkpoint: Path, network: str) -> None:
+    def start(self, checkpoint: Path, network: str) -> FeatherFaceV2:
         """Take the backbone of another network's checkpoint; see `start_from`."""
         if not isinstance(self.network, FeatherFaceV2):
             raise InputError(f"only featherface_v2 can start from another network, not {self.recipe.network}")
         start_from(self.network, load_checkpoint(checkpoint, network).network, spec_of(network, VIEW, VIEW))
         self.average.load_state_dict(self.network.state_dict())
+        return self.network
 
     def start_weights(self, checkpoint: Path) -> None:
         """Take all weights of a checkpoint of the same network."""
@@ -85,7 +111,7 @@ class Student:
         if self.spec.channel_order == "BGR":
             x = x.flip(3)
         if any(self.spec.mean):
-            x = x - torch.tensor(self.spec.mean)
+            x = x - torch.tensor(self.spec.mean, device=x.device)
         return x.permute(0, 3, 1, 2)
 
     def step(self, batch: Batch) -> Losses:
@@ -100,9 +126,7 @@ class Student:
         factor = self.recipe.rate_factor(self.samples)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * factor
-        outputs = self.network.predict(self.network.features(self.inputs(batch.pixels)))
-        losses = anchor_losses(outputs, batch)
-        total = losses.total(self.recipe.weights_at(self.samples))
+        losses, total = self._losses(batch.to(self.device))
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip, foreach=True)
@@ -115,6 +139,20 @@ class Student:
         self.samples += len(batch)
         self._follow()
         return losses
+
+    def _losses(self, batch: Batch) -> tuple[Losses, Tensor]:
+        """The parts of the loss, and their weighted sum."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            features = self.network.features(self.inputs(batch.pixels))
+            outputs = self.network.predict(features)
+        boxes, logits, landmarks = (output.float() for output in outputs)
+        losses = LOSSES[self.recipe.loss]((boxes, logits, landmarks), batch)
+        total = losses.total(self.recipe.weights_at(self.samples))
+        if batch.features and (weight := self.recipe.feature_weight_at(self.samples)) > 0:
+            adapters = self.adapters or ()
+            adapted = [adapter(level.float()) for adapter, level in zip(adapters, features, strict=True)]
+            total = total + weight * feature_loss(adapted, batch.features)
+        return losses, total
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -134,6 +172,7 @@ class Student:
                     "steps": self.steps,
                     "network": self.network.state_dict(),
                     "average": self.average.state_dict(),
+                    "adapters": self.adapters.state_dict() if self.adapters is not None else {},
                     "optimizer": self.optimizer.state_dict(),
                 },
                 temporary,
@@ -142,36 +181,36 @@ class Student:
     def save_weights(self, path: Path) -> None:
         """Write the averaged weights alone, as `load_checkpoint` reads them."""
         with replacing(path) as temporary:
-            torch.save({k: v.contiguous() for k, v in self.average.state_dict().items()}, temporary)
+            torch.save(
+                {name: value.cpu().contiguous() for name, value in self.average.state_dict().items()},
+                temporary,
+            )
 
-    @classmethod
-    def resume(cls, path: Path, recipe: Recipe | None = None) -> Student:
-        """Read what `save` wrote.
-
-        Args:
-            path: The file.
-            recipe: Goes on by this recipe instead of the saved one (another length, say).
+    def restore(self, path: Path) -> None:
+        """Go on where `save` stopped; lengths and rates are those of this student's own recipe.
 
         Raises:
-            InputError: absent, damaged or of another network.
+            InputError: absent, damaged, or of another network or seed.
         """
         if not path.is_file():
             raise InputError(f"no such training state: {path}")
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(path, map_location=self.device, weights_only=True)
             saved = Recipe.from_json(state["recipe"])
-        except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError) as error:
+            if (saved.network, saved.seed) != (self.recipe.network, self.recipe.seed):
+                raise InputError(
+                    f"{path} trains {saved.network} with seed {saved.seed}, not {self.recipe.network} "
+                    f"with seed {self.recipe.seed}: choose another output folder"
+                )
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            if self.adapters is not None:
+                self.adapters.load_state_dict(state["adapters"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
             raise InputError(
                 f"{path} is no training state of this version ({type(error).__name__})"
             ) from None
-        recipe = recipe or saved
-        if recipe.network != saved.network:
-            raise InputError(f"{path} trains {saved.network}, not {recipe.network}")
-        student = cls(recipe)
-        student.network.load_state_dict(state["network"])
-        student.average.load_state_dict(state["average"])
-        student.optimizer.load_state_dict(state["optimizer"])
-        for group, fresh in zip(student.optimizer.param_groups, student._groups(), strict=True):
+        for group, fresh in zip(self.optimizer.param_groups, self._groups(), strict=True):
             group["full_rate"], group["weight_decay"] = fresh["full_rate"], fresh["weight_decay"]
-        student.samples, student.steps = state["samples"], state["steps"]
-        return student
+        self.samples, self.steps = state["samples"], state["steps"]

@@ -8,6 +8,7 @@ for one view serves thousands of crops.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -164,15 +165,37 @@ def render(tiles: Tiles, photographs: Sequence[Photograph], smooth: bool) -> tup
     return pixels, inside
 
 
-def truth_of(
-    tiles: Tiles, photographs: Sequence[Photograph]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The marked faces whose centre is in a view.
+def draw_view(
+    draw: np.random.Generator,
+    photographs: Sequence[Photograph],
+    sizes: NDArray[np.int64],
+    view: np.void,
+) -> NDArray[np.bool_]:
+    """Plan and render a view into one VIEW_DTYPE row; see `plan_view` and `render` for what comes back."""
+    view["tiles"] = plan_view(draw, photographs, sizes)
+    view["pixels"], inside = render(view["tiles"], photographs, bool(draw.random() < 0.5))
+    return inside
 
-    Returns:
-        boxes_xyxy float32 [K, 4] in pixels of the view, clipped to their tile, and ignore bool [K].
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """Marked faces in pixels of a view or of a crop.
+
+    Attributes:
+        boxes_xyxy: float32 [K, 4].
+        landmarks: float32 [K, 5, 2], as in LabelledImage; NaN where not marked.
+        ignore: bool [K].
     """
-    boxes, ignore = [np.zeros((0, 4), np.float32)], [np.zeros(0, bool)]
+
+    boxes_xyxy: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    ignore: NDArray[np.bool_]
+
+
+def truth_of(tiles: Tiles, photographs: Sequence[Photograph]) -> Faces:
+    """The marked faces whose centre is in a view, their boxes clipped to their tile."""
+    boxes, points = [np.zeros((0, 4), np.float32)], [np.zeros((0, 5, 2), np.float32)]
+    ignore = [np.zeros(0, bool)]
     for tile in tiles[tiles["photograph"] >= 0]:
         image = photographs[tile["photograph"]].image
         here = image.boxes_xyxy * tile["scale"] + np.tile(tile["shift"], 2)
@@ -180,5 +203,6 @@ def truth_of(
         centre = (here[:, :2] + here[:, 2:]) / 2
         keep = ((centre >= low) & (centre < high)).all(axis=1)
         boxes.append(np.clip(here[keep], np.tile(low, 2), np.tile(high, 2)).astype(np.float32))
+        points.append((image.landmarks[keep] * tile["scale"] + tile["shift"]).astype(np.float32))
         ignore.append(image.ignore[keep])
-    return np.concatenate(boxes), np.concatenate(ignore)
+    return Faces(np.concatenate(boxes), np.concatenate(points), np.concatenate(ignore))
