@@ -155,8 +155,9 @@ class AdbDevice:
             )
         return done.stdout
 
-    def lines(self, command: str, silence_s: float) -> Iterator[str]:
-        """Run a command and give its output line by line while it runs; closing the iterator ends it.
+    @contextmanager
+    def lines(self, command: str, silence_s: float) -> Iterator[Iterator[str]]:
+        """Start a command and give its output line by line while it runs; the block's end ends it.
 
         Raises:
             DeviceTimeoutError: no line for `silence_s` seconds.
@@ -167,14 +168,21 @@ class AdbDevice:
             try:
                 connection.send_command(f"shell:{command}")
                 connection.check_okay()
-                buffered = b""
-                while chunk := connection.recv(65536):
-                    *complete, buffered = (buffered + chunk).split(b"\n")
-                    yield from (line.decode("utf-8", "replace").rstrip("\r") for line in complete)
-                if buffered:
-                    yield buffered.decode("utf-8", "replace")
+                yield self._lines_of(connection, command, silence_s)
             finally:
                 connection.close()
+
+    def _lines_of(self, connection: adbutils.AdbConnection, command: str, silence_s: float) -> Iterator[str]:
+        buffered = b""
+        while True:
+            with _translated(self.serial, command, silence_s):
+                chunk = connection.recv(65536)
+            if not chunk:
+                break
+            *complete, buffered = (buffered + chunk).split(b"\n")
+            yield from (line.decode("utf-8", "replace").rstrip("\r") for line in complete)
+        if buffered:
+            yield buffered.decode("utf-8", "replace")
 
     def push(self, source: Path, target: str) -> bool:
         """Copy a file to the device, unless a file with the same contents is there already.

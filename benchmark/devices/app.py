@@ -32,6 +32,9 @@ READY_TIMEOUT_S = 30.0
 SILENCE_S = 90.0
 """The app reports progress every second; a single slow image or the start of a GPU takes longer."""
 
+OVERLAP = 20
+"""Log lines before the start that are read again, so that none is missed; those of other runs are skipped."""
+
 _LINE = re.compile(r"^(READY|STARTED|PROGRESS|DONE|FAILED)\s+(\{.*\})\s*$")
 
 
@@ -200,15 +203,8 @@ class AppMachine(Machine):
     @contextmanager
     def _log(self) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
         """The app's log lines from now on, as (word, JSON)."""
-        since = self.device.check("date +%s.%N 2>/dev/null || date +%s").strip()
-        start = f"-T {since.split('N')[0].split('%')[0]}" if "." in since else "-T 1"
-        raw = self.device.lines(f"logcat {start} -v raw -s {TAG}:I", SILENCE_S)
-        try:
-            yield _events(raw)
-        finally:
-            close = getattr(raw, "close", None)
-            if close is not None:
-                close()
+        with self.device.lines(f"logcat -T {OVERLAP} -v raw -s {TAG}:I", SILENCE_S) as lines:
+            yield _events(lines)
 
     def _follow(
         self, lines: Iterator[tuple[str, dict[str, Any]]], run_id: str, request: RunRequest

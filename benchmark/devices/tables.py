@@ -12,34 +12,36 @@ from benchmark.devices.runner_output import Operator
 
 
 def latency_table(measurements: Sequence[Measurement]) -> Table:
-    """Latencies of real machines, one row a measurement."""
+    """Latencies of one real machine, one row a measurement."""
+    names = {f"{one.machine['name']}, {one.runner['name']}" for one in measurements}
     table = Table(
-        "model", "machine", "runner", "setting", "p50 ms", "p90", "p99", "FPS", "first", "init", "MB", "valid"
+        "model", "setting", "p50/p90/p99 ms", "FPS", "first/init ms", "MB", title="; ".join(sorted(names))
     )
     for one in measurements:
-        timing = one.timing
-        if timing is None:
+        if one.timing is None:
             continue
-        cluster = one.settings.get("cluster")
-        setting = f"{one.settings['threads']} threads, {one.settings['delegate']}"
-        setting += f", {cluster['name']}" if cluster else ""
-        setting += " (quick)" if one.settings.get("quick") else ""
-        middle = timing.mean if timing.p50 is None else timing.p50
+        timing = one.timing
+        middle = f"{timing.mean:.2f} mean" if timing.p50 is None else f"{timing.p50:.2f}"
+        flag = "" if one.valid else f"INVALID: {'; '.join(one.problems)}"
         table.add_row(
             one.model["file"],
-            one.machine["name"],
-            one.runner["name"],
-            setting,
-            f"{middle:.2f}{'' if timing.p50 is not None else ' (mean)'}",
-            figure(timing.p90),
-            figure(timing.p99),
+            _setting(one),
+            f"{middle} / {figure(timing.p90)} / {figure(timing.p99)}",
             f"{timing.fps:.1f}",
-            f"{timing.first:.1f}",
-            f"{timing.init:.1f}",
+            f"{timing.first:.1f} / {timing.init:.1f}",
             figure(one.peak_memory_mb, 1),
-            "yes" if one.valid else "; ".join(one.problems),
         )
+        if flag:
+            table.add_row("", flag, end_section=True)
     return table
+
+
+def _setting(one: Measurement) -> str:
+    cluster = one.settings.get("cluster")
+    parts = [f"{one.settings['threads']} thr", one.settings["delegate"]]
+    parts += [cluster["name"]] if cluster else []
+    parts += ["quick"] if one.settings.get("quick") else []
+    return ", ".join(parts)
 
 
 def cost_table(measurements: Sequence[Measurement]) -> Table:
@@ -81,10 +83,11 @@ def shares_by_kind(operators: Sequence[Operator]) -> list[tuple[str, int, float]
 def stage_table(measurement: Measurement) -> Table:
     """Where the milliseconds of a frame go; "total" is end to end."""
     total = measurement.stages_ms.get("total", sum(measurement.stages_ms.values()))
-    title = f"{measurement.model['file']}: {1000 / total:.1f} frames a second end to end" if total else None
-    table = Table("stage", "mean ms", "share", title=title)
+    table = Table("stage of a frame", "mean ms", "share", title=measurement.model["file"])
     for stage, milliseconds in measurement.stages_ms.items():
         table.add_row(stage, f"{milliseconds:.2f}", f"{milliseconds / total:.0%}" if total else "")
+    if total:
+        table.add_row("frames a second", f"{1000 / total:.1f}", "end to end")
     return table
 
 

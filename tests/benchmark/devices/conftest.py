@@ -61,4 +61,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if shutil.which("apt-get") is None:
         for item in items:
             if item.get_closest_marker("arm"):
-                item.add_marker(pytest.mark.skip(reason="emulated ARM needs apt-get (a Debian or Ubuntu machine)"))
+                item.add_marker(
+                    pytest.mark.skip(reason="emulated ARM needs apt-get (a Debian or Ubuntu machine)")
+                )

@@ -58,8 +58,10 @@ class Phone:
 
     def run(self, command: str) -> Answer:
         """Answer one command line."""
+        # A probe asks for everything at once: only an answer meant for it may take its place.
+        probing = "@@" in command
         for pattern, answer in self.answers:
-            if re.search(pattern, command):
+            if re.search(pattern, command) and (not probing or pattern.startswith("@@")):
                 return answer(command)
         if "@@getprop" in command or "@@clocks" in command:
             return 0, self.probe
@@ -69,7 +71,10 @@ class Phone:
         if command.startswith("df "):
             if self.free_kb is None:
                 return 127, ""
-            return 0, f"Filesystem 1K-blocks Used Available Use% Mounted on\n/dev/x 9 9 {self.free_kb} 1% /data\n"
+            return (
+                0,
+                f"Filesystem 1K-blocks Used Available Use% Mounted on\n/dev/x 9 9 {self.free_kb} 1% /data\n",
+            )
         if match := re.match(r"mv (\S+) (\S+)", command):
             self.files[match.group(2)] = self.files.pop(match.group(1))
             return 0, ""
@@ -110,7 +115,9 @@ class ScriptedServer:
         self.port = self._server.server_address[1]
 
     def __enter__(self) -> ScriptedServer:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -186,7 +193,9 @@ class ScriptedServer:
         if head[:4] == b"STAT":
             content = phone.files.get(path)
             mode = 0 if content is None else 0o100755
-            connection.sendall(b"STAT" + struct.pack("<III", mode, len(content or b""), 1 if content is not None else 0))
+            connection.sendall(
+                b"STAT" + struct.pack("<III", mode, len(content or b""), 1 if content is not None else 0)
+            )
         elif head[:4] == b"SEND":
             self._receive(connection, phone, path.rsplit(",", 1)[0])
         elif head[:4] == b"RECV":

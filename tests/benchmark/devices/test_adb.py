@@ -15,7 +15,9 @@ from benchmark.devices.errors import DeviceError, DeviceFullError, DeviceGoneErr
 def test_no_device(adb_server):
     adb_server()
     assert adb.listed_devices() == []
-    with pytest.raises(DeviceError, match=r"expected a device over adb, connected: none; enable USB debugging"):
+    with pytest.raises(
+        DeviceError, match=r"expected a device over adb, connected: none; enable USB debugging"
+    ):
         adb.choose(None)
 
 
@@ -26,7 +28,9 @@ def test_the_only_device_needs_no_serial(adb_server, pixel):
 
 def test_two_devices_need_a_serial(adb_server, pixel):
     adb_server(ONE=pixel, TWO=Phone(state="unauthorized"))
-    with pytest.raises(DeviceError, match=r"2 devices .* --device adb:SERIAL: ONE \(device\), TWO \(unauthorized\)"):
+    with pytest.raises(
+        DeviceError, match=r"2 devices .* --device adb:SERIAL: ONE \(device\), TWO \(unauthorized\)"
+    ):
         adb.choose(None)
     assert adb.choose("ONE").serial == "ONE"
 
@@ -172,7 +176,15 @@ def test_a_pull_that_is_cut_leaves_the_old_file(adb_server, tmp_path):
 
 def test_lines_arrive_while_a_command_runs(adb_server):
     adb_server(ONE=Phone(logcat=lambda: ["one", "two\r", "three"]))
-    assert list(adb.AdbDevice("ONE").lines("logcat", silence_s=5)) == ["one", "two", "three"]
+    with adb.AdbDevice("ONE").lines("logcat", silence_s=5) as lines:
+        assert list(lines) == ["one", "two", "three"]
+
+
+def test_a_command_that_falls_silent(adb_server):
+    adb_server(ONE=Phone(hang_on="logcat"))
+    with pytest.raises(DeviceTimeoutError, match="ONE did not answer for 1 s during `logcat`"):
+        with adb.AdbDevice("ONE").lines("logcat", silence_s=1) as lines:
+            list(lines)
 
 
 def test_free_room_is_unknown_without_df(adb_server):

@@ -13,9 +13,16 @@ def test_silence_is_absent_everywhere():
     facts = parse_facts("")
     assert not facts.is_android
     assert facts.clusters == ()
-    assert {"model", "soc", "android", "abis", "clusters", "thermal status", "temperatures", "battery level"} <= set(
-        facts.absent
-    )
+    assert {
+        "model",
+        "soc",
+        "android",
+        "abis",
+        "clusters",
+        "thermal status",
+        "temperatures",
+        "battery level",
+    } <= set(facts.absent)
 
 
 def test_two_clusters_of_a_qualcomm_phone(adb_server):
@@ -24,7 +31,11 @@ def test_two_clusters_of_a_qualcomm_phone(adb_server):
     assert (facts.manufacturer, facts.model, facts.soc) == ("Google", "Pixel 3a", "Qualcomm SDM670")
     assert (facts.android, facts.sdk, facts.cores, facts.memory_mb) == ("12", 32, 8, 3661)
     little, big = facts.clusters
-    assert (little.name, little.processors, little.core) == ("little", (0, 1, 2, 3, 4, 5), "Kryo 3xx Silver (Cortex-A55)")
+    assert (little.name, little.processors, little.core) == (
+        "little",
+        (0, 1, 2, 3, 4, 5),
+        "Kryo 3xx Silver (Cortex-A55)",
+    )
     assert (big.name, big.processors, big.mask, big.max_khz) == ("big", (6, 7), "c0", 1996800)
     assert facts.thermal.status == 0
     assert facts.thermal.celsius["fe_therm"] == 31.7
@@ -74,7 +85,9 @@ def test_a_linux_board():
     assert facts.serial_number == "0123456789abcdef0123456789abcdef"
 
 
-@pytest.mark.parametrize("name", ["pixel_3a", "galaxy_a13", "moto_e6_play", "pixel_6", "restricted", "raspberry_pi_4"])
+@pytest.mark.parametrize(
+    "name", ["pixel_3a", "galaxy_a13", "moto_e6_play", "pixel_6", "restricted", "raspberry_pi_4"]
+)
 def test_facts_become_json_with_a_stable_identity(name):
     import json
     from dataclasses import asdict

@@ -42,7 +42,10 @@ def test_nothing_is_an_error_with_the_runners_last_word():
     with pytest.raises(DeviceError, match="it printed nothing"):
         parse("", "the runner")
     with pytest.raises(DeviceError, match="benchmark_model printed no timings: ERROR: Failed to load model"):
-        parse("STARTING!\nERROR: Failed to load model\nBenchmarking failed.\n".replace("failed", "over"), "benchmark_model")
+        parse(
+            "STARTING!\nERROR: Failed to load model\nBenchmarking failed.\n".replace("failed", "over"),
+            "benchmark_model",
+        )
 
 
 def test_an_old_benchmark_model():
@@ -84,5 +87,8 @@ def test_runs_without_warmup():
 
 
 def test_no_runs_at_all():
-    output = parse("INFO: Inference timings in us: Init: 3, First inference: 0, Warmup (avg): 0, Inference (avg): 0", "it")
+    output = parse(
+        "INFO: Inference timings in us: Init: 3, First inference: 0, Warmup (avg): 0, Inference (avg): 0",
+        "it",
+    )
     assert output.inference is None

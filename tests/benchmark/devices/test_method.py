@@ -1,0 +1,230 @@
+"""How latencies are measured: conditions, replicates, curves, locks and results, without a device."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from scripted_adb import Phone, recorded
+
+from benchmark.devices import adb
+from benchmark.devices.conditions import cool_down, logged, take_sample, throttle_ratio
+from benchmark.devices.cost import spread_of
+from benchmark.devices.errors import DeviceError
+from benchmark.devices.facts import Cluster
+from benchmark.devices.lock import locked
+from benchmark.devices.machine import Machine, MachineFacts, RunRequest
+from benchmark.devices.method import (
+    QUICK,
+    Limits,
+    Method,
+    Setting,
+    per_minute_of,
+    replicate_problems,
+    settings_of,
+)
+from benchmark.devices.results import ResultFile, merged, read_results
+from benchmark.devices.runner_output import RunnerOutput, Statistics
+from model.errors import InputError
+
+LITTLE = Cluster("little", (0, 1, 2, 3), "Cortex-A55", 300000, 1800000)
+BIG = Cluster("big", (4, 5), "Cortex-A76", 300000, 2200000)
+
+
+def output(milliseconds: float, runs: int = 10) -> RunnerOutput:
+    us = milliseconds * 1e3
+    stats = Statistics(runs, us, us, us, us, 0.0, us, us, us, us)
+    return RunnerOutput(1e3, us * 2, None, stats, latencies_ns=(round(us * 1e3),) * runs, peak_memory_mb=12.5)
+
+
+class ScriptedMachine(Machine):
+    """Answers each run with the next of its latencies, the last one for ever."""
+
+    def __init__(self, *milliseconds: float) -> None:
+        self.milliseconds = list(milliseconds)
+        self.requests: list[RunRequest] = []
+
+    @property
+    def facts(self) -> MachineFacts:
+        return MachineFacts("host", "scripted", "scripted")
+
+    @property
+    def runner(self) -> dict[str, str]:
+        return {"name": "scripted"}
+
+    def run(self, request: RunRequest) -> RunnerOutput:
+        self.requests.append(request)
+        return output(self.milliseconds.pop(0) if len(self.milliseconds) > 1 else self.milliseconds[0])
+
+
+def test_no_measurement_has_no_curve():
+    assert per_minute_of([]) == []
+    assert throttle_ratio([]) is None
+
+
+def test_the_curve_has_a_median_a_minute_and_leaves_an_unfinished_minute_out():
+    latencies = [10_000_000] * 6000 + [20_000_000] * 3000 + [30_000_000] * 100
+    curve = per_minute_of(latencies)
+    assert [(one["minute"], one["ms"]) for one in curve] == [(0, 10.0), (1, 20.0)]
+    assert throttle_ratio(curve) == 2.0
+
+
+def test_exactly_full_minutes_all_count():
+    assert len(per_minute_of([60_000_000_000 // 4] * 8)) == 2
+
+
+@pytest.mark.parametrize(("second", "valid"), [(10.4, True), (10.6, False), (9.4, False)])
+def test_two_passes_must_agree_within_five_percent(second, valid):
+    assert (replicate_problems(output(10.0), output(second)) == []) == valid
+
+
+def test_settings_drop_what_a_cluster_cannot_do():
+    found = list(settings_of([1, 4], ["xnnpack", "gpu"], [LITTLE, BIG]))
+    assert [(one.threads, one.delegate, one.cluster and one.cluster.name) for one in found] == [
+        (1, "xnnpack", "little"),
+        (4, "xnnpack", "little"),
+        (1, "xnnpack", "big"),
+        (1, "gpu", None),
+    ]
+    with pytest.raises(InputError, match="no cluster has the processors for 8 threads: big has 2"):
+        list(settings_of([8], ["xnnpack"], [BIG]))
+
+
+def test_the_method_runs_long_enough_twice_and_memory_apart(tflite_file):
+    machine = ScriptedMachine(10.0)
+    one = Method(machine, None, Limits()).measure(tflite_file, Setting(2, "xnnpack", BIG), profile=False)
+    timed, replicate, memory = machine.requests
+    assert (timed.runs, timed.min_seconds, timed.threads, timed.processors) == (1024, 60, 2, (4, 5))
+    assert not timed.memory
+    assert (replicate.runs, replicate.memory) == (256, False)
+    assert memory.memory
+    assert one.valid
+    assert one.timing is not None
+    assert (one.timing.p90, one.timing.first, one.timing.fps) == (10.0, 20.0, 100.0)
+    assert (one.peak_memory_mb, one.replicate_ms) == (12.5, 10.0)
+
+
+def test_a_replicate_that_differs_flags_the_measurement(tflite_file):
+    one = Method(ScriptedMachine(10.0, 12.0), None, QUICK).measure(
+        tflite_file, Setting(1, "xnnpack"), profile=False
+    )
+    assert not one.valid
+    assert "two passes differ by 20.0%" in one.problems[0]
+    assert one.settings["quick"] is True
+
+
+def test_sustained_runs_have_a_curve_and_a_ratio(tflite_file):
+    limits = replace(QUICK, sustained_s=120)
+    machine = ScriptedMachine(10.0)
+    one = Method(machine, None, limits).measure(tflite_file, Setting(1, "xnnpack"), profile=False)
+    assert machine.requests[-1].min_seconds == 120
+    assert one.per_minute[0]["ms"] == 10.0
+    assert "throttle_ratio" in one.conditions["sustained"]
+
+
+def test_results_come_back_as_they_were(tflite_file, tmp_path):
+    one = Method(ScriptedMachine(10.0), None, QUICK).measure(
+        tflite_file, Setting(1, "xnnpack", BIG), profile=False
+    )
+    path = tmp_path / "results.json"
+    results = ResultFile(path, resume=False)
+    results.add(one)
+    (back,) = read_results(path)
+    assert back.key == one.key
+    assert back.timing == one.timing
+    assert merged([path, path])[0].key == one.key
+    assert one.key in ResultFile(path, resume=True).measurements
+    assert ResultFile(path, resume=False).measurements == {}
+
+
+def test_settings_make_different_measurements(tflite_file):
+    method = Method(ScriptedMachine(10.0), None, QUICK)
+    keys = {method.planned(tflite_file, Setting(threads, "xnnpack")).key for threads in (1, 2)}
+    assert len(keys) == 2
+    assert (
+        Method(ScriptedMachine(1.0), None, Limits()).planned(tflite_file, Setting(1, "xnnpack")).key
+        not in keys
+    )
+
+
+def test_a_foreign_file_is_no_result_file(tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text("{}")
+    with pytest.raises(InputError, match="no featherface-benchmark file"):
+        ResultFile(path, resume=True)
+
+
+def test_a_hot_phone_is_waited_for(adb_server):
+    hot, cool = (
+        recorded("galaxy_a13"),
+        recorded("galaxy_a13").replace("Thermal Status: 2", "Thermal Status: 0"),
+    )
+    phone = Phone(answers=[("@@clocks", lambda _: (0, hot if len(phone.commands) < 4 else cool))])
+    adb_server(ONE=phone)
+    sample, _ = cool_down(adb.AdbDevice("ONE"), limit_s=30, every_s=0.05)
+    assert sample.is_cool
+    assert len(phone.commands) == 4
+
+
+def test_a_phone_that_stays_hot_is_not_waited_for_for_ever(adb_server):
+    adb_server(ONE=Phone(recorded("galaxy_a13")))
+    start = time.monotonic()
+    sample, waited = cool_down(adb.AdbDevice("ONE"), limit_s=0.3, every_s=0.1)
+    assert not sample.is_cool
+    assert sample.thermal_status == 2
+    assert waited <= 0.3 < time.monotonic() - start + 0.3
+
+
+def test_a_sample_reads_clocks_heat_and_battery(adb_server):
+    text = recorded("pixel_3a").replace("@@getprop", "@@clocks\n0|1708800\n6|1996800\n7|\n@@getprop")
+    adb_server(ONE=Phone(answers=[("@@clocks", lambda _: (0, text))]))
+    sample = take_sample(adb.AdbDevice("ONE"), time.monotonic())
+    assert sample.clocks_khz == {0: 1708800, 6: 1996800}
+    assert (sample.thermal_status, sample.celsius["CPU0"], sample.battery_celsius) == (0, 41.5, 28.9)
+
+
+def test_conditions_are_logged_while_a_block_runs(adb_server):
+    adb_server(ONE=Phone(recorded("galaxy_a13")))
+    with logged(adb.AdbDevice("ONE"), every_s=0.05) as log:
+        time.sleep(0.3)
+    record = log.to_json()
+    assert len(record["samples"]) >= 4
+    assert (record["highest_thermal_status"], record["highest_celsius"]) == (2, 61.0)
+
+
+def test_one_device_is_for_one_run(own_locks):
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys\nfrom benchmark.devices.lock import locked\n"
+            "with locked('R58T/30'):\n    print('held', flush=True); sys.stdin.read()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(DeviceError, match=rf"another benchmark \(process {holder.pid}\) is using R58T/30"):
+        with locked("R58T/30"):
+            pass
+    with locked("another"):
+        pass
+    holder.kill()
+    holder.wait()
+    with locked("R58T/30"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("counts", "spread"),
+    [([100], 0.0), ([100, 100, 101, 99, 5000], 0.02), ([1000, 1001, 999, 1000, 1000], 0.001)],
+)
+def test_one_interrupted_inference_does_not_count(counts, spread):
+    assert spread_of(counts) == pytest.approx(spread)
