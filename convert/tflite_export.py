@@ -12,6 +12,7 @@ import torch
 
 from convert.deployed import Deployed
 from convert.flatbuffer import INPUT_NAME, SIGNATURE, name_interface, read_model, write_model
+from convert.layer_names import name_layers
 from convert.operators import require_builtin
 from convert.parity import measure_parity, require_parity, torch_reference
 from convert.runtimes import open_model
@@ -47,9 +48,11 @@ def export_tflite(
         GateError: scores differ by more than 1e-3 from either reference, or an operator is not builtin.
     """
     with replacing(output) as temporary:
-        _convert(Deployed(network, spec, "NHWC"), spec, temporary)
+        deployed = Deployed(network, spec, "NHWC")
+        _convert(deployed, spec, temporary)
         model = read_model(temporary)
         name_interface(model, spec)
+        name_layers(model, deployed)
         operators = require_builtin(model)
         write_model(model, temporary)
         file, onnx = open_model(temporary), open_model(made_from["onnx"])

@@ -45,16 +45,21 @@ class DeformableConv2d(nn.Module):
             out = out + self.regular_conv.bias
         return out.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
 
+    def convolution_weights(self) -> dict[str, Tensor]:
+        """What the two convolutions compute with: offsets in y, in x and mask as one; all taps as one 1x1."""
+        offset, regular = self.offset_conv.weight, self.regular_conv.weight
+        outputs, inputs = regular.shape[:2]
+        taps = regular.reshape(outputs, inputs, TAPS).permute(2, 0, 1).reshape(TAPS * outputs, inputs, 1, 1)
+        return {"offsets": torch.cat([offset[0::2], offset[1::2], self.modulator_conv.weight]), "taps": taps}
+
     def _projected(self, x: Tensor) -> Tensor:
         """Each pixel of the zero-bordered input times each tap's kernel: [B * (H+4) * (W+4) * 9, outputs].
 
         The border is two pixels wide; the outer one is only ever multiplied by zero, when a
         coordinate is clamped to the inner one.
         """
-        weight = self.regular_conv.weight
-        outputs, inputs = weight.shape[:2]
-        kernel = weight.reshape(outputs, inputs, TAPS).permute(2, 0, 1).reshape(TAPS * outputs, inputs, 1, 1)
-        return F.conv2d(x, kernel, padding=BORDER).permute(0, 2, 3, 1).reshape(-1, outputs)
+        kernel = self.convolution_weights()["taps"]
+        return F.conv2d(x, kernel, padding=BORDER).permute(0, 2, 3, 1).reshape(-1, len(kernel) // TAPS)
 
     def _corners(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Rows of one image's table and weights of each pixel's 4 corners x 9 taps, both [B*H*W, 36]."""
@@ -86,7 +91,7 @@ class DeformableConv2d(nn.Module):
         """Offsets in y and x in pixels and the mask, each [B, H, W, 9], from one convolution."""
         offset, mask = self.offset_conv, self.modulator_conv
         assert offset.bias is not None and mask.bias is not None  # built with a bias in __init__
-        weight = torch.cat([offset.weight[0::2], offset.weight[1::2], mask.weight])
+        weight = self.convolution_weights()["offsets"]
         bias = torch.cat([offset.bias[0::2], offset.bias[1::2], mask.bias])
         dy, dx, modulation = F.conv2d(x, weight, bias, padding=1).permute(0, 2, 3, 1).split(TAPS, dim=-1)
         return dy, dx, 2 * torch.sigmoid(modulation)

@@ -206,9 +206,13 @@ class _ShuffledConv1x1(nn.Conv2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.convolution_weights()[""], self.bias)
+
+    def convolution_weights(self) -> dict[str, Tensor]:
+        """What the convolution computes with."""
         outputs, inputs = self.weight.shape[:2]
-        weight = self.weight.reshape(outputs, 2, inputs // 2).transpose(1, 2).reshape(outputs, inputs, 1, 1)
-        return F.conv2d(x, weight, self.bias)
+        pairs = self.weight.reshape(outputs, 2, inputs // 2)
+        return {"": pairs.transpose(1, 2).reshape(outputs, inputs, 1, 1)}
 
 
 def _channel_mixing(width: int) -> nn.Sequential:

@@ -38,6 +38,10 @@ class ConvBn(nn.Module):
         factor = self.bn.weight * torch.rsqrt(self.bn.running_var + self.bn.eps)
         return self.conv.weight * factor[:, None, None, None], self.bn.bias - self.bn.running_mean * factor
 
+    def convolution_weights(self) -> dict[str, Tensor]:
+        """What the one convolution computes with."""
+        return {"": self.folded()[0]}
+
     def forward(self, x: Tensor) -> Tensor:
         if self.learn_statistics:
             y: Tensor = self.bn(self.conv(x))
