@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from android_demo.script_build.layout import MAIN, OUTPUT, TESTS
-from android_demo.script_build.pins import PINS, files_of
+from android_demo.script_build.pins import files_of
 from model.artifact import sha256_of
 from model.errors import InputError
 
@@ -63,7 +63,7 @@ def _compile(name: str, sources: list[Path], classpath: list[Path], *options: st
     """Compile unless neither sources nor classpath have changed since the last time."""
     output = OUTPUT / "classes" / name
     files = sorted(path for folder in sources for path in folder.rglob("*.kt"))
-    state = _state([*files, PINS, Path(__file__)], classpath, options)
+    state = _state([*files, Path(__file__)], classpath, options)
     stamp = OUTPUT / "classes" / f"{name}.stamp"
     if stamp.is_file() and stamp.read_text() == state and output.is_dir():
         return output
@@ -83,7 +83,7 @@ def _compile(name: str, sources: list[Path], classpath: list[Path], *options: st
 
 
 def _state(files: list[Path], classpath: list[Path], options: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(repr(options).encode())
+    digest = hashlib.sha256(repr((options, list(map(str, classpath)))).encode())
     classes = (path for entry in classpath if entry.is_dir() for path in sorted(entry.rglob("*.class")))
     for path in [*files, *classes]:
         digest.update(f"{path}{sha256_of(path)}".encode())

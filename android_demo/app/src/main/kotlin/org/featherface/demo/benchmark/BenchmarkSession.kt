@@ -48,6 +48,9 @@ object BenchmarkSession {
     @Volatile var state: BenchmarkState = BenchmarkState.Idle
         private set
 
+    /** Whether a run is going on. */
+    val isRunning: Boolean get() = running.get()
+
     /** Call [changed] on the main thread after every change of [state]; null ends that. */
     fun listen(changed: (() -> Unit)?) {
         listener = changed

@@ -27,7 +27,10 @@ class Controls(
     private val threadCounts = (1..Runtime.getRuntime().availableProcessors().coerceIn(1, 8)).toList()
 
     init {
-        fill(models, model.modelNames.map { it.removeSuffix(".tflite") }) { model.change(model.settings.copy(model = model.modelNames[it])) }
+        fill(models, model.modelNames.map { it.removeSuffix(".tflite") }) { position ->
+            // An empty list reports a selection, too.
+            model.modelNames.getOrNull(position)?.let { model.change(model.settings.copy(model = it)) }
+        }
         fill(delegates, listOf(R.string.processor_cpu, R.string.processor_cpu_reference, R.string.processor_gpu).map(root.resources::getString)) {
             change(delegate = Delegate.entries[it])
         }

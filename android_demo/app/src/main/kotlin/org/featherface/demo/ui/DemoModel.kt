@@ -42,6 +42,7 @@ class DemoModel(
     private val publish = Runnable { screen?.renderFaces() }
     private var screen: DemoScreen? = null
     private var loaded: LoadResult.Loaded? = null
+    private var loading: Settings? = null
     private var still: Uri? = null
 
     @Volatile private var rotation = Rotation.NONE
@@ -145,7 +146,9 @@ class DemoModel(
 
     private fun load(name: String) {
         become(UiState.Starting)
+        if (loading?.sameModel(settings) == true) return
         val wanted = settings
+        loading = wanted
         detection.load(name, wanted.options) { outcome -> main.post { if (settings.sameModel(wanted)) take(outcome, name) } }
     }
 
@@ -155,6 +158,7 @@ class DemoModel(
         outcome: LoadResult,
         name: String,
     ) {
+        loading = null
         when (outcome) {
             is LoadResult.Broken -> become(UiState.BrokenModel(name, outcome.reason))
             is LoadResult.NoGpu -> become(UiState.NoGpu(outcome.reason))

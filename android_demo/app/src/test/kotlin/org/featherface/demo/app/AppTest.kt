@@ -1,0 +1,47 @@
+package org.featherface.demo.app
+
+import android.os.Looper
+import org.featherface.demo.Wiring
+import org.featherface.demo.runtime.BundledModels
+import org.featherface.demo.runtime.TfliteFaceDetector
+import org.junit.After
+import org.junit.Before
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
+
+/** An app with a scripted runtime in the place of TensorFlow Lite, on the newest Android that a JDK 17 can run. */
+@RunWith(RobolectricTestRunner::class)
+@Config(sdk = [35])
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+abstract class AppTest {
+    protected val factory = ScriptedFactory()
+
+    @Before
+    fun wire() {
+        Wiring.factory = factory
+        Wiring.models = { ScriptedModels() }
+    }
+
+    @After
+    fun unwire() {
+        Wiring.factory = TfliteFaceDetector.Factory
+        Wiring.models = { BundledModels(it.assets) }
+    }
+
+    /** Let the app's threads work until [condition] holds. */
+    protected fun await(
+        what: String,
+        condition: () -> Boolean,
+    ) {
+        val deadline = System.nanoTime() + 30_000_000_000
+        while (!condition()) {
+            check(System.nanoTime() < deadline) { "waited in vain: $what" }
+            shadowOf(Looper.getMainLooper()).idle()
+            Thread.sleep(5)
+        }
+        shadowOf(Looper.getMainLooper()).idle()
+    }
+}

@@ -1,0 +1,197 @@
+package org.featherface.demo.app
+
+import android.Manifest
+import android.content.Context
+import android.content.Intent
+import android.graphics.Bitmap
+import android.hardware.camera2.CameraCharacteristics
+import android.hardware.camera2.CameraManager
+import android.net.Uri
+import android.view.View
+import android.widget.Button
+import android.widget.TextView
+import org.featherface.demo.MainActivity
+import org.featherface.demo.R
+import org.featherface.demo.Wiring
+import org.featherface.demo.detector.Delegate
+import org.featherface.demo.detector.DetectorException
+import org.featherface.demo.detector.GpuUnavailableException
+import org.featherface.demo.runtime.BundledModels
+import org.featherface.demo.ui.OverlayView
+import org.featherface.demo.ui.UiState
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertSame
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.robolectric.Robolectric
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.android.controller.ActivityController
+import org.robolectric.shadows.ShadowCameraCharacteristics
+import org.robolectric.shadows.StreamConfigurationMapBuilder
+import java.io.ByteArrayInputStream
+import java.io.ByteArrayOutputStream
+import java.io.File
+
+/** Every state of the app has its screen, and none crashes. */
+class StatesTest : AppTest() {
+    private val application = RuntimeEnvironment.getApplication()
+
+    @Test
+    fun withoutACameraItSaysSo() {
+        val activity = start().get()
+        await("no camera") { activity.model.state is UiState.NoCamera }
+        assertShows(activity, R.string.no_camera_title)
+    }
+
+    @Test
+    fun withoutPermissionItAsksOnceAndThenExplains() {
+        addCamera()
+        val controller = start()
+        val activity = controller.get()
+        await("permission") { activity.model.state is UiState.PermissionNeeded }
+        assertEquals(Manifest.permission.CAMERA, shadowOf(activity).lastRequestedPermission.requestedPermissions.single())
+        assertShows(activity, R.string.permission_title)
+        activity.find<Button>(R.id.message_action).performClick()
+        val next = shadowOf(activity).nextStartedActivity
+        assertEquals(android.provider.Settings.ACTION_APPLICATION_DETAILS_SETTINGS, next.action)
+    }
+
+    @Test
+    fun withPermissionTheCameraRuns() {
+        addCamera()
+        shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
+        val activity = start().get()
+        await("live") { activity.model.state is UiState.Live }
+        assertEquals(View.VISIBLE, activity.find<View>(R.id.preview).visibility)
+        assertEquals(View.GONE, activity.find<View>(R.id.message).visibility)
+    }
+
+    @Test
+    fun anAppWithoutModelsSaysHowToGetOne() {
+        Wiring.models = { ScriptedModels(*emptyArray<String>()) }
+        val activity = start().get()
+        await("no model") { activity.model.state is UiState.NoModel }
+        assertShows(activity, R.string.no_model_title)
+    }
+
+    @Test
+    fun aBrokenModelInTheAssetsIsNamedWithTheReason() {
+        Wiring.models = { BundledModels(it.assets) }
+        val activity = start().get()
+        await("broken") { activity.model.state is UiState.BrokenModel }
+        assertEquals("broken.tflite cannot be used", activity.find<TextView>(R.id.message_title).text.toString())
+        assertTrue(activity.find<TextView>(R.id.message_text).text.contains("not a TFLite file"))
+    }
+
+    @Test
+    fun aModelThatTheRuntimeRefusesIsNamedToo() {
+        factory.refusal = { DetectorException("operator version 99 is too new") }
+        val activity = start().get()
+        await("broken") { activity.model.state is UiState.BrokenModel }
+        assertTrue(activity.find<TextView>(R.id.message_text).text.contains("operator version 99"))
+        factory.refusal = { null }
+        activity.find<Button>(R.id.message_action).performClick()
+        await("recovered") { activity.model.state is UiState.NoCamera }
+    }
+
+    @Test
+    fun withoutAGpuTheCpuIsOffered() {
+        factory.refusal = { if (it.delegate == Delegate.GPU) GpuUnavailableException("no OpenCL") else null }
+        val activity = start().get()
+        await("cpu") { activity.model.state is UiState.NoCamera }
+        val settings = activity.model.settings
+        activity.model.change(settings.copy(options = settings.options.copy(delegate = Delegate.GPU)))
+        await("no gpu") { activity.model.state is UiState.NoGpu }
+        assertShows(activity, R.string.no_gpu_title)
+        activity.find<Button>(R.id.message_action).performClick()
+        await("cpu again") { activity.model.state is UiState.NoCamera }
+        assertEquals(Delegate.CPU, activity.model.settings.options.delegate)
+    }
+
+    @Test
+    fun aSharedPictureShowsItsFaces() {
+        val activity = start(share(picture())).get()
+        await("still") { activity.model.state is UiState.Still }
+        val overlay = activity.find<OverlayView>(R.id.overlay)
+        assertEquals(18, (activity.model.state as UiState.Still).faces)
+        await("faces") { overlay.faceCount == 18 }
+        assertEquals("18 faces", overlay.contentDescription)
+        assertTrue(activity.find<TextView>(R.id.stats).text.startsWith("18 faces"))
+    }
+
+    @Test
+    fun aHigherThresholdLeavesFewerFaces() {
+        val activity = start(share(picture())).get()
+        await("still") { (activity.model.state as? UiState.Still)?.faces == 18 }
+        activity.model.change(activity.model.settings.copy(scoreThreshold = 0.7f))
+        await("fewer") { (activity.model.state as? UiState.Still)?.faces == 8 }
+    }
+
+    @Test
+    fun aFileThatIsNoPictureIsRefused() {
+        val activity = start(share("no picture".toByteArray())).get()
+        await("broken still") { activity.model.state is UiState.BrokenStill }
+        assertShows(activity, R.string.broken_still_title)
+        activity.find<Button>(R.id.message_action).performClick()
+        await("back") { activity.model.state is UiState.NoCamera }
+    }
+
+    @Test
+    fun aRotationKeepsModelPictureAndSettings() {
+        val controller = start(share(picture()))
+        val before = controller.get()
+        await("still") { before.model.state is UiState.Still }
+        before.model.change(before.model.settings.copy(scoreThreshold = 0.9f))
+        controller.recreate()
+        val after = controller.get()
+        assertSame(before.model, after.model)
+        assertEquals(0.9f, after.model.scoreThreshold)
+        await("still again") { after.model.state is UiState.Still }
+        assertEquals("the network was loaded once", 1, factory.opened.size)
+    }
+
+    @Test
+    fun leavingTheAppClosesTheNetwork() {
+        val controller = start()
+        await("loaded") { factory.opened.size == 1 }
+        controller.pause().stop().destroy()
+        await("closed") { factory.opened.single().isClosed }
+    }
+
+    private fun start(intent: Intent = Intent(Intent.ACTION_MAIN)): ActivityController<MainActivity> =
+        Robolectric.buildActivity(MainActivity::class.java, intent).setup()
+
+    private fun share(content: ByteArray): Intent {
+        val uri = Uri.parse("content://pictures/one.png")
+        shadowOf(application.contentResolver).registerInputStreamSupplier(uri) { ByteArrayInputStream(content) }
+        return Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, uri)
+    }
+
+    private fun picture(): ByteArray {
+        val photograph = System.getProperty("featherface.photograph")?.let(::File)
+        if (photograph != null) return photograph.readBytes()
+        val bitmap = Bitmap.createBitmap(640, 427, Bitmap.Config.ARGB_8888)
+        bitmap.eraseColor(0xff336699.toInt())
+        return ByteArrayOutputStream().also { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }.toByteArray()
+    }
+
+    private fun addCamera() {
+        val facts = ShadowCameraCharacteristics.newCameraCharacteristics()
+        val map = StreamConfigurationMapBuilder.newBuilder().addOutputSize(android.graphics.ImageFormat.YUV_420_888, android.util.Size(640, 480))
+        shadowOf(facts).set(CameraCharacteristics.LENS_FACING, CameraCharacteristics.LENS_FACING_BACK)
+        shadowOf(facts).set(CameraCharacteristics.SENSOR_ORIENTATION, 90)
+        shadowOf(facts).set(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP, map.build())
+        shadowOf(application.getSystemService(Context.CAMERA_SERVICE) as CameraManager).addCamera("0", facts)
+    }
+
+    private fun assertShows(
+        activity: MainActivity,
+        title: Int,
+    ) {
+        assertEquals(View.VISIBLE, activity.find<View>(R.id.message).visibility)
+        assertEquals(activity.getString(title), activity.find<TextView>(R.id.message_title).text.toString())
+    }
+
+    private fun <T : View> MainActivity.find(id: Int): T = checkNotNull(findViewById<T>(id))
+}

@@ -1,0 +1,26 @@
+"""Checks the Kotlin sources with ktlint."""
+
+from __future__ import annotations
+
+import subprocess
+
+from android_demo.script_build.kotlin import java
+from android_demo.script_build.layout import ROOT
+from android_demo.script_build.pins import files_of
+from model.errors import GateError
+
+
+def run_ktlint(*, correct: bool) -> None:
+    """Check, or correct, every Kotlin file.
+
+    Raises:
+        GateError: a file does not follow the rules of .editorconfig.
+    """
+    classpath = ":".join(map(str, files_of("ktlint")))
+    command = [java(), "--add-opens=java.base/java.lang=ALL-UNNAMED", "-cp", classpath, "com.pinterest.ktlint.Main"]
+    command += ["--relative", *(["--format"] if correct else []), "android_demo/**/*.kt", "android_demo/**/*.kts"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        print((done.stdout + done.stderr)[-6000:])
+        raise GateError("ktlint complains, see above; 'python -m android_demo.script_build lint --format' corrects most of it")
+    print("ktlint: nothing to complain about")

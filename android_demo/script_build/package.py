@@ -1,0 +1,142 @@
+"""Class files, resources, models and native libraries -> a signed APK."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import zipfile
+from pathlib import Path
+
+from android_demo.script_build import elf16k
+from android_demo.script_build.debian import run
+from android_demo.script_build.kotlin import compile_app, java, runtime_jars
+from android_demo.script_build.layout import APK, ASSETS, MIN_SDK, MODELS, OUTPUT, cache
+from android_demo.script_build.pins import dexer, files_of
+from android_demo.script_build.resources import RESOURCE_APK, link
+from model.artifact import replacing, sha256_of
+from model.errors import InputError
+
+ABIS = ("arm64-v8a", "armeabi-v7a")
+LIBRARY_ALIGNMENT = 16384
+"""Uncompressed libraries are mapped straight from the APK: they must begin on a page, 16 KB on new phones."""
+
+FILE_ALIGNMENT = 4
+ALIGNMENT_FIELD = 0xD935
+"""Extra field of a ZIP entry that tells apksigner which alignment to keep. Source: Android's apksig, ApkSigner.java."""
+
+REPRODUCIBLE_TIME = (2024, 1, 1, 0, 0, 0)
+
+
+def build() -> Path:
+    """Build and sign the APK; the models of the last `make tflite` go inside."""
+    models = copy_models()
+    if not models:
+        print("no model in build/: the app will start and say so; run 'make tflite' first", flush=True)
+    generated = link()
+    classes = compile_app(generated)
+    dex = _dex([classes, generated])
+    unsigned = OUTPUT / "unsigned.apk"
+    _zip(unsigned, dex)
+    with replacing(APK) as temporary:
+        run("apksigner", "sign", *_signature(), "--out", temporary, unsigned)
+    unsigned.unlink()
+    print(f"{APK.relative_to(OUTPUT.parent.parent)}: {APK.stat().st_size / 1e6:.1f} MB, {len(models)} model(s)", flush=True)
+    return APK
+
+
+def copy_models() -> list[Path]:
+    """Make the app's assets hold the default models of build/ and nothing else.
+
+    Returns:
+        The models, as they stand in the assets.
+    """
+    ASSETS.mkdir(parents=True, exist_ok=True)
+    wanted = {path.name: path for path in sorted(MODELS.glob("*.tflite"))}
+    wanted |= {f"{name}.json": path.with_name(f"{name}.json") for name, path in list(wanted.items())}
+    for stale in ASSETS.iterdir():
+        if stale.name not in wanted:
+            stale.unlink()
+    for name, source in wanted.items():
+        if not source.is_file():
+            raise InputError(f"{source.name} is missing beside its model: run 'make tflite' again")
+        target = ASSETS / name
+        if not target.is_file() or sha256_of(target) != sha256_of(source):
+            with replacing(target) as temporary:
+                shutil.copyfile(source, temporary)
+    return sorted(ASSETS.glob("*.tflite"))
+
+
+def libraries() -> dict[str, bytes]:
+    """Path inside the APK -> native library, laid out for 16 KB pages where that is possible."""
+    runtime_jars()
+    found = {}
+    for abi in ABIS:
+        for path in sorted((OUTPUT / "runtime").glob(f"*/jni/{abi}/*.so")):
+            content = path.read_bytes()
+            if abi == "arm64-v8a":
+                try:
+                    content = elf16k.realign(content)
+                except elf16k.LayoutError as error:
+                    print(f"{path.name} stays laid out for 4 KB pages: {error}", flush=True)
+            found[f"lib/{abi}/{path.name}"] = content
+    return found
+
+
+def _dex(folders: list[Path]) -> Path:
+    """Translate class files and the libraries' jars to classes.dex."""
+    output = OUTPUT / "dex"
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    classes = [str(path) for folder in folders for path in sorted(folder.rglob("*.class"))]
+    jars = [str(path) for path in [*files_of("app"), *runtime_jars()]]
+    command = [java(), "-Xmx1g", "-cp", str(dexer()), "com.android.tools.r8.D8", "--debug"]
+    command += ["--min-api", str(MIN_SDK), "--lib", str(files_of("framework")[0]), "--output", str(output)]
+    arguments = OUTPUT / "dex.arguments"
+    arguments.write_text("\n".join([*classes, *jars]), encoding="utf-8")
+    done = subprocess.run([*command, f"@{arguments}"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(f"d8 failed: {' | '.join(done.stderr.strip().splitlines()[:6])}")
+    return output
+
+
+def _zip(target: Path, dex: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as apk, zipfile.ZipFile(RESOURCE_APK) as resources:
+        for name in sorted(resources.namelist()):
+            # Android reads the table straight from the file from API 30 on.
+            stored = name == "resources.arsc"
+            _add(apk, name, resources.read(name), FILE_ALIGNMENT if stored else 0)
+        for path in sorted(dex.glob("*.dex")):
+            _add(apk, path.name, path.read_bytes(), 0)
+        for path in sorted(ASSETS.iterdir()):
+            _add(apk, f"assets/models/{path.name}", path.read_bytes(), FILE_ALIGNMENT if path.suffix == ".tflite" else 0)
+        for name, content in libraries().items():
+            _add(apk, name, content, LIBRARY_ALIGNMENT)
+
+
+def _add(apk: zipfile.ZipFile, name: str, content: bytes, alignment: int) -> None:
+    """Add an entry: deflated, or stored with its first byte at a multiple of `alignment`."""
+    entry = zipfile.ZipInfo(name, REPRODUCIBLE_TIME)
+    entry.compress_type = zipfile.ZIP_STORED if alignment else zipfile.ZIP_DEFLATED
+    if alignment:
+        assert apk.fp is not None
+        start = apk.fp.tell() + 30 + len(name.encode()) + 6
+        padding = -start % alignment
+        entry.extra = struct.pack("<HHH", ALIGNMENT_FIELD, 2 + padding, alignment) + bytes(padding)
+    apk.writestr(entry, content)
+
+
+def _signature() -> list[object]:
+    """apksigner's options: Android Studio's own kind of debug key, made once and kept in the user's cache."""
+    store = cache() / "debug.keystore"
+    if not store.is_file():
+        with replacing(store) as temporary:
+            temporary.unlink()
+            command = ["keytool", "-genkeypair", "-keystore", str(temporary), "-storepass", "android", "-keypass", "android"]
+            command += ["-alias", "androiddebugkey", "-keyalg", "RSA", "-keysize", "2048", "-validity", "10950"]
+            command += ["-dname", "CN=Android Debug,O=Android,C=US", "-storetype", "PKCS12"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise InputError(f"keytool failed: {(done.stdout + done.stderr).strip()}")
+    options: list[object] = ["--ks", store, "--ks-pass", "pass:android", "--ks-key-alias", "androiddebugkey"]
+    return [*options, "--min-sdk-version", MIN_SDK, "--v1-signing-enabled", "false", "--v4-signing-enabled", "false"]

@@ -1,0 +1,99 @@
+"""Runs the app's tests on the JVM: plain ones, and Robolectric's on a real Android framework."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+from android_demo.script_build.kotlin import compile_app, compile_tests, java, runtime_jars
+from android_demo.script_build.layout import GOLDEN, MODELS, OUTPUT, PACKAGE, cache
+from android_demo.script_build.pins import files_of
+from android_demo.script_build.resources import RESOURCE_APK, link
+from model.errors import GateError
+
+SCREENSHOTS = OUTPUT / "screenshots"
+
+
+def run_tests(pattern: str = "") -> int:
+    """Compile and run the test classes whose name contains `pattern`.
+
+    Returns:
+        How many test classes were run.
+
+    Raises:
+        GateError: a test fails.
+    """
+    generated = link()
+    app = compile_app(generated)
+    tests = compile_tests(app, generated)
+    names = [
+        ".".join(path.relative_to(tests).with_suffix("").parts)
+        for path in sorted(tests.rglob("*Test.class"))
+        if path.stem != "AppTest" and pattern in path.stem
+    ]
+    if not names:
+        raise GateError(f"no test class is called *{pattern}*Test")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    # Robolectric swaps Android's classes for its own; the framework jar only lets the JVM load annotations that name them.
+    classpath = [_configuration(), tests, app, generated, *files_of("tests", "app"), *runtime_jars(), *files_of("framework")]
+    command = [java(), "-Xmx2g", "-XX:+IgnoreUnrecognizedVMOptions", "-cp", ":".join(map(str, classpath))]
+    for package in ("java.lang", "java.io", "java.util", "java.net", "java.nio", "sun.nio.ch"):
+        command.append(f"--add-opens=java.base/{package}=ALL-UNNAMED")
+    command += [f"-D{name}={value}" for name, value in _properties().items()]
+    done = subprocess.run([*command, "org.junit.runner.JUnitCore", *names], check=False)
+    if done.returncode:
+        raise GateError("tests of the Android app fail, see above")
+    return len(names)
+
+
+def _properties() -> dict[str, object]:
+    properties: dict[str, object] = {
+        "featherface.golden": GOLDEN,
+        "featherface.models": MODELS,
+        "featherface.screenshots": SCREENSHOTS,
+        "robolectric.offline": "true",
+        "robolectric.dependency.dir": cache() / "maven",
+        "robolectric.logging.enabled": "false",
+        "java.awt.headless": "true",
+    }
+    if photograph := _photograph():
+        properties["featherface.photograph"] = photograph
+    if library := _litert():
+        properties["featherface.litert"] = library
+    return properties
+
+
+def _photograph() -> Path | None:
+    """A public-domain portrait that scikit-image brings along; nothing of it is copied into the repository."""
+    found = importlib.util.find_spec("skimage")
+    path = Path(str(found.origin)).parent / "data" / "astronaut.png" if found else None
+    return path if path and path.is_file() else None
+
+
+def _litert() -> Path | None:
+    """LiteRT's library for this computer, out of the Python wheel."""
+    found = importlib.util.find_spec("ai_edge_litert")
+    path = Path(str(found.origin)).parent / "libLiteRt.so" if found else None
+    return path if path and path.is_file() else None
+
+
+def _configuration() -> Path:
+    """Tells Robolectric where the app's manifest, resources and assets are."""
+    files_of("test-framework", "oldest-framework")
+    folder = OUTPUT / "test_configuration"
+    assets = OUTPUT / "test_assets" / "models"
+    shutil.rmtree(assets, ignore_errors=True)
+    assets.mkdir(parents=True)
+    (assets / "broken.tflite").write_text("this is not a model")
+    path = folder / "com" / "android" / "tools" / "test_config.properties"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = {
+        "android_merged_manifest": OUTPUT / "AndroidManifest.xml",
+        "android_merged_assets": assets.parent,
+        "android_resource_apk": RESOURCE_APK,
+        "android_custom_package": PACKAGE,
+    }
+    path.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
+    return folder
