@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from model.artifact import replacing
@@ -32,7 +33,17 @@ def read_model(path: Path) -> Any:
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
         raise InputError(f"{path} is not a TFLite file (its identifier is not TFL3)")
-    return schema.ModelT.InitFromPackedBuf(content, 0)
+    return parse_model(content)
+
+
+def parse_model(content: bytes) -> Any:
+    """Parse a TFLite file's bytes; buffers that stand behind the flatbuffer are taken into it."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def write_model(model: Any, path: Path) -> None:

@@ -1,0 +1,121 @@
+"""Which precision each layer gets: a JSON file that names layers by pattern."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from model.artifact import read_json
+from model.errors import InputError
+
+Precision = Literal["int8", "float16", "float32"]
+Estimator = Literal["min_max", "mean_min_max"]
+
+
+@dataclass(frozen=True)
+class LayerRule:
+    """Layers whose name a regular expression matches (re.search), and their precision.
+
+    int8: weights per output channel, activations per tensor. float16: weights as float16, computed in
+    float32. float32: untouched.
+    """
+
+    pattern: str
+    precision: Precision
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A quantization recipe.
+
+    Attributes:
+        name: Goes into the file's name, e.g. "int8_fp16".
+        layers: Rules; for each layer the last one that matches counts.
+        estimator: How activation ranges come from images: the extremes over all of them ("min_max"), or
+            the mean of each image's extremes ("mean_min_max").
+    """
+
+    name: str
+    layers: tuple[LayerRule, ...]
+    estimator: Estimator = "min_max"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9_]+", self.name):
+            raise InputError(f"a recipe's name is of lower-case letters, digits and _, found {self.name!r}")
+        _one_of("estimator", self.estimator, get_args(Estimator))
+        for rule in self.layers:
+            _one_of("precision", rule.precision, get_args(Precision))
+            try:
+                re.compile(rule.pattern)
+            except re.error as error:
+                raise InputError(f"recipe {self.name}: {rule.pattern!r} is no regular expression: {error}") from None
+
+    @property
+    def is_static(self) -> bool:
+        """Whether any rule asks for int8, so that activation ranges are needed."""
+        return any(rule.precision == "int8" for rule in self.layers)
+
+    def precision_of(self, layer: str) -> Precision:
+        """The precision of a layer by its name; float32 where no rule matches."""
+        precision: Precision = "float32"
+        for rule in self.layers:
+            if re.search(rule.pattern, layer):
+                precision = rule.precision
+        return precision
+
+    def check_layers(self, layers: Sequence[str]) -> None:
+        """Refuse a rule that matches nothing.
+
+        Raises:
+            InputError: a pattern matches none of the model's layers; the message names some that exist.
+        """
+        for rule in self.layers:
+            if not any(re.search(rule.pattern, layer) for layer in layers):
+                raise InputError(
+                    f"recipe {self.name}: no layer matches {rule.pattern!r}; there are {_nearest(rule.pattern, layers)}"
+                )
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as JSON values; `read_recipe` reads it back."""
+        return {
+            "name": self.name,
+            "estimator": self.estimator,
+            "layers": [{"match": rule.pattern, "precision": rule.precision} for rule in self.layers],
+        }
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe file.
+
+    Raises:
+        InputError: absent, not JSON, or with an unknown field, precision or estimator.
+    """
+    value = read_json(path)
+    _known_fields(path, value, {"name", "estimator", "layers"}, required={"name", "layers"})
+    rules = []
+    for entry in value["layers"]:
+        _known_fields(path, entry, {"match", "precision"}, required={"match", "precision"})
+        rules.append(LayerRule(entry["match"], entry["precision"]))
+    return Recipe(value["name"], tuple(rules), value.get("estimator", "min_max"))
+
+
+def _known_fields(path: Path, value: dict[str, Any], known: set[str], required: set[str]) -> None:
+    if unknown := sorted(set(value) - known):
+        raise InputError(f"{path}: unknown field {unknown[0]!r}; expected {', '.join(sorted(known))}")
+    if missing := sorted(required - set(value)):
+        raise InputError(f"{path}: missing field {missing[0]!r}")
+
+
+def _one_of(what: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise InputError(f"unknown {what} {value!r}: expected one of {', '.join(allowed)}")
+
+
+def _nearest(pattern: str, layers: Sequence[str], most: int = 5) -> str:
+    import difflib
+
+    plain = re.sub(r"[^\w/]", "", pattern)
+    return ", ".join(difflib.get_close_matches(plain, layers, most, cutoff=0) or layers[:most])
