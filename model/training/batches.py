@@ -120,28 +120,10 @@ def stack(
     )
 
 
-class CachedViews:
-    """Crops of a teacher's cached views, corrected by the labels.
+class _ViewFolder:
+    """The finished shards of one folder."""
 
-    Args:
-        folder: Of the shards that `teach` wrote; those there now are used, later ones after `refresh`.
-        photographs: Where the views' photographs are looked up, by key.
-        seed: Of the crops.
-        pictures: Of TILE x TILE pixels a batch; see `draw_side`.
-        temperature: See `teacher_targets`.
-
-    Raises:
-        InputError: the folder holds no views, or views of photographs that are not in `photographs`.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        photographs: Sequence[Photograph],
-        seed: int,
-        pictures: int = 16,
-        temperature: float = 1.0,
-    ) -> None:
+    def __init__(self, folder: Path, photographs: Sequence[Photograph]) -> None:
         manifest = read_json(folder / MANIFEST)
         known = {photograph.key: photograph for photograph in photographs}
         keys = manifest["photographs"]
@@ -150,13 +132,11 @@ class CachedViews:
                 f"{folder} shows {len(absent)} photographs that the data folders lack, {absent[0]} first: "
                 "name the same data folders as for 'teach'"
             )
-        self.folder, self.seed, self.pictures, self.temperature = folder, seed, pictures, temperature
+        self.folder = folder
         self.photographs = [known[key] for key in keys]
         self.shards: list[NDArray[np.void]] = []
-        self.refresh()
 
     def refresh(self) -> None:
-        """Take in shards that were finished since."""
         paths = shards(self.folder)
         if not paths:
             raise InputError(f"{self.folder} holds no views: run 'python -m model teach' first")
@@ -167,7 +147,41 @@ class CachedViews:
                     f"{path} is no shard of views of this version: delete the folder and teach again"
                 )
             self.shards.append(shard)
-        self.ends = np.cumsum([len(shard) for shard in self.shards])
+
+
+class CachedViews:
+    """Crops of a teacher's cached views, corrected by the labels.
+
+    Args:
+        folders: Of the shards that `teach` wrote; those there now are used, later ones after `refresh`.
+            All views are drawn equally often, whichever folder they are in.
+        photographs: Where the views' photographs are looked up, by key.
+        seed: Of the crops.
+        pictures: Of TILE x TILE pixels a batch; see `draw_side`.
+        temperature: See `answer_targets`.
+
+    Raises:
+        InputError: a folder holds no views, or views of photographs that are not in `photographs`.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        photographs: Sequence[Photograph],
+        seed: int,
+        pictures: int = 16,
+        temperature: float = 1.0,
+    ) -> None:
+        self.folders = [_ViewFolder(folder, photographs) for folder in folders]
+        self.seed, self.pictures, self.temperature = seed, pictures, temperature
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in shards that were finished since."""
+        for folder in self.folders:
+            folder.refresh()
+        self.shards = [(shard, folder.photographs) for folder in self.folders for shard in folder.shards]
+        self.ends = np.cumsum([len(shard) for shard, _ in self.shards])
 
     def __len__(self) -> int:
         """Number of views."""
@@ -179,20 +193,20 @@ class CachedViews:
         pixels, targets = [], []
         for index in draw.integers(len(self), size=count):
             shard = int(np.searchsorted(self.ends, index, side="right"))
-            view = self.shards[shard][int(index) - int(self.ends[shard])]
-            picture, target = self._sample(view, side, draw)
+            views, photographs = self.shards[shard]
+            picture, target = self._sample(views[int(index) - int(self.ends[shard])], photographs, side, draw)
             pixels.append(picture)
             targets.append(target)
         return stack(pixels, targets)
 
     def _sample(
-        self, view: np.void, side: int, draw: np.random.Generator
+        self, view: np.void, photographs: Sequence[Photograph], side: int, draw: np.random.Generator
     ) -> tuple[NDArray[np.uint8], Targets]:
         tiles = view["tiles"]
         crop = draw_crop(draw, side, bool((tiles["photograph"] >= 0).sum() > 1))
         picture = cut(view["pixels"], crop)
         target = teacher_targets(view, crop, self.temperature)
-        correct(target, crop_faces(truth_of(tiles, self.photographs), crop), side)
+        correct(target, crop_faces(truth_of(tiles, photographs), crop), side)
         return degrade(picture, draw), target
 
 

@@ -57,7 +57,7 @@ def _register_train(commands: argparse._SubParsersAction[argparse.ArgumentParser
         "--output", type=Path, required=True, help="folder of the run: state, weights, log, plot"
     )
     command.add_argument(
-        "--views", type=Path, help="cached views that 'teach' wrote: distillation without teacher"
+        "--views", type=Path, nargs="*", help="cached views that 'teach' wrote: distillation without teacher"
     )
     _add_teacher(command, required=False)
     command.add_argument(
@@ -147,7 +147,7 @@ def _source(
     options: argparse.Namespace, recipe: Recipe, photographs: Sequence[Photograph]
 ) -> tuple[BatchSource, int]:
     """Cached views, the teacher itself, or labels alone; and the width of the teacher's features."""
-    if options.views is not None:
+    if options.views:
         if recipe.features_until:
             raise InputError("--features-until needs --teacher without --views: features are not cached")
         return CachedViews(options.views, photographs, recipe.seed, recipe.pictures, recipe.temperature), 0
