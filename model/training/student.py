@@ -54,6 +54,7 @@ class Student:
         self.half = self.device.type == "cuda"  # bfloat16 gained 10 % on a CPU that has it: not worth it
         self.spec: DetectorSpec = spec_of(recipe.network, VIEW, VIEW)
         self.network: Detector = channels_last(network_named(recipe.network).build()).to(self.device)
+        self._hold()
         self.adapters: nn.ModuleList | None = None
         if recipe.features_until > 0:
             self.adapters = self._fresh_adapters(teacher_width)
@@ -72,6 +73,17 @@ class Student:
         with torch.no_grad():
             levels = self.network.eval().features(torch.zeros(1, 3, 64, 64, device=self.device))
         return nn.ModuleList(nn.Conv2d(level.shape[1], teacher_width, 1) for level in levels).to(self.device)
+
+    def _hold(self) -> None:
+        """Take the first blocks of the backbone out of the training."""
+        if self.recipe.held_blocks <= 0:
+            return
+        if not isinstance(self.network, FeatherFaceV2):
+            raise InputError(f"held_blocks is for featherface_v2 only, not for {self.recipe.network}")
+        backbone = self.network.backbone
+        blocks = [backbone.stem, *backbone.stage1, *backbone.stage2, *backbone.stage3]
+        for block in blocks[: self.recipe.held_blocks]:
+            block.requires_grad_(False)
 
     def _groups(self) -> list[dict[str, Any]]:
         """Backbone and rest, weights and (undecayed) biases and scales."""

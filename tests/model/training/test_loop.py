@@ -115,6 +115,17 @@ def test_the_statistics_freeze_after_their_phase():
     assert torch.equal(statistics[1], statistics[2]) and torch.equal(statistics[2], statistics[3])
 
 
+def test_held_blocks_stay():
+    student = Student(replace(RECIPE, held_blocks=3, statistics_samples=0, weight_decay=0.5))
+    before = {name: value.clone() for name, value in student.network.state_dict().items()}
+    student.step(SmallBatches().batch(0))
+    after = student.network.state_dict()
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    held = ("backbone.stem.", "backbone.stage1.0.", "backbone.stage1.1.")
+    assert not any(name.startswith(held) for name in changed)
+    assert "backbone.stage1.2.pointwise.conv.weight" in changed
+
+
 def test_features_are_distilled_through_adapters(tmp_path):
     recipe = replace(RECIPE, features_until=100, feature_weight=5.0)
     with pytest.raises(InputError, match="teacher at hand"):
