@@ -9,7 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "android_demo" / "app"
 MAIN = APP / "src" / "main"
 TESTS = APP / "src" / "test"
-MODELS = ROOT / "build"
+MODELS = Path(os.environ.get("FEATHERFACE_MODELS") or ROOT / "build")
+"""Where `make tflite` leaves the models; another folder for those who bring their own."""
+
 ASSETS = MAIN / "assets" / "models"
 OUTPUT = ROOT / "build" / "android"
 APK = OUTPUT / "featherface-demo.apk"

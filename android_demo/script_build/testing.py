@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
+from android_demo.script_build.expected import write_expected
 from android_demo.script_build.kotlin import compile_app, compile_tests, java, runtime_jars
-from android_demo.script_build.layout import GOLDEN, MODELS, OUTPUT, PACKAGE, cache
+from android_demo.script_build.layout import GOLDEN, OUTPUT, PACKAGE, cache
 from android_demo.script_build.pins import files_of
 from android_demo.script_build.resources import RESOURCE_APK, link
 from model.errors import GateError
@@ -51,17 +53,19 @@ def run_tests(pattern: str = "") -> int:
 def _properties() -> dict[str, object]:
     properties: dict[str, object] = {
         "featherface.golden": GOLDEN,
-        "featherface.models": MODELS,
         "featherface.screenshots": SCREENSHOTS,
         "robolectric.offline": "true",
         "robolectric.dependency.dir": cache() / "maven",
         "robolectric.logging.enabled": "false",
         "java.awt.headless": "true",
     }
-    if photograph := _photograph():
+    photograph = _photograph()
+    if photograph:
         properties["featherface.photograph"] = photograph
     if library := _litert():
         properties["featherface.litert"] = library
+    if photograph and library and (expected := write_expected(photograph)):
+        properties["featherface.expected"] = expected
     return properties
 
 
@@ -83,16 +87,17 @@ def _configuration() -> Path:
     """Tells Robolectric where the app's manifest, resources and assets are."""
     files_of("test-framework", "oldest-framework")
     folder = OUTPUT / "test_configuration"
-    assets = OUTPUT / "test_assets" / "models"
-    shutil.rmtree(assets, ignore_errors=True)
-    assets.mkdir(parents=True)
-    (assets / "broken.tflite").write_text("this is not a model")
+    apk = OUTPUT / "test-resources.apk"
+    shutil.copyfile(RESOURCE_APK, apk)
+    with zipfile.ZipFile(apk, "a") as archive:
+        archive.writestr("assets/models/broken.tflite", "this is not a model")
+    (assets := OUTPUT / "test_assets").mkdir(exist_ok=True)
     path = folder / "com" / "android" / "tools" / "test_config.properties"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = {
         "android_merged_manifest": OUTPUT / "AndroidManifest.xml",
-        "android_merged_assets": assets.parent,
-        "android_resource_apk": RESOURCE_APK,
+        "android_merged_assets": assets,
+        "android_resource_apk": apk,
         "android_custom_package": PACKAGE,
     }
     path.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from model.boxes import Detections, detect
 from model.letterbox import Letterbox, letterbox
+from model.networks import spec_of
 from model.spec import DetectorSpec
 
 HERE = Path(__file__).parent
@@ -36,7 +37,7 @@ def main() -> None:
     write_json("letterbox.json", letterbox_cases())
     for network in ("featherface_v1", "retinaface_mnet025") if options.networks else ():
         raw = np.load(options.networks / f"{network}_320.npz")
-        spec = DetectorSpec(network, 320, 320)
+        spec = spec_of(network.removesuffix("_mnet025"), 320, 320)
         outputs = [np.asarray(raw[name], np.float32) for name in spec.output_names]
         save_case(f"{network}_320_int8", spec, [quantize(array) for array in outputs])
         if network == "featherface_v1":

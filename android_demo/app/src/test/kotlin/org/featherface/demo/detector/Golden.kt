@@ -58,11 +58,12 @@ class Golden(
             expected: JSONArray,
             found: Detections,
             tolerance: Float = 1e-3f,
+            scoreTolerance: Float = 1e-6f,
         ) {
             assertEquals("number of faces", expected.length(), found.count)
             for ((index, face) in expected.objects().withIndex()) {
                 val box = face.getJSONArray("box_xyxy")
-                assertEquals("score of face $index", face.getDouble("score").toFloat(), found.scores[index], 1e-6f)
+                assertEquals("score of face $index", face.getDouble("score").toFloat(), found.scores[index], scoreTolerance)
                 for (value in 0 until 4) {
                     assertEquals("box of face $index", box.getDouble(value).toFloat(), found.boxes[4 * index + value], tolerance)
                 }

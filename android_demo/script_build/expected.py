@@ -1,0 +1,67 @@
+"""What Python finds in a photograph with each built model, for the JVM's test of the same path."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from android_demo.script_build.layout import MODELS, OUTPUT
+from model.artifact import Artifact
+from model.boxes import Detections, detect
+from model.letterbox import letterbox
+from model.spec import DetectorSpec
+
+TOLERANCE_PX = {"float32": 0.05, "int8": 1e-3}
+"""Both run the same library on the same pixels. Integer outputs must agree exactly; floats may be summed in another order
+where the number of threads differs."""
+
+
+def write_expected(photograph: Path) -> Path | None:
+    """Write the faces that every model of build/ finds; None if there is no model."""
+    models = sorted(MODELS.glob("*.tflite"))
+    if not models:
+        return None
+    image = cv2.cvtColor(cv2.imread(str(photograph)), cv2.COLOR_BGR2RGB)
+    path = OUTPUT / "expected.json"
+    rows = [_row(model, photograph, np.asarray(image, np.uint8)) for model in models]
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    return path
+
+
+def _row(model: Path, photograph: Path, image: Any) -> dict[str, Any]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    spec = DetectorSpec.from_json(dict(Artifact.load(model).record["spec"]))
+    canvas, fit = letterbox(image, spec)
+    interpreter = Interpreter(str(model), num_threads=1)
+    interpreter.allocate_tensors()
+    entry = interpreter.get_input_details()[0]
+    interpreter.set_tensor(entry["index"], canvas[None].astype(entry["dtype"]))
+    interpreter.invoke()
+    outputs, kind = [], "float32"
+    for detail in interpreter.get_output_details():
+        value = interpreter.get_tensor(detail["index"])
+        if value.dtype != np.float32:
+            scale, zero_point = detail["quantization"]
+            value, kind = (value.astype(np.float32) - np.float32(zero_point)) * np.float32(scale), "int8"
+        outputs.append(value)
+    found = fit.to_image(detect(outputs[0], outputs[1], outputs[2], spec))
+    return {
+        "model": str(model.resolve()),
+        "photograph": str(photograph),
+        "tolerance": TOLERANCE_PX[kind],
+        "faces": faces(found),
+    }
+
+
+def faces(found: Detections) -> list[dict[str, Any]]:
+    """One object a face, best score first."""
+    return [
+        {"box_xyxy": box.tolist(), "score": float(score), "landmarks_xy": points.tolist()}
+        for box, score, points in zip(found.boxes_xyxy, found.scores, found.landmarks, strict=True)
+    ]
+
