@@ -95,7 +95,8 @@ void session_open(const SessionOptions* options, Session* session) {
   check(LiteRtCreateEnvironment(0, NULL, &environment), "starting LiteRT");
   if (LiteRtCreateModelFromFile(environment, options->graph, &model) != 0)
     fail("%s: not a TFLite model that this LiteRT can read", options->graph);
-  check(LiteRtCreateCompiledModel(environment, model, make_options(options), &session->compiled), "compiling the model");
+  LiteRtStatus status = LiteRtCreateCompiledModel(environment, model, make_options(options), &session->compiled);
+  if (status != 0) fail("%s: LiteRT cannot prepare this model (status %d)", options->graph, status);
   check(LiteRtGetModelSignature(model, 0, &signature), "reading the signature");
   check(LiteRtGetSignatureSubgraph(signature, &graph), "reading the graph");
   check(LiteRtGetNumSubgraphInputs(graph, &session->input_count), "counting inputs");
