@@ -236,7 +236,7 @@ class AdbDevice:
         self.shell(f"rm -rf {shlex.quote(path)}")
 
     def free_bytes(self, folder: str) -> int | None:
-        """Room left in a folder's file system in bytes; None where `df` is absent or prints something else."""
+        """Room left in a folder's file system in bytes; None where `df` does not tell."""
         rows = self.shell(f"df -k {shlex.quote(folder)} 2>/dev/null").stdout.splitlines()
         fields = rows[-1].split() if len(rows) > 1 else []
         return int(fields[-3]) * 1024 if len(fields) >= 4 and fields[-3].isdigit() else None
@@ -259,8 +259,8 @@ class AdbDevice:
         free, needed = self.free_bytes(folder), source.stat().st_size
         if free is not None and free < needed:
             raise DeviceFullError(
-                f"{self.serial} has {free / 1e6:.1f} MB free in {folder}, {source.name} needs {needed / 1e6:.1f} MB: "
-                "make room"
+                f"{self.serial} has {free / 1e6:.1f} MB free in {folder}, "
+                f"{source.name} needs {needed / 1e6:.1f} MB: make room"
             )
 
 

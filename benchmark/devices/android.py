@@ -22,7 +22,8 @@ ELF_MACHINES = {62: "x86_64", 183: "arm64-v8a", 40: "armeabi-v7a", 3: "x86"}
 class BenchmarkModelMachine(Machine):
     """Pushes benchmark_model and the models, and reads what it prints.
 
-    It keeps no single latencies: p90 and p99 stay unknown, and a sustained curve comes from runs of a minute each.
+    It keeps no single latencies: p90 and p99 stay unknown, and a sustained curve comes from runs of a
+    minute each.
     """
 
     def __init__(

@@ -10,16 +10,17 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmark.devices.adb import AdbDevice
+from benchmark.devices.app_result import as_runner_output
 from benchmark.devices.errors import DeviceError, DeviceTimeoutError
 from benchmark.devices.machine import Machine, MachineFacts, RunRequest
-from benchmark.devices.runner_output import RunnerOutput, Statistics, Tensor
+from benchmark.devices.runner_output import RunnerOutput
 from model.artifact import read_json, sha256_of
 from model.errors import InputError
 
@@ -44,13 +45,15 @@ class AppRun:
 
     Attributes:
         tasks: "latency", "detect" or both.
-        images: Folder of images on this computer, or None for noise.
+        images: Name below the phone's image folder -> image file here; empty for noise.
+        image_set: Name of that folder.
         score_threshold: For decoding; None: the spec's.
         hash_tensors: Add hashes of inputs and outputs.
     """
 
     tasks: tuple[str, ...] = ("latency",)
-    images: Path | None = None
+    images: Mapping[str, Path] = field(default_factory=dict)
+    image_set: str = "images"
     score_threshold: float | None = None
     hash_tensors: bool = False
 
@@ -112,7 +115,7 @@ class AppMachine(Machine):
         sidecar = request.model.with_name(request.model.name + ".json")
         if sidecar.is_file():
             self._push(sidecar, f"{model}.json")
-        images = None if task.images is None else self._push_images(task.images)
+        images = self._push_images(task) if task.images else None
         extras = self._extras(run_id, model, images, request, task)
         with self._log() as lines:
             self._start(extras, stop=True)
@@ -164,12 +167,10 @@ class AppMachine(Machine):
         self.device.check(f"run-as {PACKAGE} cp {shlex.quote(staged)} {target}")
         return name
 
-    def _push_images(self, folder: Path) -> str:
-        from calibration_data.images import list_images
-
-        target = f"images/{folder.name}"
-        for image in list_images(folder):
-            self._push(image, f"{target}/{image.relative_to(folder).as_posix()}")
+    def _push_images(self, task: AppRun) -> str:
+        target = f"images/{task.image_set}"
+        for name, image in task.images.items():
+            self._push(image, f"{target}/{name}")
         return target
 
     def _extras(
@@ -197,7 +198,8 @@ class AppMachine(Machine):
         text = done.stdout + done.stderr
         if done.exit_code != 0 or "Error" in text:
             raise DeviceError(
-                f"{self.device.serial}: the app's benchmark mode did not start: {text.strip().splitlines()[-1]}"
+                f"{self.device.serial}: the app's benchmark mode did not start: "
+                f"{text.strip().splitlines()[-1]}"
             )
 
     @contextmanager
@@ -239,7 +241,8 @@ class AppMachine(Machine):
         if done.exit_code != 0:
             self.device.shell(f"am force-stop {PACKAGE}")
             raise DeviceError(
-                f"{self.device.serial} does not let the app be pinned ({(done.stderr + done.stdout).strip()}): "
+                f"{self.device.serial} does not let the app be pinned "
+                f"({(done.stderr + done.stdout).strip()}): "
                 "install the app's debug build, or measure without --cluster"
             )
         go = f"go/{run_id}"
@@ -290,42 +293,4 @@ def _wait(lines: Iterator[tuple[str, dict[str, Any]]], word: str, serial: str) -
             break
     raise DeviceError(
         f"{serial}: the app did not say {word} within {READY_TIMEOUT_S:.0f} s: is its screen on?"
-    )
-
-
-def as_runner_output(result: dict[str, Any]) -> RunnerOutput:
-    """The app's result as the other runners' output; times become microseconds."""
-    latency = result.get("latency")
-    inference = None
-    samples: tuple[int, ...] = ()
-    if latency is not None:
-        inference = _statistics(
-            latency["stages_ms"]["inference"], latency["runs"], result["first_inference_ms"]
-        )
-        samples = tuple(round(value * 1e6) for value in latency["samples_ms"]["inference"])
-    memory = result.get("memory", {}).get("pss_bytes")
-    outputs = result["model"]["outputs"]
-    return RunnerOutput(
-        result["init_ms"] * 1e3,
-        result["first_inference_ms"] * 1e3,
-        None,
-        inference,
-        latencies_ns=samples,
-        peak_memory_mb=None if memory is None else memory / 2**20,
-        outputs=tuple(Tensor(item["name"], item["dtype"], tuple(item["shape"]), 0) for item in outputs),
-    )
-
-
-def _statistics(stats: dict[str, float], runs: int, first_ms: float) -> Statistics:
-    us = {name: value * 1e3 for name, value in stats.items() if value is not None}
-    return Statistics(
-        runs,
-        first_ms * 1e3,
-        us["min"],
-        us["max"],
-        us["mean"],
-        us["std"],
-        p50=us.get("p50"),
-        p90=us.get("p90"),
-        p99=us.get("p99"),
     )

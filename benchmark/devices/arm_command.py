@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
         with running_guest(options.core, counting=False) as guest:
             kernel = guest.device.check("uname -sr").strip()
     print(
-        f"emulated ARM is ready in {base}: {kernel} on {options.core} booted in {time.monotonic() - start:.1f} s"
+        f"emulated ARM is ready in {base}: {kernel} on {options.core} "
+        f"booted in {time.monotonic() - start:.1f} s"
     )
     return 0

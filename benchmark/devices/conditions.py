@@ -15,11 +15,15 @@ from benchmark.devices.facts import parse_battery, parse_thermal, sections
 
 SAMPLE = """
 echo "@@clocks"
-for c in /sys/devices/system/cpu/cpu[0-9]*; do echo "${c##*/cpu}|$(cat $c/cpufreq/scaling_cur_freq 2>/dev/null)"; done
+for c in /sys/devices/system/cpu/cpu[0-9]*; do
+  echo "${c##*/cpu}|$(cat $c/cpufreq/scaling_cur_freq 2>/dev/null)"
+done
 echo "@@thermalservice"; dumpsys thermalservice 2>/dev/null
 echo "@@battery"; dumpsys battery 2>/dev/null
 echo "@@zones"
-for z in /sys/class/thermal/thermal_zone*; do echo "$(cat $z/type 2>/dev/null)|$(cat $z/temp 2>/dev/null)"; done
+for z in /sys/class/thermal/thermal_zone*; do
+  echo "$(cat $z/type 2>/dev/null)|$(cat $z/temp 2>/dev/null)"
+done
 echo "@@end"
 """
 COOL_STATUS = 0
@@ -136,7 +140,7 @@ def logged(device: AdbDevice, every_s: float) -> Iterator[ConditionLog]:
 
 
 def throttle_ratio(per_minute: Sequence[dict[str, Any]]) -> float | None:
-    """Latency of the last minute over that of the first; above 1 the device became slower. None below two minutes."""
+    """Latency of the last minute over the first's; above 1 it became slower. None below two minutes."""
     if len(per_minute) < 2:
         return None
     return float(per_minute[-1]["ms"]) / float(per_minute[0]["ms"])

@@ -99,8 +99,8 @@ def arm64_cost(machine: LinuxMachine, model: Path, *, profile: bool = False) -> 
 def spread_of(counts: Sequence[int]) -> float:
     """(largest - smallest) / median of equal inferences, without the one that is farthest from the median.
 
-    About one inference in fifty is interrupted by housekeeping of the guest's kernel (millions of instructions):
-    the median does not feel it, and it says nothing about how repeatable the others are.
+    About one inference in fifty is interrupted by housekeeping of the guest's kernel (millions of
+    instructions): the median does not feel it, and it says nothing about how repeatable the others are.
     """
     median = statistics.median(counts)
     kept = sorted(counts, key=lambda count: abs(count - median))[: max(1, len(counts) - 1)]

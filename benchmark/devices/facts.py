@@ -25,10 +25,13 @@ echo "@@uname"; uname -srm 2>/dev/null
 echo "@@board"; cat /proc/device-tree/model 2>/dev/null; echo
 echo "@@boot"; cat /proc/sys/kernel/random/boot_id 2>/dev/null
 echo "@@machine"; cat /etc/machine-id 2>/dev/null
-echo "@@window"; dumpsys window 2>/dev/null | grep -E "mDreamingLockscreen|isKeyguardShowing|mShowingLockscreen"
+echo "@@window"
+dumpsys window 2>/dev/null | grep -E "mDreamingLockscreen|isKeyguardShowing|mShowingLockscreen"
 echo "@@power"; dumpsys power 2>/dev/null | grep mWakefulness=
 echo "@@zones"
-for z in /sys/class/thermal/thermal_zone*; do echo "$(cat $z/type 2>/dev/null)|$(cat $z/temp 2>/dev/null)"; done
+for z in /sys/class/thermal/thermal_zone*; do
+  echo "$(cat $z/type 2>/dev/null)|$(cat $z/temp 2>/dev/null)"
+done
 echo "@@end"
 """
 
@@ -110,7 +113,7 @@ class Thermal:
 
 @dataclass(frozen=True)
 class Battery:
-    """The battery at one moment: level in percent, temperature in degrees Celsius, whether a charger is connected."""
+    """The battery at one moment: level, temperature, whether a charger is connected."""
 
     percent: int | None
     celsius: float | None

@@ -1,4 +1,4 @@
-"""This computer: the C runner on LiteRT's own library, so that its figures compare with the other machines'."""
+"""This computer: the C runner on LiteRT's library, so that its figures compare with other machines'."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from benchmark.devices.method import QUICK, Limits, Method, settings_of
 from benchmark.devices.opening import Target, opened
 from benchmark.devices.results import Measurement, ResultFile, merged
 from benchmark.devices.tables import cost_table, latency_table, operator_table, stage_table
+from calibration_data.images import list_images
 from model.artifact import sha256_of
 
 DEFAULT_OUTPUT = Path("build/benchmark/latency.json")
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         DeviceError: the device fails; what was finished is in the result file.
     """
     models = models_of(options.model)
-    target = replace(target_of(options), task=AppRun(images=options.images))
+    target = replace(target_of(options), task=_app_run(options.images))
     results = ResultFile(options.output, resume=options.resume)
     console = Console(stderr=True)
     if target.kind == "arm64":
@@ -83,6 +84,18 @@ def run(options: argparse.Namespace) -> int:
     show(found, Console())
     print(f"results: {options.output}")
     return 0
+
+
+def _app_run(folder: Path | None) -> AppRun:
+    """What the app is to do with a folder of photographs, or with noise.
+
+    Raises:
+        InputError: no such folder, or no image in it.
+    """
+    if folder is None:
+        return AppRun()
+    images = {path.relative_to(folder).as_posix(): path for path in list_images(folder)}
+    return AppRun(images=images, image_set=folder.resolve().name)
 
 
 def show(found: list[Measurement], console: Console) -> None:

@@ -1,4 +1,4 @@
-"""A Linux machine behind adb (an ARM board, the emulated guest): our C runner with LiteRT's library beside it."""
+"""A Linux machine behind adb (an ARM board, the emulated guest): our C runner and LiteRT's library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a latency is measured on a real machine: cool, long enough, twice, with everything that happened written down."""
+"""How a latency is measured on a real machine: cool, long enough, twice, with its conditions written down."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ QUICK = Limits(runs=50, seconds=1, warmup_runs=2, warmup_seconds=0.2, cool_down_
 
 @dataclass(frozen=True)
 class Setting:
-    """What varies between measurements of a model: threads, delegate and the cluster it is pinned to (or None)."""
+    """What varies between measurements of a model: threads, delegate, cluster (None: not pinned)."""
 
     threads: int
     delegate: Delegate
@@ -64,7 +64,9 @@ class Setting:
 def settings_of(
     threads: Sequence[int], delegates: Sequence[Delegate], clusters: Sequence[Cluster | None]
 ) -> Iterator[Setting]:
-    """Every sensible combination: a GPU needs neither clusters nor several threads, a cluster no more threads than it has.
+    """Every sensible combination.
+
+    A GPU needs neither clusters nor several threads, a cluster no more threads than it has processors.
 
     Raises:
         InputError: nothing is left.
@@ -178,7 +180,7 @@ class Method:
         return {name: float(stats["mean"]) for name, stats in latency.get("stages_ms", {}).items()}
 
     def _sustained(self, request: RunRequest, conditions: dict[str, Any]) -> list[dict[str, Any]]:
-        """Latency minute by minute: from one long run where single latencies are kept, else from runs of a minute."""
+        """Latency by the minute: from one run if it keeps single latencies, else from runs of a minute."""
         minutes = max(1, round(self.limits.sustained_s / 60))
         long_run = replace(request, runs=1, min_seconds=minutes * 60.0, max_seconds=minutes * 120.0)
         with self._logged() as log:
@@ -195,7 +197,7 @@ class Method:
 
 
 def per_minute_of(latencies_ns: Sequence[int]) -> list[dict[str, Any]]:
-    """Median latency of each minute of back-to-back runs; an unfinished last minute of less than half is left out."""
+    """Median latency of each minute of back-to-back runs; a last minute needs at least its half."""
     minutes: list[list[int]] = []
     elapsed = 0
     for latency in latencies_ns:
@@ -222,7 +224,8 @@ def replicate_problems(first: RunnerOutput, second: RunnerOutput) -> list[str]:
     if difference <= REPLICATE_TOLERANCE:
         return []
     return [
-        f"two passes differ by {difference:.1%} ({one:.2f} and {other:.2f} ms), more than {REPLICATE_TOLERANCE:.0%}"
+        f"two passes differ by {difference:.1%} ({one:.2f} and {other:.2f} ms), "
+        f"more than {REPLICATE_TOLERANCE:.0%}"
     ]
 
 

@@ -1,4 +1,4 @@
-"""`--device host | arm64[:CORE] | armhf | adb[:SERIAL]`: turns the word into a machine that is ready to run."""
+"""`--device host | arm64[:CORE] | armhf | adb[:SERIAL]`: the machine that the word names, ready to run."""
 
 from __future__ import annotations
 
@@ -129,7 +129,8 @@ def _machine(
         )
     if "aarch64" not in facts.abis:
         raise InputError(
-            f"{device.serial} is {', '.join(facts.abis) or 'of unknown kind'}: the Linux runner is for aarch64"
+            f"{device.serial} is {', '.join(facts.abis) or 'of unknown kind'}: "
+            "the Linux runner is for aarch64"
         )
     library = board_library()
     return LinuxMachine(device, described, runner_for("arm64", library), library)

@@ -56,12 +56,8 @@ def run_predict(options: argparse.Namespace) -> int:
     console = Console()
     console.print(fit_table())
     console.print(prediction_table(found))
-    print(
-        "Predicted from counted instructions, not measured. The interval is the fit's error on what it was not"
-    )
-    print(
-        "fitted to; phones marked * borrow the CPI of another core. Only inference: no camera, no box decoding."
-    )
+    print("Predicted from counted instructions, not measured. The interval is the fit's error on what it was")
+    print("not fitted to; * borrows the CPI of another core. Only inference: no camera, no box decoding.")
     rows = [
         {**vars(one), "fps": one.fps, "fps_interval": list(one.fps_interval), "predicted": True}
         for one in found

@@ -1,8 +1,8 @@
-"""Predicted latency: instructions times cycles per instruction over the clock. A prediction, never a measurement.
+"""Predicted latency: instructions times cycles per instruction over the clock. Never a measurement.
 
-Cycles per instruction (CPI) are fitted to published latencies of public networks, whose instructions are counted with
-the same emulator and runtime: CPI = latency x clock x threads / instructions. With several threads it contains what
-threads lose to each other and to memory. Integer and float code have a CPI each.
+Cycles per instruction (CPI) are fitted to published latencies of public networks, whose instructions are
+counted with the same emulator and runtime: CPI = latency x clock x threads / instructions. With several
+threads it contains what threads lose to each other and to memory. Integer and float code have a CPI each.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.devices.published import BUILD_ERROR, BUILDS_32_BIT, LATENCIES, Kind, Published
+from benchmark.devices.published import LATENCIES, Kind, Published
 from benchmark.devices.results import Measurement
 from benchmark.devices.runner_output import Operator
 from model.artifact import read_json
@@ -88,7 +88,8 @@ class Prediction:
         model: The file.
         phone: For which class of phones.
         milliseconds: One inference.
-        error: Relative error that the fit shows on what it was not fitted to; the interval is a factor 1 + error.
+        error: Relative error that the fit shows on what it was not fitted to; the interval is a factor of
+            1 + error.
         integer_share: Part of the instructions that is integer arithmetic.
     """
 
@@ -141,7 +142,7 @@ def fit(board: str, kind: Kind, counts: dict[tuple[str, str, str], int]) -> Fit 
 
 
 def transfer_error(kind: Kind, threads: int, counts: dict[tuple[str, str, str], int]) -> float:
-    """Largest error when one board's CPI predicts another's, with as many threads; the price of a borrowed CPI."""
+    """Largest error when one board's CPI predicts another's: the price of a borrowed CPI."""
     boards = dict.fromkeys(one.board for one in LATENCIES if one.kind == kind and one.threads == threads)
     fits = [found for board in boards if (found := fit(board, kind, counts))]
     if len(fits) < 2:

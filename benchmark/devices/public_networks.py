@@ -1,7 +1,7 @@
-"""MobileNet V1 and V2 as TFLite files, for counting instructions of networks whose latencies others have published.
+"""MobileNet V1 and V2 as TFLite files: networks whose latencies others have published.
 
-The weights are random: what an inference costs does not depend on them as long as they are not zero (XNNPACK skips
-nothing in dense kernels). Shapes and layers are those of the papers.
+The weights are random: what an inference costs does not depend on them (XNNPACK's dense kernels skip
+nothing). Shapes and layers are those of the papers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Latencies of public networks on named devices, as others have published them: what predictions are calibrated on."""
+"""Latencies of public networks on named devices, as others published them, to calibrate predictions on."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _rows(
 
 
 BUILD_ERROR = 29 / 24 - 1
-"""What a 32-bit build says about a 64-bit one: on the Raspberry Pi 4, which XNNPACK's table has in both, the four
-networks' times differ by 77:72, 46:41, 29:24 and 20:17; this is the largest of them."""
+"""What a 32-bit build says about a 64-bit one: on the Raspberry Pi 4, which XNNPACK's table has in both, the
+four networks' times differ by 77:72, 46:41, 29:24 and 20:17; this is the largest of them."""
 
 PHONES_2020 = f"{XNNPACK_README} (single-threaded, measured 2020-03-27)"
 BUILDS_32_BIT = ("Raspberry Pi 3+",)

@@ -76,7 +76,7 @@ class Measurement:
         instructions: None where they cannot be counted.
         operators: Shares of an inference, in run order.
         peak_memory_mb: From a pass of its own; None where unknown.
-        stages_ms: Where the milliseconds of a frame go: stage -> mean milliseconds; empty where only inference ran.
+        stages_ms: Where the milliseconds of a frame go: stage -> mean; empty where only inference ran.
         replicate_ms: Median (or mean) latency of the second, independent pass.
         conditions: Temperature, frequency and battery while it ran.
         per_minute: The curve of a sustained run.

@@ -1,6 +1,6 @@
-"""`run`: photographs through a model on another machine; keeps the raw outputs and compares them with another's.
+"""`run`: photographs through a model on another machine; keeps its raw outputs and compares two machines'.
 
-An integer file gives the same bytes on every machine with the same LiteRT, so its accuracy there is its accuracy here.
+An integer file gives the same bytes on every machine with the same LiteRT: its AP there is its AP here.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def run_models(models: list[Path], images: list[Path], target: Target, base: Pat
     """Run every model over the photographs on one machine.
 
     Returns:
-        A folder with, for each model, `STEM/OUTPUT.npy` ([images, N, C], the file's own type) and `STEM/run.json`.
+        A folder with, for each model, `STEM/OUTPUT.npy` ([images, N, C], the file's own type) and
+        `STEM/run.json`.
 
     Raises:
         DeviceError: the machine fails.

@@ -147,7 +147,7 @@ def _tensor(match: re.Match[str]) -> Tensor:
 
 
 def _operators(text: str) -> list[Operator]:
-    """The first "Run Order" table: that of the inferences' operators (benchmark_model prints others after it)."""
+    """The first "Run Order" table: that of the inferences' operators; others follow it."""
     found: list[Operator] = []
     columns: list[str] = []
     inside = False

@@ -45,7 +45,7 @@ def _setting(one: Measurement) -> str:
 
 
 def cost_table(measurements: Sequence[Measurement]) -> Table:
-    """Instructions of emulated cores: one row a model, one column a core. No times: they would mean nothing."""
+    """Instructions of emulated cores: one row a model, one column a core. No times: they mean nothing."""
     cores = list(dict.fromkeys(one.machine["name"] for one in measurements if one.instructions))
     table = Table("model", "KB", *(f"{core}\nM instructions" for core in cores))
     rows: dict[str, dict[str, Measurement]] = defaultdict(dict)

@@ -1,7 +1,7 @@
 """The C runner's twin for 32-bit ARM, where the only runtime is tflite-runtime 2.14 with its Python binding.
 
-Runs under the Python of a 32-bit ARM system with numpy and tflite_runtime; takes the same flags and prints the same
-lines as the C runner. Not part of the package: it is started by path on the other machine.
+Runs under the Python of a 32-bit ARM system with numpy and tflite_runtime; takes the same flags and prints
+the same lines as the C runner. Not part of the package: it is started by path on the other machine.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from tflite_runtime.interpreter import Interpreter, OpResolverType
@@ -88,11 +89,11 @@ def print_statistics(stage, latencies):
 
 def write_outputs(interpreter, frames, folder):
     detail, outputs = interpreter.get_input_details()[0], interpreter.get_output_details()
-    files = [open(os.path.join(folder, f"{index}.raw"), "wb") for index in range(len(outputs))]
+    files = [(Path(folder) / f"{index}.raw").open("wb") for index in range(len(outputs))]
     for frame in frames:
         interpreter.set_tensor(detail["index"], frame)
         interpreter.invoke()
-        for file, output in zip(files, outputs):
+        for file, output in zip(files, outputs, strict=True):
             file.write(interpreter.get_tensor(output["index"]).tobytes())
     for file in files:
         file.close()
@@ -140,7 +141,7 @@ def main():
         f"Warmup (avg): {mean[0]:.3f}, Inference (avg): {mean[1]:.3f}"
     )
     if options.latencies_file:
-        with open(options.latencies_file, "w") as file:
+        with Path(options.latencies_file).open("w") as file:
             file.writelines(f"{value}\n" for value in timed)
     if options.output_dir:
         write_outputs(interpreter, frames, options.output_dir)

@@ -24,7 +24,7 @@ from model.errors import InputError
 
 CORE = "cortex-a7"
 SYSTEM = Packages("bookworm", "armhf", ("python3-minimal", "python3-numpy", "libstdc++6"))
-"""Debian 12: its Python 3.11 is the last one that tflite-runtime has a wheel for, its numpy the last below 2."""
+"""Debian 12: its Python 3.11 is the last that tflite-runtime has a wheel for, its numpy the last below 2."""
 
 CPUINFO = """processor\t: 0
 model name\t: ARMv7 Processor rev 5 (v7l)

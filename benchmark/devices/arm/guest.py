@@ -61,7 +61,7 @@ def emulator(fetch: bool = True) -> list[str]:
 
 
 def loader_of(root: Path) -> list[str]:
-    """The dynamic loader of an unpacked root with its libraries: runs programs without touching the machine's own."""
+    """The dynamic loader of an unpacked root, with its libraries instead of the machine's own."""
     loaders = sorted(root.glob("usr/lib/*-linux-gnu*/ld-linux-*.so.*")) + sorted(
         root.glob("lib/*/ld-linux-*.so.*")
     )

@@ -121,7 +121,7 @@ def _lay_out(root: Path, library: Path, tree: Path) -> None:
 
 
 def cpio_of(folder: Path) -> bytes:
-    """A folder as a cpio archive in the format that the kernel unpacks ("newc"), owned by root, without dates.
+    """A folder as a cpio archive of the kind that the kernel unpacks ("newc"), root's, without dates.
 
     Source: Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
     """

@@ -1,8 +1,8 @@
 """Debian packages of any release and architecture, fetched by apt into a folder of our own.
 
-Nothing on the machine is changed: apt works on private lists, a private (empty) list of installed packages and a
-private archive, and `dpkg -x` unpacks. That needs no root. The mirror is the one that the machine's own apt uses;
-apt checks every file against the release's signature.
+Nothing on the machine is changed: apt works on private lists, a private (empty) list of installed packages
+and a private archive, and `dpkg -x` unpacks. That needs no root. The mirror is the one that the machine's own
+apt uses; apt checks every file against the release's signature.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _download(packages: Packages, state: Path) -> list[Path]:
 
 
 def _newest(name: str, environment: dict[str, str]) -> str:
-    """The package itself, or the one that a package of this name stands for (linux-image-... -> its version)."""
+    """The package itself, or the one that its name stands for (linux-image-... -> a version)."""
     listed = _output(
         ["apt-cache", "depends", "--no-recommends", "--no-suggests", name], environment
     ).splitlines()

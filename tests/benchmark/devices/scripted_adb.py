@@ -1,7 +1,7 @@
 """An adb server that replays phones: the real client talks to it over a real socket.
 
-It speaks the host protocol (devices, transports, features), shell v1 and v2 and the file protocol, and keeps each
-phone's files. Commands are answered by the phone's own small shell; a test scripts what goes wrong.
+It speaks the host protocol (devices, transports, features), shell v1 and v2 and the file protocol, and keeps
+each phone's files. Commands are answered by the phone's own small shell; a test scripts what goes wrong.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,10 +102,8 @@ class ScriptedServer:
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                try:
+                with suppress(OSError):
                     server.serve(self.request)
-                except (ConnectionError, OSError):
-                    pass
 
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = True

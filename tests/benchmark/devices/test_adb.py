@@ -182,9 +182,9 @@ def test_lines_arrive_while_a_command_runs(adb_server):
 
 def test_a_command_that_falls_silent(adb_server):
     adb_server(ONE=Phone(hang_on="logcat"))
-    with pytest.raises(DeviceTimeoutError, match="ONE did not answer for 1 s during `logcat`"):
-        with adb.AdbDevice("ONE").lines("logcat", silence_s=1) as lines:
-            list(lines)
+    expected = pytest.raises(DeviceTimeoutError, match="ONE did not answer for 1 s during `logcat`")
+    with expected, adb.AdbDevice("ONE").lines("logcat", silence_s=1) as lines:
+        list(lines)
 
 
 def test_free_room_is_unknown_without_df(adb_server):

@@ -1,4 +1,4 @@
-"""The demo app's benchmark mode, played by a scripted phone as android_demo/BENCHMARK_MODE.md describes it."""
+"""The demo app's benchmark mode, played by a scripted phone after android_demo/BENCHMARK_MODE.md."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from scripted_adb import Phone, recorded
 
 from benchmark.__main__ import main
 from benchmark.devices.app import PACKAGE
+from benchmark.devices.errors import DeviceError
 from benchmark.devices.results import read_results
 
 ROOT = f"/storage/emulated/0/Android/data/{PACKAGE}/files/benchmark"
@@ -218,7 +219,7 @@ def test_an_app_that_fails(app, tflite_file, tmp_path, capsys, end, message):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "answer", "message"),
+    "case",
     [
         ("pm list packages", (0, ""), "the demo app is not installed"),
         ("dumpsys window", (0, "  mDreamingLockscreen=true\n"), "PIXEL is locked: unlock its screen"),
@@ -229,7 +230,8 @@ def test_an_app_that_fails(app, tflite_file, tmp_path, capsys, end, message):
         ),
     ],
 )
-def test_an_app_that_cannot_start(app, tflite_file, tmp_path, capsys, pattern, answer, message):
+def test_an_app_that_cannot_start(app, tflite_file, tmp_path, capsys, case):
+    pattern, answer, message = case
     app.phone.answers.insert(0, (pattern, lambda _: answer))
     app.phone.logcat = list
     assert run(tflite_file, tmp_path / "results.json") == 2
@@ -239,3 +241,19 @@ def test_an_app_that_cannot_start(app, tflite_file, tmp_path, capsys, pattern, a
 def test_the_app_has_no_operator_profile(app, tflite_file, tmp_path, capsys):
     assert run(tflite_file, tmp_path / "results.json", "--profile") == 2
     assert "use --runner benchmark_model" in capsys.readouterr().err
+
+
+def test_detections_of_the_phone_by_image_name():
+    from benchmark.devices.phone_command import phone_detections
+
+    face = {"box_xyxy": [1, 2, 3, 4], "score": 0.9, "landmarks_xy": [[1, 1]] * 5}
+    entry = {"file": "images/set/deep/a.jpg", "height": 10, "width": 20, "error": None, "detections": [face]}
+    empty = {**entry, "file": "images/set/b.jpg", "detections": []}
+    images = {"deep/a.jpg": Path("a"), "b.jpg": Path("b")}
+    found = phone_detections({"images": [entry, empty]}, images)
+    assert found["deep/a.jpg"].found.boxes_xyxy.tolist() == [[1, 2, 3, 4]]
+    assert (found["b.jpg"].height, found["b.jpg"].width, len(found["b.jpg"].found)) == (10, 20, 0)
+    with pytest.raises(DeviceError, match=r"left out 1 of 2 images, first b\.jpg"):
+        phone_detections({"images": [entry]}, images)
+    with pytest.raises(DeviceError, match="could not use b.jpg: cannot be decoded"):
+        phone_detections({"images": [entry, {**empty, "error": "cannot be decoded"}]}, images)

@@ -114,7 +114,7 @@ def test_a_throttling_phone_is_flagged(
 ):
     from benchmark.devices import method
 
-    monkeypatch.setattr(method, "cool_down", lambda device, limit_s: _cool(device))
+    monkeypatch.setattr(method, "cool_down", _cool)
     hot = Phone(recorded("galaxy_a13"))
     hot.answers.append(("benchmark_model --graph", lambda _: (0, TIMINGS.format(avg=80000))))
     adb_server(A13=hot)
@@ -123,14 +123,14 @@ def test_a_throttling_phone_is_flagged(
     assert any("throttled: thermal status 2" in problem for problem in one.problems)
 
 
-def _cool(device):
+def _cool(device, limit_s):
     from benchmark.devices.conditions import take_sample
 
     return take_sample(device, 0.0), 0.0
 
 
 @pytest.mark.parametrize(
-    ("more", "message"),
+    "case",
     [
         (["--cluster", "middle"], "no cluster 'middle' here; there is little, big"),
         (["--threads", "0"], "--threads takes numbers"),
@@ -141,7 +141,8 @@ def _cool(device):
         (["--device", "arm64:max"], "expected a core out of cortex-a53"),
     ],
 )
-def test_options_that_cannot_be_used(phone, tflite_file, benchmark_model, tmp_path, capsys, more, message):
+def test_options_that_cannot_be_used(phone, tflite_file, benchmark_model, tmp_path, capsys, case):
+    more, message = case
     assert run(tflite_file, benchmark_model, tmp_path / "results.json", *more) == 2
     assert message in capsys.readouterr().err
 

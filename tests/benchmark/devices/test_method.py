@@ -211,9 +211,11 @@ def test_one_device_is_for_one_run(own_locks):
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(DeviceError, match=rf"another benchmark \(process {holder.pid}\) is using R58T/30"):
-        with locked("R58T/30"):
-            pass
+    expected = pytest.raises(
+        DeviceError, match=rf"another benchmark \(process {holder.pid}\) is using R58T/30"
+    )
+    with expected, locked("R58T/30"):
+        pass
     with locked("another"):
         pass
     holder.kill()

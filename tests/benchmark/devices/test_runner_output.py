@@ -1,4 +1,5 @@
 """Runners' output of several ages."""
+# ruff: noqa: E501 - lines as the runners print them
 
 from __future__ import annotations
 
