@@ -31,7 +31,7 @@ from model.training.teaching import MANIFEST, shards
 from model.training.views import TILE, VIEW, VIEW_DTYPE, draw_view, truth_of
 
 SIDES = (256, 320, 384, 448, 640)
-SIDE_SHARES = (0.10, 0.50, 0.13, 0.12, 0.15)
+SIDE_SHARES = (0.05, 0.38, 0.10, 0.12, 0.35)
 """How often a batch has each input size; larger ones have fewer pictures, so that all cost the same."""
 
 

@@ -45,7 +45,7 @@ def train(
     """Train until the recipe's samples are seen.
 
     After each epoch `state.pt` (to resume from) and `average.pth` (weights alone) are replaced in
-    `output`, and a line is added to `log.jsonl`.
+    `output`, and a line is added to `log.jsonl`, and one more with the samples and what a look measured.
 
     Args:
         student: Fresh or resumed.
@@ -76,11 +76,15 @@ def train(
             epochs += 1
             student.save(output / STATE)
             student.save_weights(output / WEIGHTS)
-            entry = _entry(student, source, epoch)
+            _note(output, _entry(student, source, epoch))
             if look is not None and (epochs % look_every == 0 or student.samples >= total):
-                entry.update(look(student))
-            with (output / LOG).open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(entry) + "\n")
+                _note(output, {"samples": student.samples, **look(student)})
+
+
+def _note(output: Path, entry: dict[str, Any]) -> None:
+    """Add a line to the log."""
+    with (output / LOG).open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(entry) + "\n")
 
 
 class _Ahead:

@@ -39,7 +39,8 @@ def plot_run(folder: Path, output: Path | None = None) -> Path:
     """
     from matplotlib.figure import Figure  # only this function needs it
 
-    entries = read_log(folder)
+    lines = read_log(folder)
+    entries = [line for line in lines if "face" in line]
     samples = [entry["samples"] / 1000 for entry in entries]
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -47,7 +48,7 @@ def plot_run(folder: Path, output: Path | None = None) -> Path:
         left.plot(samples, [entry[name] for entry in entries], label=name)
     left.set(xlabel="thousand samples", ylabel="loss (mean of an epoch)", yscale="log")
     left.legend()
-    looked = [entry for entry in entries if any("_320" in key for key in entry)]
+    looked = [entry for entry in lines if any("_320" in key for key in entry)]
     for name in sorted({key for entry in looked for key in entry if key.endswith(("_320", "_640"))}):
         points = [(entry["samples"] / 1000, entry[name]) for entry in looked if name in entry]
         right.plot(*zip(*points, strict=True), marker=".", label=name.replace("_", " "))
