@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,8 +58,8 @@ def benchmark_model(tmp_path: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Emulator tests need apt and qemu's packages; without a Debian machine they say so."""
-    if shutil.which("apt-get") is None:
+    """Emulator tests need apt; without it they say so, and in CI they fail instead of hiding it."""
+    if shutil.which("apt-get") is None and os.environ.get("CI") != "true":
         for item in items:
             if item.get_closest_marker("arm"):
                 item.add_marker(
