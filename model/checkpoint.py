@@ -70,7 +70,7 @@ def _read(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error) or "weights_only" in str(error).lower():
+        if "Unsupported global" in str(error) or "Unsupported class" in str(error):
             raise InputError(
                 f"{path} holds more than tensors, and loading it could run code; it was not run. "
                 "Save the network's state_dict alone"

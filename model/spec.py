@@ -9,6 +9,7 @@ from typing import Any, Literal
 from model.errors import InputError
 
 MAX_SIDE = 4096
+NETWORK_NAMES = ("featherface_v1", "featherface_v2", "retinaface")
 
 
 @dataclass(frozen=True)

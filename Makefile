@@ -1,0 +1,121 @@
+# Every target is a call of a package's command line. `make help` lists them.
+
+NETWORK    ?= featherface_v2
+SIZE       ?= 320
+CHECKPOINT ?= $(EMBEDDED)
+CALIBRATION ?=
+BUILD      ?= build
+PYTHON     ?= python3
+
+EMBEDDED := model/weights/featherface_v2.pth
+SHIPPED_RANGES := model/weights/featherface_v2_ranges.json
+SEED ?= 0
+CALIBRATION_IMAGES ?= 128
+
+RUN  := .venv/bin/python -m
+HW   := $(if $(findstring x,$(SIZE)),$(SIZE),$(SIZE)x$(SIZE))
+NAME := $(NETWORK)_$(HW)
+WORK := $(BUILD)/$(NAME)
+DEMO := $(BUILD)/demo
+
+ONNX   := $(BUILD)/$(NAME).onnx
+FLOAT  := $(BUILD)/$(NAME)_float32.tflite
+QUANTIZED := $(foreach precision,float16 int8 int8_fp16,$(BUILD)/$(NAME)_$(precision).tflite)
+
+# The embedded checkpoint's ranges were measured on real photographs; any other needs images.
+ifeq ($(CHECKPOINT)$(CALIBRATION),$(EMBEDDED))
+RANGES := $(SHIPPED_RANGES)
+else
+RANGES := $(WORK)/ranges.json
+endif
+IMAGES := $(or $(CALIBRATION),$(DEMO)/calibration/images)
+
+# uv honours its own variables; pip's are handed on to it.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+ifdef PIP_EXTRA_INDEX_URL
+export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
+endif
+export UV_HTTP_TIMEOUT ?= 300
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+PHOTOGRAPHS ?= $(addprefix ../shared/data/,fddb_train mask_train wider_unlabelled)
+.PHONY: help setup lock doctor tflite ranges test lint clean FORCE
+FORCE:
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: .venv/installed  ## Make the environment .venv from the lock file
+
+.venv/installed: requirements.lock
+	@test -x .venv/bin/python || $(PYTHON) model/setup_check.py
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 && .venv/bin/python -m pip install -q --disable-pip-version-check uv || command -v uv >/dev/null
+	PATH="$(CURDIR)/.venv/bin:$$PATH" uv pip install --python .venv/bin/python -r requirements.lock
+	@touch $@
+
+lock:  ## Pin what pyproject.toml asks for into requirements.lock
+	uv lock --upgrade
+	(echo "# Made by 'make lock' from pyproject.toml; torch's CUDA packages are left to torch's own exact pins."; \
+	  uv export --quiet --frozen --no-hashes --no-annotate --no-header | sed -E '/^(nvidia|cuda|triton)/d') > requirements.lock
+
+doctor: .venv/installed  ## Say what of the tool chain is here, and how to get what is missing
+	@$(RUN) benchmark doctor
+
+tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= SIZE= CALIBRATION=)
+	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
+
+# Stamps change only when what they stand for changes, so that a second run has nothing to do.
+$(WORK)/checkpoint.sha256: FORCE .venv/installed
+	@$(RUN) convert.stamp --checkpoint "$(CHECKPOINT)" --network "$(NETWORK)" --size "$(SIZE)" --output $@
+
+$(WORK)/calibration.json: FORCE .venv/installed $(if $(CALIBRATION),,$(DEMO)/label.stamp)
+	@$(RUN) calibration_data select --images "$(IMAGES)" --count $(CALIBRATION_IMAGES) --seed $(SEED) --output $@
+
+$(DEMO)/label.stamp: calibration_data/demo.py | .venv/installed
+	@$(RUN) calibration_data demo --output $(DEMO)
+	@touch $@
+
+$(ONNX) $(FLOAT) &: $(WORK)/checkpoint.sha256 $(DEMO)/label.stamp $(wildcard model/*.py convert/*.py)
+	@$(RUN) convert --checkpoint "$(CHECKPOINT)" --network "$(NETWORK)" --size "$(SIZE)" \
+	  --photographs $(DEMO)/evaluation/images --output $(BUILD)
+
+$(WORK)/ranges.json: $(FLOAT) $(WORK)/calibration.json
+	@$(RUN) quantize ranges --model $(FLOAT) --checkpoint "$(CHECKPOINT)" --calibration $(WORK)/calibration.json --output $@
+
+QUANTIZE = @$(RUN) quantize apply --model $(FLOAT) --checkpoint "$(CHECKPOINT)" --recipe $< --output $@ \
+  --photographs $(DEMO)/evaluation/images
+STEPS := $(FLOAT) $(wildcard quantize/*.py)
+
+$(BUILD)/$(NAME)_float16.tflite: quantize/recipes/float16.json $(STEPS)
+	$(QUANTIZE)
+
+$(BUILD)/$(NAME)_int8.tflite: quantize/recipes/int8.json $(RANGES) $(STEPS)
+	$(QUANTIZE) --ranges $(RANGES)
+
+$(BUILD)/$(NAME)_int8_fp16.tflite: quantize/recipes/$(NETWORK)_int8_fp16.json $(RANGES) $(STEPS)
+	$(QUANTIZE) --ranges $(RANGES)
+
+ranges:  ## Measure the embedded checkpoint's activation ranges anew (PHOTOGRAPHS="folder ...")
+	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) $(BUILD)/featherface_v2_$${size}x$${size}_float32.tflite || exit; done
+	@n=0; for folder in $(PHOTOGRAPHS); do n=$$((n+1)); $(RUN) calibration_data select --images $$folder \
+	  --count $(CALIBRATION_IMAGES) --seed $(SEED) --output $(BUILD)/ranges/$$n.json || exit; done
+	@$(RUN) quantize ranges --model $(BUILD)/featherface_v2_320x320_float32.tflite $(BUILD)/featherface_v2_640x640_float32.tflite \
+	  --checkpoint $(EMBEDDED) --calibration $(BUILD)/ranges/*.json --output $(SHIPPED_RANGES)
+
+test: .venv/installed  ## Run all tests
+	$(RUN) pytest
+
+lint: .venv/installed  ## ruff, mypy --strict, import direction
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	.venv/bin/lint-imports
+
+clean:  ## Remove what was made (not the environment)
+	rm -rf $(BUILD)

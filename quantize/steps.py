@@ -1,0 +1,135 @@
+"""The steps of quantization as functions on files, each leaving a record beside its result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+
+from calibration_data.selection import read_manifest
+from convert.flatbuffer import read_model, spec_inside
+from convert.operators import require_builtin
+from convert.parity import measure_parity, torch_reference
+from convert.photographs import parity_inputs
+from convert.progress import step
+from convert.runtimes import open_model
+from model.artifact import Artifact, replacing, sha256_of, tool_versions
+from model.checkpoint import load_checkpoint
+from model.errors import InputError
+from model.letterbox import Pixels, letterbox
+from model.spec import DetectorSpec
+from quantize.apply import apply_recipe
+from quantize.ranges import measure_ranges, prepared, read_ranges, write_ranges
+from quantize.recipe import Recipe, read_recipe
+
+TOOLS = ("ai-edge-quantizer", "ai-edge-litert")
+
+
+@dataclass(frozen=True)
+class Job:
+    """The files of one quantization.
+
+    Attributes:
+        model: Float32 TFLite file that convert made.
+        checkpoint: What it was made from.
+        ranges: Activation ranges, or None for a recipe without int8 layers.
+        output: TFLite file to write.
+    """
+
+    model: Path
+    checkpoint: Path
+    ranges: Path | None
+    output: Path
+
+
+def measure(models: list[Path], checkpoint: Path, manifests: list[Path], output: Path) -> None:
+    """Measure activation ranges of a checkpoint's float files, one per input size, on selected images.
+
+    Raises:
+        InputError: a model is not made from the checkpoint, or an image is gone or changed.
+    """
+    sizes: dict[str, tuple[Any, dict[str, Any]]] = {}
+    selected = [read_manifest(path) for path in manifests]
+    for model in models:
+        spec = _spec_of(model, checkpoint)
+        inputs = (letterbox(image, spec)[0] for manifest in selected for image in manifest.load())
+        total = sum(len(manifest.files) for manifest in selected)
+        facts = {
+            "count": total,
+            "manifests": [{"file": path.name, "sha256": sha256_of(path)} for path in manifests],
+        }
+        shown = _shown(inputs, total, f"activation ranges of {model.name}")
+        sizes[f"{spec.input_height}x{spec.input_width}"] = (measure_ranges(model, shown), facts)
+    write_ranges(output, checkpoint, sizes)
+
+
+def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int) -> Artifact:
+    """Apply a recipe and record how far the result is from the PyTorch network.
+
+    Raises:
+        InputError: the files do not belong together, or the recipe does not fit the model.
+    """
+    spec, recipe = _spec_of(job.model, job.checkpoint), read_recipe(recipe_file)
+    bounds, measured_at = _bounds(job, recipe, spec)
+    with step(f"{job.output.name}: quantize, parity"):
+        inputs = parity_inputs(photographs, spec, parity_images)
+        network = load_checkpoint(job.checkpoint, spec.network).network
+        float_file = open_model(job.model)
+        with replacing(job.output) as temporary:
+            apply_recipe(recipe, job.model, bounds, temporary)
+            operators = require_builtin(read_model(temporary))
+            file = open_model(temporary)
+            parity = {
+                "torch": measure_parity(
+                    torch_reference(network, spec), lambda x: file.run(x).values, inputs, spec
+                ),
+                "float32": measure_parity(
+                    lambda x: float_file.run(x).values, lambda x: file.run(x).values, inputs, spec
+                ),
+            }
+    sources = {"float32": job.model, "checkpoint": job.checkpoint, "recipe": recipe_file}
+    if bounds is not None and job.ranges is not None:
+        sources["ranges"] = job.ranges
+    return Artifact.save(
+        job.output,
+        sources=sources,
+        spec=spec.to_json(),
+        precision=recipe.name,
+        recipe=recipe.to_json(),
+        ranges_measured_at=measured_at,
+        tools=tool_versions(*TOOLS),
+        operators=operators,
+        parity={reference: measured.to_json() for reference, measured in parity.items()},
+    )
+
+
+def _spec_of(model: Path, checkpoint: Path) -> DetectorSpec:
+    spec = spec_inside(model)
+    if spec is None:
+        raise InputError(f"{model} carries no detector spec; make it with 'python -m convert'")
+    made_from = Artifact.load(model).record.get("made_from", {}).get("checkpoint", {})
+    if not checkpoint.is_file():
+        raise InputError(f"no such checkpoint file: {checkpoint}")
+    if made_from.get("sha256") != sha256_of(checkpoint):
+        raise InputError(f"{model} was made from {made_from.get('file')}, not from {checkpoint}; convert again")
+    return spec
+
+
+def _bounds(
+    job: Job, recipe: Recipe, spec: DetectorSpec
+) -> tuple[dict[str, tuple[float, float]] | None, str | None]:
+    if not recipe.is_static:
+        return None, None
+    if job.ranges is None:
+        raise InputError(f"recipe {recipe.name} has int8 layers: give activation ranges with --ranges")
+    ranges, measured_at = read_ranges(
+        job.ranges, sha256_of(job.checkpoint), spec.input_height, spec.input_width
+    )
+    return prepared(ranges, recipe.estimator, job.model), measured_at
+
+
+def _shown(images: Iterator[Pixels], total: int, title: str) -> Iterator[Pixels]:
+    yield from track(images, title, total)
