@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -240,19 +239,6 @@ class AdbDevice:
         rows = self.shell(f"df -k {shlex.quote(folder)} 2>/dev/null").stdout.splitlines()
         fields = rows[-1].split() if len(rows) > 1 else []
         return int(fields[-3]) * 1024 if len(fields) >= 4 and fields[-3].isdigit() else None
-
-    def wait_until_usable(self, timeout_s: float) -> None:
-        """Wait for a device that reboots or reconnects.
-
-        Raises:
-            DeviceGoneError: it did not come back in time.
-        """
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if Listed(self.serial, "device") in listed_devices():
-                return
-            time.sleep(1)
-        raise DeviceGoneError(f"{self.serial} did not come back within {timeout_s:.0f} s")
 
     def _require_room(self, source: Path, target: str) -> None:
         folder = target.rsplit("/", 1)[0]

@@ -23,7 +23,7 @@ from benchmark.devices.arm.guest import CORES
 from benchmark.devices.cost import arm64_cost, arm64_machine, armhf_cost
 from benchmark.devices.method import QUICK, Limits, Method, settings_of
 from benchmark.devices.opening import Target, opened
-from benchmark.devices.results import Measurement, ResultFile, merged
+from benchmark.devices.results import Measurement, ResultFile
 from benchmark.devices.tables import cost_table, latency_table, operator_table, stage_table
 from calibration_data.images import list_images
 from model.artifact import sha256_of
@@ -178,12 +178,3 @@ def _finished(
     }
     hashes = {model: sha256_of(model) for model in models}
     return {model: known[digest] for model, digest in hashes.items() if digest in known}
-
-
-def read(paths: list[Path]) -> list[Measurement]:
-    """Measurements of result files, for the report.
-
-    Raises:
-        InputError: a file is no result file.
-    """
-    return merged(paths)

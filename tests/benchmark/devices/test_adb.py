@@ -98,15 +98,6 @@ def test_a_device_that_is_gone(adb_server):
         device.shell("true")
 
 
-def test_waiting_for_a_device_that_comes_back(adb_server):
-    server = adb_server(ONE=Phone(state="offline"))
-    device = adb.AdbDevice("ONE")
-    with pytest.raises(DeviceGoneError, match="did not come back"):
-        device.wait_until_usable(timeout_s=0.1)
-    server.phones["ONE"].state = "device"
-    device.wait_until_usable(timeout_s=5)
-
-
 def test_nothing_is_pushed_twice(adb_server, tmp_path):
     phone = Phone()
     adb_server(ONE=phone)

@@ -255,5 +255,5 @@ def test_detections_of_the_phone_by_image_name():
     assert (found["b.jpg"].height, found["b.jpg"].width, len(found["b.jpg"].found)) == (10, 20, 0)
     with pytest.raises(DeviceError, match=r"left out 1 of 2 images, first b\.jpg"):
         phone_detections({"images": [entry]}, images)
-    with pytest.raises(DeviceError, match="could not use b.jpg: cannot be decoded"):
+    with pytest.raises(DeviceError, match=r"could not use b\.jpg: cannot be decoded"):
         phone_detections({"images": [entry, {**empty, "error": "cannot be decoded"}]}, images)
