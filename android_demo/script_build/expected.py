@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from android_demo.script_build.layout import MODELS, OUTPUT
+from android_demo.script_build.layout import MODEL_PATTERN, MODELS, OUTPUT
 from model.artifact import Artifact
 from model.boxes import Detections, detect
 from model.letterbox import letterbox
@@ -22,7 +22,7 @@ where the number of threads differs."""
 
 def write_expected(photograph: Path) -> Path | None:
     """Write the faces that every model of build/ finds; None if there is no model."""
-    models = sorted(MODELS.glob("*.tflite"))
+    models = sorted(MODELS.glob(MODEL_PATTERN))
     if not models:
         return None
     image = cv2.cvtColor(cv2.imread(str(photograph)), cv2.COLOR_BGR2RGB)

@@ -11,7 +11,7 @@ from pathlib import Path
 from android_demo.script_build import elf16k
 from android_demo.script_build.debian import run
 from android_demo.script_build.kotlin import compile_app, java, runtime_jars
-from android_demo.script_build.layout import APK, ASSETS, MIN_SDK, MODELS, OUTPUT, cache
+from android_demo.script_build.layout import APK, ASSETS, MIN_SDK, MODEL_PATTERN, MODELS, OUTPUT, cache
 from android_demo.script_build.pins import dexer, files_of
 from android_demo.script_build.resources import RESOURCE_APK, link
 from model.artifact import replacing, sha256_of
@@ -52,7 +52,7 @@ def copy_models() -> list[Path]:
         The models, as they stand in the assets.
     """
     ASSETS.mkdir(parents=True, exist_ok=True)
-    wanted = {path.name: path for path in sorted(MODELS.glob("*.tflite"))}
+    wanted = {path.name: path for path in sorted(MODELS.glob(MODEL_PATTERN))}
     wanted |= {f"{name}.json": path.with_name(f"{name}.json") for name, path in list(wanted.items())}
     for stale in ASSETS.iterdir():
         if stale.name not in wanted:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from android_demo.script_build import elf16k
 from android_demo.script_build.debian import run
-from android_demo.script_build.layout import MIN_SDK, MODELS, PACKAGE, TARGET_SDK
+from android_demo.script_build.layout import MIN_SDK, MODEL_PATTERN, MODELS, PACKAGE, TARGET_SDK
 from android_demo.script_build.package import ABIS, LIBRARY_ALIGNMENT
 from model.errors import GateError
 
@@ -80,7 +80,7 @@ def _contents(apk: Path) -> list[Finding]:
         names = archive.namelist()
         findings.append(Finding("code", f"{sum(name.endswith('.dex') for name in names)} dex", "classes.dex" in names))
         inside = {Path(name).name for name in names if name.endswith(".tflite")}
-    built = {path.name for path in MODELS.glob("*.tflite")}
+    built = {path.name for path in MODELS.glob(MODEL_PATTERN)}
     findings.append(Finding("models", ", ".join(sorted(inside)) or "none: run 'make tflite'", inside == built and bool(built)))
     return findings
 

@@ -5,7 +5,6 @@ import android.content.Intent
 import android.graphics.SurfaceTexture
 import android.net.Uri
 import android.os.Bundle
-import android.provider.Settings as SystemSettings
 import android.view.TextureView
 import android.view.View
 import android.view.WindowManager
@@ -24,6 +23,7 @@ import org.featherface.demo.ui.PreviewTransform
 import org.featherface.demo.ui.StatsText
 import org.featherface.demo.ui.UiState
 import org.featherface.demo.ui.find
+import android.provider.Settings as SystemSettings
 
 /** The app's screen: the camera or a picture with its faces, and the controls. */
 class MainActivity :
@@ -175,7 +175,7 @@ class MainActivity :
 
     private fun actOn(state: UiState) {
         when (state) {
-            is UiState.PermissionNeeded ->
+            is UiState.PermissionNeeded -> {
                 if (shouldShowRequestPermissionRationale(android.Manifest.permission.CAMERA)) {
                     CameraPermission.ask(this)
                 } else {
@@ -183,12 +183,20 @@ class MainActivity :
                     val page = Uri.fromParts("package", packageName, null)
                     startActivity(Intent(SystemSettings.ACTION_APPLICATION_DETAILS_SETTINGS, page))
                 }
+            }
+
             is UiState.NoGpu -> {
                 val settings = model.settings
                 model.change(settings.copy(options = settings.options.copy(delegate = Delegate.CPU)))
             }
-            is UiState.BrokenStill -> model.showStill(null)
-            else -> model.refresh()
+
+            is UiState.BrokenStill -> {
+                model.showStill(null)
+            }
+
+            else -> {
+                model.refresh()
+            }
         }
     }
 

@@ -68,13 +68,26 @@ class BenchmarkActivity : Activity() {
         }
         status.text =
             when (state) {
-                is BenchmarkState.Idle -> getString(R.string.benchmark_idle)
-                is BenchmarkState.Ready -> getString(R.string.benchmark_ready)
-                is BenchmarkState.Running ->
+                is BenchmarkState.Idle -> {
+                    getString(R.string.benchmark_idle)
+                }
+
+                is BenchmarkState.Ready -> {
+                    getString(R.string.benchmark_ready)
+                }
+
+                is BenchmarkState.Running -> {
                     state.task?.let { getString(R.string.benchmark_running, state.runId, it.label, state.done, state.total) }
                         ?: getString(R.string.benchmark_starting, state.runId)
-                is BenchmarkState.Done -> getString(R.string.benchmark_done, state.runId, state.result.path)
-                is BenchmarkState.Failed -> getString(R.string.benchmark_failed, state.message)
+                }
+
+                is BenchmarkState.Done -> {
+                    getString(R.string.benchmark_done, state.runId, state.result.path)
+                }
+
+                is BenchmarkState.Failed -> {
+                    getString(R.string.benchmark_failed, state.message)
+                }
             }
     }
 }

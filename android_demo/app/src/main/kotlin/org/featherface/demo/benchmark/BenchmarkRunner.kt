@@ -1,6 +1,7 @@
 package org.featherface.demo.benchmark
 
 import org.featherface.demo.detector.ArgbImage
+import org.featherface.demo.detector.Clock
 import org.featherface.demo.detector.DetectionPipeline
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.DetectorFactory
@@ -32,13 +33,12 @@ interface BenchmarkEvents : Progress {
  * Carries out one run and returns its result. Blocking.
  *
  * @param facts what the phone says about itself
- * @param clock nanoseconds of a monotonic clock
  */
 class BenchmarkRunner(
     private val folder: BenchmarkFolder,
     private val factory: DetectorFactory,
     private val facts: DeviceFacts,
-    private val clock: () -> Long = System::nanoTime,
+    private val clock: Clock = Clock(System::nanoTime),
 ) {
     /**
      * Run what [request] asks for.
@@ -58,9 +58,9 @@ class BenchmarkRunner(
         val start = Conditions(facts)
         events.started(request, digest)
         if (request.waitForGo) awaitGo(request.runId)
-        val before = clock()
+        val before = clock.nanoseconds()
         factory.open(model, request.options).use { detector ->
-            result.put("init_ms", (clock() - before) / 1e6)
+            result.put("init_ms", (clock.nanoseconds() - before) / 1e6)
             result.put("model", describe(request, file, digest, model, detector))
             measure(request, files, DetectionPipeline(detector, clock), result, events)
             result.put("memory", facts.memory())
@@ -132,16 +132,25 @@ class BenchmarkRunner(
         digest: String,
         model: ModelFile,
         detector: FaceDetector,
-    ): JSONObject {
-        return JSONObject()
+    ): JSONObject =
+        JSONObject()
             .put("file", request.model)
             .put("bytes", file.length())
             .put("sha256", digest)
             .put("spec_source", model.specSource)
             .put("spec", JSONObject(model.specJson))
             .put("input", describe(detector.input))
-            .put("outputs", JSONArray(detector.outputs.mapIndexed { index, info -> describe(info).put("name", model.spec.outputNames[index]) }))
-    }
+            .put(
+                "outputs",
+                JSONArray(
+                    detector.outputs.mapIndexed {
+                        index,
+                        info,
+                        ->
+                        describe(info).put("name", model.spec.outputNames[index])
+                    },
+                ),
+            )
 
     private fun describe(info: TensorInfo) =
         JSONObject()
@@ -153,9 +162,13 @@ class BenchmarkRunner(
 
     private fun awaitGo(runId: String) {
         val go = folder.go(runId)
-        val deadline = clock() + GO_SECONDS * 1_000_000_000L
+        val deadline = clock.nanoseconds() + GO_SECONDS * 1_000_000_000L
         while (!go.exists()) {
-            if (clock() > deadline) throw DetectorException("expected the file $go within $GO_SECONDS s, because wait_for_go was given")
+            if (clock.nanoseconds() >
+                deadline
+            ) {
+                throw DetectorException("expected the file $go within $GO_SECONDS s, because wait_for_go was given")
+            }
             Thread.sleep(50)
         }
     }

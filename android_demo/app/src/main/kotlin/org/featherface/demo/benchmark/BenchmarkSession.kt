@@ -202,7 +202,12 @@ object BenchmarkSession {
             if (now - last < PROGRESS_INTERVAL) return
             last = now
             become(BenchmarkState.Running(request.runId, task, done, total))
-            val line = JSONObject().put("run_id", request.runId).put("task", task.label).put("done", done).put("total", total)
+            val line =
+                JSONObject()
+                    .put("run_id", request.runId)
+                    .put("task", task.label)
+                    .put("done", done)
+                    .put("total", total)
             say("PROGRESS", line.put("seconds", Math.round((now - start) / 1e8) / 10.0))
         }
     }

@@ -1,6 +1,7 @@
 package org.featherface.demo.benchmark
 
 import android.graphics.Bitmap
+import org.featherface.demo.detector.Clock
 import org.featherface.demo.detector.DetectionPipeline
 import org.featherface.demo.detector.Detections
 import org.featherface.demo.detector.DetectorException
@@ -16,7 +17,7 @@ class DetectTask(
     private val request: BenchmarkRequest,
     private val folder: BenchmarkFolder,
     private val pipeline: DetectionPipeline,
-    private val clock: () -> Long,
+    private val clock: Clock,
 ) {
     private val threshold = request.scoreThreshold ?: pipeline.detector.spec.scoreThreshold
 
@@ -31,7 +32,11 @@ class DetectTask(
                 try {
                     detect(file)
                 } catch (error: UnreadableImage) {
-                    facts(file).put("width", 0).put("height", 0).put("error", error.message).put("detections", JSONArray())
+                    facts(file)
+                        .put("width", 0)
+                        .put("height", 0)
+                        .put("error", error.message)
+                        .put("detections", JSONArray())
                 },
             )
             progress.report(Task.DETECT, index + 1, files.size)
@@ -40,10 +45,10 @@ class DetectTask(
     }
 
     private fun detect(file: File): JSONObject {
-        val start = clock()
+        val start = clock.nanoseconds()
         val bitmap = read(file)
         val image = StillLoader.pixelsOf(bitmap)
-        val read = (clock() - start) / 1e6
+        val read = (clock.nanoseconds() - start) / 1e6
         bitmap.recycle()
         val found = pipeline.detect(image, threshold)
         val times = JSONObject().put("read", read)

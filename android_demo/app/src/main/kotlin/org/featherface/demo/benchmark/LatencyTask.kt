@@ -1,5 +1,6 @@
 package org.featherface.demo.benchmark
 
+import org.featherface.demo.detector.Clock
 import org.featherface.demo.detector.DetectionPipeline
 import org.featherface.demo.detector.ImageSource
 import org.featherface.demo.detector.Stage
@@ -19,13 +20,12 @@ fun interface Progress {
  * Runs the whole path over a few images in turn, until there are enough runs and enough time has passed.
  *
  * @param images not empty
- * @param clock nanoseconds of a monotonic clock
  */
 class LatencyTask(
     private val request: BenchmarkRequest,
     private val pipeline: DetectionPipeline,
     private val images: List<ImageSource>,
-    private val clock: () -> Long,
+    private val clock: Clock,
 ) {
     private val stages = Stage.entries.map { Samples() }
     private val totals = Samples()
@@ -42,11 +42,11 @@ class LatencyTask(
             pipeline.detect(images[number % images.size], threshold)
             if (number == 0) firstInference = pipeline.times[Stage.INFERENCE]
         }
-        val start = clock()
+        val start = clock.nanoseconds()
         var seconds = 0.0
         while ((totals.size < request.runs || seconds < request.minSeconds) && seconds < request.maxSeconds) {
             pipeline.detect(images[totals.size % images.size], threshold)
-            seconds = (clock() - start) / 1e9
+            seconds = (clock.nanoseconds() - start) / 1e9
             record(seconds)
             progress.report(Task.LATENCY, totals.size, maxOf(request.runs, expected(seconds)))
         }

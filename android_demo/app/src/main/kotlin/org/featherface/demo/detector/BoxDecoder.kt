@@ -12,6 +12,7 @@ class BoxDecoder(
     private val spec: DetectorSpec,
 ) {
     private val anchors = Anchors.of(spec)
+    private var checked: RawOutputs? = null
     private val order = LongArray(spec.anchorCount)
     private val result = Candidates(spec.anchorCount)
 
@@ -94,13 +95,18 @@ class BoxDecoder(
     }
 
     private fun check(outputs: RawOutputs) {
-        for ((index, tensor) in outputs.all.withIndex()) {
-            if (tensor.info.shape != spec.outputShapes[index]) {
-                throw DetectorException(
-                    "output ${spec.outputNames[index]}: the spec expects ${spec.outputShapes[index]}, found ${tensor.info.shape}",
-                )
-            }
-            if (!tensor.isFinite()) throw DetectorException("output ${spec.outputNames[index]} holds NaN or infinite values")
+        // The runtime hands out the same tensors again and again; comparing shapes allocates.
+        if (outputs !== checked) checkShapes(outputs)
+        checked = outputs
+        for (index in spec.outputNames.indices) {
+            if (!outputs.all[index].isFinite()) throw DetectorException("output ${spec.outputNames[index]} holds NaN or infinite values")
+        }
+    }
+
+    private fun checkShapes(outputs: RawOutputs) {
+        for ((index, expected) in spec.outputShapes.withIndex()) {
+            val found = outputs.all[index].info.shape
+            if (found != expected) throw DetectorException("output ${spec.outputNames[index]}: the spec expects $expected, found $found")
         }
     }
 

@@ -19,16 +19,20 @@ class StageTimes {
     val total: Double get() = milliseconds.sum()
 }
 
+/** A monotonic clock; not a function type, which would box every reading. */
+fun interface Clock {
+    /** Nanoseconds since some moment. */
+    fun nanoseconds(): Long
+}
+
 /**
  * Image in, faces out: letterbox, inference, decoding, suppression, and back to pixels of the image.
  *
  * The camera, stills and the benchmark all go through here. Allocates nothing per image. Not safe for two threads at once.
- *
- * @param clock nanoseconds of a monotonic clock
  */
 class DetectionPipeline(
     val detector: FaceDetector,
-    private val clock: () -> Long = System::nanoTime,
+    private val clock: Clock = Clock(System::nanoTime),
 ) {
     private val spec = detector.spec
     private val writer = InputWriter(spec, detector.input.type)
@@ -54,17 +58,17 @@ class DetectionPipeline(
         image: ImageSource,
         scoreThreshold: Float = spec.scoreThreshold,
     ): Detections {
-        val start = clock()
+        val start = clock.nanoseconds()
         val letterbox = writer.write(image, detector.inputBuffer)
-        val written = clock()
+        val written = clock.nanoseconds()
         val outputs = detector.infer()
         lastOutputs = outputs
-        val inferred = clock()
+        val inferred = clock.nanoseconds()
         val candidates = decoder.decode(outputs, scoreThreshold)
-        val decoded = clock()
+        val decoded = clock.nanoseconds()
         collect(outputs, candidates)
         letterbox.toImage(found)
-        val end = clock()
+        val end = clock.nanoseconds()
         record(Stage.LETTERBOX, start, written)
         record(Stage.INFERENCE, written, inferred)
         record(Stage.DECODE, inferred, decoded)

@@ -87,5 +87,14 @@ internal object YuvSampler {
         }
     }
 
-    private fun byteOf(value: Int): Byte = (if (value < 0) 0 else if (value > 255) 255 else value).toByte()
+    private fun byteOf(value: Int): Byte =
+        (
+            if (value < 0) {
+                0
+            } else if (value > 255) {
+                255
+            } else {
+                value
+            }
+        ).toByte()
 }

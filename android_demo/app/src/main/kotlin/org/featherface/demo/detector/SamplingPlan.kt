@@ -59,10 +59,14 @@ internal data class Layout(
     fun describes(image: ImageSource): Boolean =
         width == image.width && height == image.height && rotation == image.rotation &&
             when (image) {
-                is ArgbImage -> rowStride == image.width && chromaPixelStride == 0
-                is YuvImage ->
+                is ArgbImage -> {
+                    rowStride == image.width && chromaPixelStride == 0
+                }
+
+                is YuvImage -> {
                     rowStride == image.lumaRowStride && chromaRowStride == image.chromaRowStride &&
                         chromaPixelStride == image.chromaPixelStride
+                }
             }
 
     private fun storedFromColumn(x: Int) =
@@ -82,8 +86,11 @@ internal data class Layout(
     companion object {
         fun of(image: ImageSource): Layout =
             when (image) {
-                is ArgbImage -> Layout(image.width, image.height, image.rotation, image.width, 0, 0)
-                is YuvImage ->
+                is ArgbImage -> {
+                    Layout(image.width, image.height, image.rotation, image.width, 0, 0)
+                }
+
+                is YuvImage -> {
                     Layout(
                         image.width,
                         image.height,
@@ -92,6 +99,7 @@ internal data class Layout(
                         image.chromaRowStride,
                         image.chromaPixelStride,
                     )
+                }
             }
     }
 }

@@ -42,6 +42,7 @@ class RawTensor(
     val bytes: ByteBuffer,
 ) {
     private val isFloat = info.type == ElementType.FLOAT32
+    private val size = info.size
 
     /** Element [index] as a real number: dequantized exactly as `(stored - zeroPoint) * scale` in float32. */
     operator fun get(index: Int): Float =
@@ -52,7 +53,11 @@ class RawTensor(
         }
 
     /** Whether every element is a finite number; integers always are. */
-    fun isFinite(): Boolean = !isFloat || (0 until info.size).all { bytes.getFloat(4 * it).isFinite() }
+    fun isFinite(): Boolean {
+        if (!isFloat) return true
+        for (index in 0 until size) if (!bytes.getFloat(4 * index).isFinite()) return false
+        return true
+    }
 }
 
 /** The three outputs for one image: offsets `[1, N, 4]`, probabilities `[1, N, 1 or 2]`, offsets `[1, N, 10]`. */

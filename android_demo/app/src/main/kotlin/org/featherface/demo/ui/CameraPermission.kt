@@ -10,8 +10,7 @@ object CameraPermission {
     const val REQUEST = 1
 
     /** Whether the user lets the app use the camera. */
-    fun isGiven(context: Context): Boolean =
-        context.checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED
+    fun isGiven(context: Context): Boolean = context.checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED
 
     /** Show the system's question. */
     fun ask(activity: Activity) = activity.requestPermissions(arrayOf(Manifest.permission.CAMERA), REQUEST)

@@ -31,7 +31,10 @@ class Controls(
             // An empty list reports a selection, too.
             model.modelNames.getOrNull(position)?.let { model.change(model.settings.copy(model = it)) }
         }
-        fill(delegates, listOf(R.string.processor_cpu, R.string.processor_cpu_reference, R.string.processor_gpu).map(root.resources::getString)) {
+        fill(
+            delegates,
+            listOf(R.string.processor_cpu, R.string.processor_cpu_reference, R.string.processor_gpu).map(root.resources::getString),
+        ) {
             change(delegate = Delegate.entries[it])
         }
         val label = root.resources.getString(R.string.threads)

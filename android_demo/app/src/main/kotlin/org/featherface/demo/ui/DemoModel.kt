@@ -160,8 +160,14 @@ class DemoModel(
     ) {
         loading = null
         when (outcome) {
-            is LoadResult.Broken -> become(UiState.BrokenModel(name, outcome.reason))
-            is LoadResult.NoGpu -> become(UiState.NoGpu(outcome.reason))
+            is LoadResult.Broken -> {
+                become(UiState.BrokenModel(name, outcome.reason))
+            }
+
+            is LoadResult.NoGpu -> {
+                become(UiState.NoGpu(outcome.reason))
+            }
+
             is LoadResult.Loaded -> {
                 loaded = outcome
                 refresh()

@@ -21,21 +21,45 @@ class Message(
             with(resources) {
                 val again = getString(R.string.try_again)
                 when (state) {
-                    is UiState.Live, is UiState.Still -> null
-                    is UiState.Starting -> Message(getString(R.string.starting_title), getString(R.string.starting_text), null)
-                    is UiState.PermissionNeeded ->
+                    is UiState.Live, is UiState.Still -> {
+                        null
+                    }
+
+                    is UiState.Starting -> {
+                        Message(getString(R.string.starting_title), getString(R.string.starting_text), null)
+                    }
+
+                    is UiState.PermissionNeeded -> {
                         Message(
                             getString(R.string.permission_title),
                             getString(R.string.permission_text),
                             getString(R.string.permission_action),
                         )
-                    is UiState.NoCamera -> Message(getString(R.string.no_camera_title), getString(R.string.no_camera_text), again)
-                    is UiState.CameraLost -> Message(getString(R.string.camera_lost_title), state.reason, again)
-                    is UiState.NoModel -> Message(getString(R.string.no_model_title), getString(R.string.no_model_text), null)
-                    is UiState.BrokenModel -> Message(getString(R.string.broken_model_title, state.name), state.reason, again)
-                    is UiState.NoGpu -> Message(getString(R.string.no_gpu_title), state.reason, getString(R.string.no_gpu_action))
-                    is UiState.BrokenStill ->
+                    }
+
+                    is UiState.NoCamera -> {
+                        Message(getString(R.string.no_camera_title), getString(R.string.no_camera_text), again)
+                    }
+
+                    is UiState.CameraLost -> {
+                        Message(getString(R.string.camera_lost_title), state.reason, again)
+                    }
+
+                    is UiState.NoModel -> {
+                        Message(getString(R.string.no_model_title), getString(R.string.no_model_text), null)
+                    }
+
+                    is UiState.BrokenModel -> {
+                        Message(getString(R.string.broken_model_title, state.name), state.reason, again)
+                    }
+
+                    is UiState.NoGpu -> {
+                        Message(getString(R.string.no_gpu_title), state.reason, getString(R.string.no_gpu_action))
+                    }
+
+                    is UiState.BrokenStill -> {
                         Message(getString(R.string.broken_still_title), state.reason, getString(R.string.back_to_camera))
+                    }
                 }
             }
     }

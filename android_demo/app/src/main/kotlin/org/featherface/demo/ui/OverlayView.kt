@@ -7,6 +7,11 @@ import android.util.AttributeSet
 import android.view.View
 import org.featherface.demo.R
 
+/** Hears how many milliseconds a drawing took; not a function type, which would box every number. */
+fun interface DrawListener {
+    fun onDrawn(milliseconds: Double)
+}
+
 /** Draws boxes, landmarks and scores over the picture; allocates nothing while drawing. */
 class OverlayView(
     context: Context,
@@ -24,8 +29,8 @@ class OverlayView(
     private var mapping: ViewMapping? = null
     private var mirrored = false
 
-    /** Called after each drawing with the milliseconds it took. */
-    var onDrawn: (Double) -> Unit = {}
+    /** Hears after each drawing how long it took. */
+    var drawListener: DrawListener? = null
 
     /** Number of faces on the screen. */
     val faceCount: Int get() = shown.faces.count
@@ -63,7 +68,7 @@ class OverlayView(
         if (shown.faces.count == 0 || shown.imageWidth == 0) return
         val place = mapping ?: ViewMapping(shown.imageWidth, shown.imageHeight, width, height, mirrored).also { mapping = it }
         for (index in shown.faces.count - 1 downTo 0) drawFace(canvas, place, index)
-        onDrawn((System.nanoTime() - start) / 1e6)
+        drawListener?.onDrawn((System.nanoTime() - start) / 1e6)
     }
 
     private fun drawFace(

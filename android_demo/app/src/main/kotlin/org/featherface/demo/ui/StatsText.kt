@@ -14,7 +14,7 @@ class StatsText(
     private var lastCount = -1
 
     init {
-        overlay.onDrawn = budget::addDraw
+        overlay.drawListener = DrawListener(budget::addDraw)
     }
 
     /** Begin anew, for another camera. */

@@ -94,7 +94,8 @@ class BenchmarkModeTest : AppTest() {
     @Test
     fun pathsOutsideOfTheFolderAreRefused() {
         val secret = File(application.filesDir, "secret.tflite").apply { writeText("secret") }
-        java.nio.file.Files.createSymbolicLink(File(external, "models/link.tflite").toPath(), secret.toPath())
+        java.nio.file.Files
+            .createSymbolicLink(File(external, "models/link.tflite").toPath(), secret.toPath())
         for ((number, path) in listOf("/etc/passwd", "models/../../secret.tflite", "models/link.tflite", "").withIndex()) {
             val error = failure("outside$number") { putExtra("model", path) }
             assertTrue("$path: $error", error.contains("relative to") || error.contains("outside"))
@@ -226,7 +227,13 @@ class BenchmarkModeTest : AppTest() {
     private fun has(word: String) = ShadowLog.getLogsForTag(BenchmarkSession.TAG).orEmpty().any { it.msg.startsWith("$word ") }
 
     private fun line(word: String) =
-        JSONObject(ShadowLog.getLogsForTag(BenchmarkSession.TAG).last { it.msg.startsWith("$word ") }.msg.removePrefix("$word "))
+        JSONObject(
+            ShadowLog
+                .getLogsForTag(BenchmarkSession.TAG)
+                .last { it.msg.startsWith("$word ") }
+                .msg
+                .removePrefix("$word "),
+        )
 
     private fun pushModel(folder: File) {
         val bytes = tinyFile().array()

@@ -72,7 +72,12 @@ class ScriptedModels(
 /** The smallest TFLite file: a Model table without a single field. */
 fun tinyFile(): ByteBuffer {
     val bytes = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN)
-    bytes.putInt(0, 12).put(4, 'T'.code.toByte()).put(5, 'F'.code.toByte()).put(6, 'L'.code.toByte()).put(7, '3'.code.toByte())
+    bytes
+        .putInt(0, 12)
+        .put(4, 'T'.code.toByte())
+        .put(5, 'F'.code.toByte())
+        .put(6, 'L'.code.toByte())
+        .put(7, '3'.code.toByte())
     bytes.putShort(8, 4).putShort(10, 4) // the vtable: its own size, the table's size
     bytes.putInt(12, 4) // the table: how far back its vtable is
     return bytes

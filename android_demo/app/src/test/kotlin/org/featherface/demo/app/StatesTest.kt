@@ -178,7 +178,11 @@ class StatesTest : AppTest() {
 
     private fun addCamera() {
         val facts = ShadowCameraCharacteristics.newCameraCharacteristics()
-        val map = StreamConfigurationMapBuilder.newBuilder().addOutputSize(android.graphics.ImageFormat.YUV_420_888, android.util.Size(640, 480))
+        val map =
+            StreamConfigurationMapBuilder.newBuilder().addOutputSize(
+                android.graphics.ImageFormat.YUV_420_888,
+                android.util.Size(640, 480),
+            )
         shadowOf(facts).set(CameraCharacteristics.LENS_FACING, CameraCharacteristics.LENS_FACING_BACK)
         shadowOf(facts).set(CameraCharacteristics.SENSOR_ORIENTATION, 90)
         shadowOf(facts).set(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP, map.build())

@@ -7,10 +7,22 @@ import java.util.Random
 class NmsTest {
     private val boxes =
         floatArrayOf(
-            0f, 0f, 10f, 10f,
-            0f, 0f, 10f, 5f, // overlaps the first by exactly 0.5
-            20f, 20f, 30f, 30f,
-            1f, 0f, 11f, 10f, // overlaps the first by 9/11
+            0f,
+            0f,
+            10f,
+            10f,
+            0f,
+            0f,
+            10f,
+            5f, // overlaps the first by exactly 0.5
+            20f,
+            20f,
+            30f,
+            30f,
+            1f,
+            0f,
+            11f,
+            10f, // overlaps the first by 9/11
         )
 
     @Test

@@ -1,0 +1,108 @@
+package org.featherface.demo.app
+
+import android.app.Activity
+import android.content.Intent
+import android.graphics.Bitmap
+import android.graphics.Canvas
+import android.graphics.Color
+import android.net.Uri
+import android.view.View
+import org.featherface.demo.MainActivity
+import org.featherface.demo.R
+import org.featherface.demo.Wiring
+import org.featherface.demo.detector.ModelFile
+import org.featherface.demo.inference.LiteRtFactory
+import org.featherface.demo.runtime.ModelSource
+import org.featherface.demo.runtime.PushedModel
+import org.featherface.demo.ui.UiState
+import org.json.JSONArray
+import org.junit.Assert.assertTrue
+import org.junit.Assume.assumeTrue
+import org.junit.Test
+import org.robolectric.Robolectric
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import java.io.File
+
+/** Renders the app's screens, with a real runtime where there is one; the files are for people to look at. */
+class ScreenshotTest : AppTest() {
+    private val application = RuntimeEnvironment.getApplication()
+
+    @Test
+    @Config(qualifiers = "w411dp-h891dp-port-notnight-420dpi")
+    fun aPictureByDay() = picture("picture_day")
+
+    @Test
+    @Config(qualifiers = "w411dp-h891dp-port-night-420dpi")
+    fun aPictureByNight() = picture("picture_night")
+
+    @Test
+    @Config(qualifiers = "w891dp-h411dp-land-night-420dpi")
+    fun aPictureOnItsSide() = picture("picture_landscape")
+
+    @Test
+    @Config(qualifiers = "w320dp-h533dp-port-notnight-hdpi", sdk = [35])
+    fun aSmallPhone() = picture("picture_small")
+
+    @Test
+    @Config(qualifiers = "w411dp-h891dp-port-night-420dpi")
+    fun noCamera() {
+        val activity = Robolectric.buildActivity(MainActivity::class.java).setup().get()
+        await("no camera") { activity.model.state is UiState.NoCamera }
+        save(activity, "no_camera_night")
+    }
+
+    private fun picture(name: String) {
+        val photograph = System.getProperty("featherface.photograph")?.let(::File)
+        val library = System.getProperty("featherface.litert")
+        val expected = System.getProperty("featherface.expected")?.let(::File)
+        assumeTrue("no photograph, runtime or model to take a picture of", photograph != null && library != null && expected != null)
+        Wiring.factory = LiteRtFactory(library!!)
+        Wiring.models = { FolderModels(expected!!) }
+        val uri = Uri.parse("content://pictures/astronaut.png")
+        shadowOf(application.contentResolver).registerInputStreamSupplier(uri) { photograph!!.inputStream() }
+        val intent = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, uri)
+        val activity = Robolectric.buildActivity(MainActivity::class.java, intent).setup().get()
+        await("faces") { (activity.model.state as? UiState.Still)?.faces?.let { it >= 1 } ?: false }
+        val shot = save(activity, name)
+        val overlay = checkNotNull(activity.findViewById<View>(R.id.overlay))
+        assertTrue("the box is drawn", colours(shot, overlay).contains(activity.getColor(R.color.box)))
+    }
+
+    private fun save(
+        activity: Activity,
+        name: String,
+    ): Bitmap {
+        val view = activity.window.decorView
+        val shot = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
+        view.draw(Canvas(shot))
+        val folder = File(System.getProperty("featherface.screenshots") ?: "build/screenshots").apply { mkdirs() }
+        File(folder, "$name.png").outputStream().use { shot.compress(Bitmap.CompressFormat.PNG, 100, it) }
+        assertTrue("nothing is drawn", colours(shot, view).size > 2)
+        return shot
+    }
+
+    private fun colours(
+        shot: Bitmap,
+        view: View,
+    ): Set<Int> {
+        val place = IntArray(2).also(view::getLocationInWindow)
+        val pixels = IntArray(view.width * view.height)
+        shot.getPixels(pixels, 0, view.width, place[0], place[1], view.width, view.height)
+        return pixels.filter { Color.alpha(it) == 255 }.toSet()
+    }
+
+    /** The models that Python has just run. */
+    private class FolderModels(
+        expected: File,
+    ) : ModelSource {
+        private val files =
+            JSONArray(expected.readText()).let { rows -> List(rows.length()) { File(rows.getJSONObject(it).getString("model")) } }
+
+        // The integer model first: the one that phones want.
+        override fun names(): List<String> = files.map { it.name }.sortedBy { !it.endsWith("_int8.tflite") }
+
+        override fun open(name: String): ModelFile = PushedModel.open(files.first { it.name == name })
+    }
+}

@@ -1,0 +1,28 @@
+package org.featherface.demo.camera
+
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Test
+
+class CameraChoiceTest {
+    private val usual =
+        listOf(4000 to 3000, 1920 to 1080, 1280 to 960, 1280 to 720, 640 to 480, 720 to 480, 320 to 240).map { (width, height) ->
+            FrameSize(width, height)
+        }
+
+    @Test
+    fun theSmallestSizeThatIsEnough() {
+        assertEquals(FrameSize(640, 480), CameraChoice.size(usual, needed = 320))
+        assertEquals(FrameSize(1280, 720), CameraChoice.size(usual, needed = 1024))
+    }
+
+    @Test
+    fun theLargestIfNoneIsEnough() =
+        assertEquals(FrameSize(320, 240), CameraChoice.size(listOf(FrameSize(320, 240), FrameSize(176, 144)), 640))
+
+    @Test
+    fun theFastestRateThatMaySlowDownInTheDark() {
+        assertNull(CameraChoice.rate(emptyList()))
+        assertEquals(FrameRate(7, 30), CameraChoice.rate(listOf(FrameRate(15, 15), FrameRate(30, 30), FrameRate(7, 30))))
+    }
+}

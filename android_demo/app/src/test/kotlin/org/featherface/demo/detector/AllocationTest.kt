@@ -1,0 +1,45 @@
+package org.featherface.demo.detector
+
+import com.sun.management.ThreadMXBean
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import java.lang.management.ManagementFactory
+import java.nio.ByteBuffer
+
+/** A frame in steady state allocates nothing, from the camera's bytes to the faces. */
+class AllocationTest {
+    private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
+
+    @Test
+    fun aFrameAllocatesNothing() {
+        for (name in Golden.names()) {
+            val golden = Golden(name)
+            val pipeline = DetectionPipeline(Fixed(golden))
+            val frame = yuvOf(gradient(64, 48), planar = false, padding = 0)
+            repeat(WARMUP) { pipeline.detect(frame) }
+            val before = threads.getThreadAllocatedBytes(Thread.currentThread().id)
+            repeat(FRAMES) { pipeline.detect(frame) }
+            val bytes = threads.getThreadAllocatedBytes(Thread.currentThread().id) - before
+            // The counter itself allocates a little, once.
+            assertTrue("$name: $bytes bytes in $FRAMES frames", bytes < FRAMES)
+        }
+    }
+
+    private class Fixed(
+        private val golden: Golden,
+    ) : FaceDetector {
+        override val spec = golden.spec
+        override val input = TensorInfo("input", ElementType.FLOAT32, listOf(1, spec.inputHeight, spec.inputWidth, 3), 0f, 0)
+        override val outputs = golden.outputs.all.map { it.info }
+        override val inputBuffer: ByteBuffer = input.allocate()
+
+        override fun infer() = golden.outputs
+
+        override fun close() = Unit
+    }
+
+    private companion object {
+        const val WARMUP = 30
+        const val FRAMES = 200
+    }
+}
