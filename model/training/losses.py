@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.blocks import Outputs
+from model.boxes import MAX_LOG_SIZE
 from model.training.batches import Batch
+from model.training.crops import SPEC
 from model.training.teacher import face_logit
 
 FOCUS = 1.5
@@ -39,7 +41,7 @@ class Losses:
 
 
 def focal_losses(outputs: Outputs, batch: Batch) -> Losses:
-    """Quality focal loss on the probability, smooth L1 on the offsets, each per face.
+    """Quality focal loss on the probability, overlap and smooth L1 on the offsets, each per face.
 
     Source: Li et al., Generalized focal loss, 2020, equation 6 (soft targets).
     """
@@ -51,7 +53,7 @@ def focal_losses(outputs: Outputs, batch: Batch) -> Losses:
     face = (entropy * distance**FOCUS * batch.face_weight).sum() / faces
     return Losses(
         face,
-        offset_loss(boxes, batch.boxes, batch.box_weight) * 4,
+        box_loss(boxes, batch.boxes, batch.box_weight),
         offset_loss(landmarks, batch.landmarks, batch.landmark_weight),
     )
 
@@ -73,7 +75,7 @@ def multibox_losses(outputs: Outputs, batch: Batch) -> Losses:
     chosen = positive | ((rank < wanted[:, None]) & (hardness >= 0))
     return Losses(
         (entropy * chosen).sum() / count.sum().clamp(min=FEWEST),
-        offset_loss(boxes, batch.boxes, batch.box_weight) * 4,
+        box_loss(boxes, batch.boxes, batch.box_weight),
         offset_loss(landmarks, batch.landmarks, batch.landmark_weight),
     )
 
@@ -88,6 +90,35 @@ def feature_loss(adapted: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor
         for mine, theirs in zip(adapted, teacher, strict=True)
     ]
     return torch.stack(each).mean()
+
+
+def box_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Offsets and overlap: the first is steady far from the face, the second is what AP asks for."""
+    return 4 * offset_loss(found, wanted, weight) + 4 * overlap_loss(found, wanted, weight)
+
+
+def overlap_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Mean 1 - GIoU of the weighted anchors' boxes, from offsets [B, N, 4].
+
+    Anchors are square, so that the overlap in units of the anchor's side is the overlap in pixels.
+
+    Source: Rezatofighi et al., Generalized intersection over union, 2019, algorithm 1.
+    """
+    low, high = _corners(found)
+    wanted_low, wanted_high = _corners(wanted)
+    shared = (torch.minimum(high, wanted_high) - torch.maximum(low, wanted_low)).clamp(min=0).prod(dim=-1)
+    union = (high - low).prod(dim=-1) + (wanted_high - wanted_low).prod(dim=-1) - shared
+    hull = (torch.maximum(high, wanted_high) - torch.minimum(low, wanted_low)).prod(dim=-1)
+    loss = 2 - shared / union - union / hull
+    return (loss * weight).sum() / weight.sum().clamp(min=FEWEST)
+
+
+def _corners(offsets: Tensor) -> tuple[Tensor, Tensor]:
+    """Lower and upper corners [B, N, 2] of decoded boxes in units of the anchor's side, from its centre."""
+    centre_scale, size_scale = SPEC.variances
+    centre = offsets[..., :2] * centre_scale
+    half = torch.exp((offsets[..., 2:] * size_scale).clamp(max=MAX_LOG_SIZE)) / 2
+    return centre - half, centre + half
 
 
 def offset_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:

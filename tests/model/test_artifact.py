@@ -52,7 +52,11 @@ def test_unreadable_records_are_the_users_to_mend(tmp_path: Path) -> None:
     [
         (InputError("expected\na number"), 2, "error: expected a number\n"),
         (GateError("drift"), 1, "gate failed: drift\n"),
-        (OSError(errno.ENOSPC, "No space left on device", "x.bin"), 2, "error: x.bin: No space left on device\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x.bin"),
+            2,
+            "error: x.bin: No space left on device\n",
+        ),
         (KeyboardInterrupt(), 130, "interrupted: nothing that was finished before is changed\n"),
     ],
 )

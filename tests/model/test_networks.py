@@ -97,7 +97,9 @@ def test_v2_trains_what_it_deploys(rng: np.random.Generator) -> None:
 
 def test_shared_layers_learn_one_set_of_statistics_over_all_levels(rng: np.random.Generator) -> None:
     layer = Separable(4, 4).train()
-    levels = [torch.from_numpy(rng.normal(i, 1 + i, (2, 4, 8 >> i, 8 >> i)).astype(np.float32)) for i in range(3)]
+    levels = [
+        torch.from_numpy(rng.normal(i, 1 + i, (2, 4, 8 >> i, 8 >> i)).astype(np.float32)) for i in range(3)
+    ]
     layer.depthwise.learn_statistics = True
     layer.depthwise.bn.momentum = 1.0
     layer.depthwise.shared(levels)

@@ -1,8 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from model.boxes import decode_boxes
 from model.training.batches import Batch
 from model.training.losses import feature_loss, focal_losses, multibox_losses
 from model.training.recipe import Recipe
@@ -45,10 +47,33 @@ def entropy(logit, wanted):
     return -(wanted * math.log(p) + (1 - wanted) * math.log(1 - p))
 
 
-def check_offsets(losses, outputs, batch):
-    assert float(losses.boxes) == pytest.approx(
-        4 * offset_by_hand(outputs[0], batch.boxes, batch.box_weight), rel=1e-4
+def giou_by_hand(first, second):
+    """Generalized IoU of two boxes (x_min, y_min, x_max, y_max)."""
+    width = max(0, min(first[2], second[2]) - max(first[0], second[0]))
+    height = max(0, min(first[3], second[3]) - max(first[1], second[1]))
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    union = sum(areas) - width * height
+    hull = (max(first[2], second[2]) - min(first[0], second[0])) * (
+        max(first[3], second[3]) - min(first[1], second[1])
     )
+    return width * height / union - (hull - union) / hull
+
+
+def overlap_by_hand(found, wanted, weight):
+    """With the boxes decoded in pixels at some anchor, by the library's own NumPy code."""
+    anchor = np.tile(np.array([[40, 24, 16, 16]], np.float32), (N, 1))
+    total = 0.0
+    for b in range(2):
+        boxes = [decode_boxes(part[b].numpy(), anchor, (0.1, 0.2)).tolist() for part in (found, wanted)]
+        total += sum(float(weight[b, n]) * (1 - giou_by_hand(boxes[0][n], boxes[1][n])) for n in range(N))
+    return total / max(float(weight.sum()), 4.0)
+
+
+def check_offsets(losses, outputs, batch):
+    by_offsets = offset_by_hand(outputs[0], batch.boxes, batch.box_weight)
+    by_overlap = overlap_by_hand(outputs[0], batch.boxes, batch.box_weight)
+    assert by_overlap > 0.01
+    assert float(losses.boxes) == pytest.approx(4 * by_offsets + 4 * by_overlap, rel=1e-4)
     expected = offset_by_hand(outputs[2], batch.landmarks, batch.landmark_weight)
     assert float(losses.landmarks) == pytest.approx(expected, rel=1e-4)
 
