@@ -1,4 +1,4 @@
-"""`python -m model COMMAND`: what a network consists of, cached teacher views, training."""
+"""`python -m model COMMAND`: what a network consists of, cached teacher views, training, comparison."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from model.errors import exit_code_of
 
-COMMANDS = ("model.summary", "model.training.commands")
+COMMANDS = ("model.summary", "model.training.commands", "model.training.comparing")
 """Modules that register a command each (or several), in the order of the help."""
 
 
