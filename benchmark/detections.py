@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import model
-from benchmark import protocol, runtimes
+from benchmark import protocol
 from benchmark.protocol import InputProtocol, detect_image
-from benchmark.runtimes import RunningModel, open_model
 from calibration_data.images import load_rgb
+from convert import runtimes
+from convert.runtimes import RunningModel, open_model
 from model.artifact import sha256_of, tool_versions, write_json
 from model.boxes import Detections
 from model.errors import InputError

@@ -23,9 +23,9 @@ from benchmark.options import (
     read_set,
     spec_for,
 )
-from benchmark.runtimes import open_model
 from benchmark.wider_ground_truth import read_wider_ground_truth
 from calibration_data.images import load_rgb
+from convert.runtimes import open_model
 from model.artifact import replacing, sha256_of, write_json
 from model.errors import InputError
 

@@ -21,9 +21,9 @@ from benchmark.options import (
     read_set,
     spec_for,
 )
-from benchmark.runtimes import open_model
 from benchmark.wider_ground_truth import SUBSETS, WiderImage, read_wider_ground_truth
 from benchmark.wider_predictions import write_wider_predictions
+from convert.runtimes import open_model
 from model.artifact import sha256_of, write_json
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from benchmark.runtimes import RunningModel
+from convert.runtimes import RunningModel
 from model.average_precision import SCORE_FLOOR
 from model.boxes import Detections, detect, nms
 from model.errors import InputError

@@ -50,7 +50,7 @@ def _median_ms(path: Path) -> float:
     """Median wall time of one inference in milliseconds, one thread, this machine."""
     import numpy as np
 
-    from benchmark.runtimes import open_model
+    from convert.runtimes import open_model
 
     model = open_model(path)
     shape = (model.spec.input_height, model.spec.input_width, 3)

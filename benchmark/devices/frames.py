@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.runtimes import open_model
 from calibration_data.images import list_images, load_rgb
+from convert.runtimes import open_model
 from model.errors import InputError
 from model.letterbox import letterbox
 

@@ -24,8 +24,8 @@ from benchmark.devices.opening import opened
 from benchmark.devices.results import machine_facts, now
 from benchmark.evaluation import EvaluatedModel, Evaluation, evaluate
 from benchmark.protocol import InputProtocol
-from benchmark.runtimes import open_model
 from calibration_data.readers import LabelledImage, read_labels
+from convert.runtimes import open_model
 from model.artifact import sha256_of, write_json
 from model.boxes import Detections
 from model.errors import InputError
