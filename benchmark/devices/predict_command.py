@@ -29,6 +29,12 @@ from model.artifact import write_json
 from model.errors import InputError
 
 
+CAVEATS = """\
+Predicted from counted instructions, not measured. The interval is the error on what was not fitted;
+* borrows the CPI of another core. Only inference: no camera, no box decoding. Four threads share a network
+smaller than the fitted ones less well: take the x4 rows as upper ends."""
+
+
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add both commands."""
     predictor = subparsers.add_parser("predict", help="predict FPS on classes of phones", description=__doc__)
@@ -56,8 +62,7 @@ def run_predict(options: argparse.Namespace) -> int:
     console = Console()
     console.print(fit_table())
     console.print(prediction_table(found))
-    print("Predicted from counted instructions, not measured. The interval is the fit's error on what it was")
-    print("not fitted to; * borrows the CPI of another core. Only inference: no camera, no box decoding.")
+    print(CAVEATS)
     rows = [
         {**vars(one), "fps": one.fps, "fps_interval": list(one.fps_interval), "predicted": True}
         for one in found
@@ -111,20 +116,17 @@ def fit_table() -> Table:
 
 
 def prediction_table(found: list[Prediction]) -> Table:
-    """One row a model, one column a class of phones: predicted FPS with its interval."""
-    phones = [phone for phone in PHONES if any(one.phone == phone.name for one in found)]
-    names = [f"{phone.name}{' *' if phone.transferred else ''}" for phone in phones]
-    table = Table("model", *names, title="PREDICTED inferences a second")
-    by_place = {(one.model, one.phone): one for one in found}
+    """Predicted inferences a second with their interval, one row a model and class of phones."""
+    borrowed = {phone.name for phone in PHONES if phone.transferred}
+    table = Table("model", "phone, threads, clock", "FPS", "interval", "ms", title="PREDICTED, not measured")
     for model in dict.fromkeys(one.model for one in found):
-        row = [by_place.get((model, phone.name)) for phone in phones]
-        table.add_row(model, *("-" if one is None else _interval(one) for one in row))
+        rows = [one for phone in PHONES for one in found if (one.model, one.phone) == (model, phone.name)]
+        for one in rows:
+            low, high = one.fps_interval
+            name = f"{one.phone}{' *' if one.phone in borrowed else ''}"
+            cells = [f"{one.fps:.0f}", f"{low:.0f} to {high:.0f}", f"{one.milliseconds:.1f}"]
+            table.add_row(model if one is rows[0] else "", name, *cells, end_section=one is rows[-1])
     return table
-
-
-def _interval(one: Prediction) -> str:
-    low, high = one.fps_interval
-    return f"{one.fps:.0f} ({low:.0f}-{high:.0f})"
 
 
 def run_calibrate(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.devices.published import LATENCIES, Kind, Published
+from benchmark.devices.published import BUILD_ERROR, BUILDS_32_BIT, LATENCIES, Kind, Published
 from benchmark.devices.results import Measurement
 from benchmark.devices.runner_output import Operator
 from model.artifact import read_json
@@ -136,9 +136,9 @@ def fit(board: str, kind: Kind, counts: dict[tuple[str, str, str], int]) -> Fit 
     logs = [math.log(cpi_of(one, counts)) for one in points]
     left_out = [abs(log - (sum(logs) - log) / (len(logs) - 1)) for log in logs]
     cpi = math.exp(sum(logs) / len(logs))
-    return Fit(
-        board, points[0].processor, points[0].threads, kind, cpi, math.expm1(max(left_out)), len(points)
-    )
+    other_build = 1 + BUILD_ERROR if board in BUILDS_32_BIT else 1.0
+    error = math.exp(max(left_out)) * other_build - 1
+    return Fit(board, points[0].processor, points[0].threads, kind, cpi, error, len(points))
 
 
 def transfer_error(kind: Kind, threads: int, counts: dict[tuple[str, str, str], int]) -> float:

@@ -110,3 +110,12 @@ def test_the_shipped_calibration_covers_every_published_latency():
 def test_predictions_need_counts(tmp_path, capsys):
     assert main(["predict", "--results", str(tmp_path / "none.json")]) == 2
     assert "no such file" in capsys.readouterr().err
+
+
+def test_a_32_bit_build_widens_the_error():
+    counts = read_calibration()
+    points = [one for one in LATENCIES if (one.board, one.kind) == ("Raspberry Pi 3+", "int8")]
+    first, second = (cpi_of(one, counts) for one in points)
+    found = fit("Raspberry Pi 3+", "int8", counts)
+    assert found is not None
+    assert 1 + found.error == pytest.approx(max(first, second) / min(first, second) * 29 / 24)
