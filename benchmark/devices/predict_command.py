@@ -28,7 +28,6 @@ from benchmark.devices.results import Measurement, merged, now
 from model.artifact import write_json
 from model.errors import InputError
 
-
 CAVEATS = """\
 Predicted from counted instructions, not measured. The interval is the error on what was not fitted;
 * borrows the CPI of another core. Only inference: no camera, no box decoding. Four threads share a network
