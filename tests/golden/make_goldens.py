@@ -1,6 +1,7 @@
 """Write the golden files that the Kotlin app's tests and the Python tests share.
 
     python tests/golden/make_goldens.py --networks ../shared/goldens     # raw outputs for real photographs
+    python tests/golden/make_goldens.py --models build/featherface_v2_320x320_int8.tflite     # of deployed files
 
 Raw outputs of real networks go in, `model/boxes.py` and `model/letterbox.py` say what must come out. Nothing here
 holds a photograph. Regenerate only when the contract changes, and say why in the commit.
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.artifact import Artifact
 from model.boxes import Detections, detect
 from model.letterbox import Letterbox, letterbox
 from model.networks import spec_of
@@ -33,7 +35,10 @@ def main() -> None:
     """Write every golden file that the given inputs allow."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=Path, help="folder with NETWORK_320.npz: boxes, scores, landmarks")
+    parser.add_argument("--models", type=Path, nargs="*", default=[], help="deployed TFLite files to run on a photograph")
     options = parser.parse_args()
+    for model in options.models:
+        save_deployed(model)
     write_json("letterbox.json", letterbox_cases())
     for network in ("featherface_v1", "retinaface_mnet025") if options.networks else ():
         raw = np.load(options.networks / f"{network}_320.npz")
@@ -53,6 +58,26 @@ def main() -> None:
             )
 
 
+def save_deployed(model: Path) -> None:
+    """Run a deployed file on scikit-image's public-domain portrait and keep what it returns, bytes as they are."""
+    from ai_edge_litert.interpreter import Interpreter
+    from skimage.data import astronaut
+
+    spec = DetectorSpec.from_json(dict(Artifact.load(model).record["spec"]))
+    image = np.ascontiguousarray(astronaut())
+    canvas, _ = letterbox(image, spec)
+    interpreter = Interpreter(str(model), num_threads=1)
+    interpreter.allocate_tensors()
+    entry = interpreter.get_input_details()[0]
+    interpreter.set_tensor(entry["index"], canvas[None].astype(entry["dtype"]))
+    interpreter.invoke()
+    outputs = []
+    for detail in interpreter.get_output_details():
+        scale, zero_point = detail["quantization"]
+        outputs.append((interpreter.get_tensor(detail["index"]), float(scale), int(zero_point)))
+    save_case(f"deployed_{model.stem}", spec, outputs, image.shape[:2])
+
+
 def quantize(array: NDArray[np.float32]) -> tuple[NDArray[np.int8], float, int]:
     """Asymmetric int8 as a TFLite file stores an output: values, scale, zero point."""
     low, high = min(float(array.min()), 0.0), max(float(array.max()), 0.0)
@@ -61,15 +86,17 @@ def quantize(array: NDArray[np.float32]) -> tuple[NDArray[np.int8], float, int]:
     return np.clip(np.rint(array / scale) + zero_point, -128, 127).astype(np.int8), scale, zero_point
 
 
-def save_case(name: str, spec: DetectorSpec, outputs: list[tuple[NDArray[Any], float, int]]) -> None:
+def save_case(
+    name: str, spec: DetectorSpec, outputs: list[tuple[NDArray[Any], float, int]], image_hw: tuple[int, int] = IMAGE_HW
+) -> None:
     """Write NAME.bin.gz (the three raw outputs, one after the other) and NAME.json (spec, tensors, expected faces)."""
     real = [
         array if array.dtype == np.float32 else (array.astype(np.float32) - np.float32(zero)) * np.float32(scale)
         for array, scale, zero in outputs
     ]
     found = detect(*real, spec)
-    scale = min(spec.input_height / IMAGE_HW[0], spec.input_width / IMAGE_HW[1])
-    back = Letterbox(scale, *IMAGE_HW).to_image(found)
+    fitted = min(spec.input_height / image_hw[0], spec.input_width / image_hw[1])
+    back = Letterbox(fitted, *image_hw).to_image(found)
     payload = b"".join(array.tobytes() for array, _, _ in outputs)
     (HERE / f"{name}.bin.gz").write_bytes(gzip.compress(payload, 9, mtime=0))
     tensors = [
@@ -82,7 +109,7 @@ def save_case(name: str, spec: DetectorSpec, outputs: list[tuple[NDArray[Any], f
             "spec": spec.to_json(),
             "tensors": tensors,
             "input_pixels": as_json(found),
-            "image_hw": IMAGE_HW,
+            "image_hw": image_hw,
             "image_pixels": as_json(back),
         },
     )

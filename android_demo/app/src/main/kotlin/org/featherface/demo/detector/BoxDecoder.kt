@@ -98,7 +98,7 @@ class BoxDecoder(
         // The runtime hands out the same tensors again and again; comparing shapes allocates.
         if (outputs !== checked) checkShapes(outputs)
         checked = outputs
-        for (index in spec.outputNames.indices) {
+        for (index in 0 until OUTPUTS) {
             if (!outputs.all[index].isFinite()) throw DetectorException("output ${spec.outputNames[index]} holds NaN or infinite values")
         }
     }
@@ -113,5 +113,8 @@ class BoxDecoder(
     private companion object {
         /** Largest exponent of a decoded size: e^8 times the anchor is larger than any image, and finite. */
         const val MAX_LOG_SIZE = 8f
+
+        /** Boxes, scores, landmarks. */
+        const val OUTPUTS = 3
     }
 }

@@ -53,8 +53,8 @@ data class DetectorSpec(
     }
 
     /** N, the number of anchors of all levels. */
-    val anchorCount: Int
-        get() = strides.indices.sumOf { inputHeight / strides[it] * (inputWidth / strides[it]) * anchorSizes[it].size }
+    val anchorCount: Int =
+        strides.indices.sumOf { inputHeight / strides[it] * (inputWidth / strides[it]) * anchorSizes[it].size }
 
     /** Shapes of boxes `[1, N, 4]`, scores `[1, N, scoreChannels]` and landmarks `[1, N, 10]`. */
     val outputShapes: List<List<Int>>

@@ -1,0 +1,130 @@
+"""The script build end to end: the Kotlin tests pass, the APK verifies, and verification notices what is wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from android_demo.script_build import debian, layout, package, verify
+from model.errors import GateError, InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+ABSENT = [name for name in ("javac", "mvn") if not shutil.which(name)]
+
+needs_java = pytest.mark.skipif(
+    bool(ABSENT) and os.environ.get("CI") != "true", reason=f"{', '.join(ABSENT)} not installed: JDK 17 and Maven needed"
+)
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the script build as `make` does."""
+    line = [sys.executable, "-m", "android_demo.script_build", *arguments]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def apk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A freshly built APK."""
+    return package.build()
+
+
+@pytest.mark.android
+@pytest.mark.slow
+@needs_java
+def test_the_kotlin_tests_pass() -> None:
+    done = command("test")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    assert "OK (" in done.stdout
+
+
+@pytest.mark.android
+@needs_java
+def test_the_sources_follow_ktlint() -> None:
+    done = command("lint")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.android
+@pytest.mark.slow
+@needs_java
+def test_the_apk_verifies(apk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not any(layout.MODELS.glob(layout.MODEL_PATTERN)):
+        with pytest.raises(GateError, match="models"):
+            verify.verify(apk)
+        assert "run 'make tflite'" in capsys.readouterr().out
+        return
+    assert {finding.name for finding in verify.verify(apk)} >= {"signature", "permissions", "models", "code"}
+
+
+@pytest.mark.android
+@pytest.mark.slow
+@needs_java
+@pytest.mark.parametrize("damage", ["a byte of the code", "a library moved"])
+def test_a_damaged_apk_does_not_verify(apk: Path, tmp_path: Path, damage: str) -> None:
+    damaged = tmp_path / "damaged.apk"
+    if damage == "a byte of the code":
+        content = bytearray(apk.read_bytes())
+        with zipfile.ZipFile(apk) as archive:
+            content[archive.getinfo("classes.dex").header_offset + 300] ^= 1
+        damaged.write_bytes(content)
+    else:
+        with zipfile.ZipFile(apk) as old, zipfile.ZipFile(damaged, "w", zipfile.ZIP_STORED) as new:
+            for name in old.namelist():
+                new.writestr(name, old.read(name))
+    with pytest.raises((GateError, InputError)):
+        verify.verify(damaged)
+
+
+def test_stored_entries_begin_at_a_multiple_of_their_alignment(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        package._add(archive, "x.txt", b"odd", 0)
+        package._add(archive, "lib/a.so", b"library", package.LIBRARY_ALIGNMENT)
+        package._add(archive, "assets/m.tflite", b"model", package.FILE_ALIGNMENT)
+    with zipfile.ZipFile(path) as archive, path.open("rb") as stream:
+        for name, alignment in (("lib/a.so", 16384), ("assets/m.tflite", 4)):
+            entry = archive.getinfo(name)
+            offset = verify._offset(stream.fileno(), entry)
+            assert offset % alignment == 0
+            assert entry.compress_type == zipfile.ZIP_STORED
+            assert path.read_bytes()[offset : offset + entry.file_size] == archive.read(name)
+
+
+def test_the_assets_hold_the_built_models_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models, assets = tmp_path / "build", tmp_path / "assets"
+    models.mkdir()
+    assets.mkdir()
+    monkeypatch.setattr(package, "MODELS", models)
+    monkeypatch.setattr(package, "ASSETS", assets)
+    monkeypatch.setattr(package, "MODEL_PATTERN", "featherface_v2_320x320_*.tflite")
+    (assets / "old.tflite").write_bytes(b"old")
+    for name in ("featherface_v2_320x320_int8.tflite", "featherface_v2_640x640_int8.tflite"):
+        (models / name).write_bytes(name.encode())
+        (models / f"{name}.json").write_text("{}")
+    assert [path.name for path in package.copy_models()] == ["featherface_v2_320x320_int8.tflite"]
+    assert sorted(path.name for path in assets.iterdir()) == [
+        "featherface_v2_320x320_int8.tflite",
+        "featherface_v2_320x320_int8.tflite.json",
+    ]
+
+
+def test_a_model_without_its_record_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "MODELS", tmp_path)
+    monkeypatch.setattr(package, "ASSETS", tmp_path / "assets")
+    monkeypatch.setattr(package, "MODEL_PATTERN", "*.tflite")
+    (tmp_path / "m.tflite").write_bytes(b"model")
+    with pytest.raises(InputError, match="make tflite"):
+        package.copy_models()
+
+
+def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debian.shutil, "which", lambda name: None)
+    monkeypatch.setattr(debian.os, "geteuid", lambda: 1000)
+    with pytest.raises(InputError, match="aapt2 is not installed: install Debian's package 'aapt'"):
+        debian.tool("aapt2")
