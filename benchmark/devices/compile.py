@@ -6,7 +6,7 @@ import hashlib
 import platform
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmark.devices.cache import cache_folder, filling
@@ -32,7 +32,7 @@ def runner_for(target: str, library: Path) -> Path:
     if target not in triples or sys.platform != "linux":
         raise InputError(f"the runner can be built for {' and '.join(triples)} on Linux, found {target}")
     sources = sorted(SOURCES.glob("*.[ch]"))
-    digest = hashlib.sha256(repr((triples[target], FLAGS, version("ziglang"))).encode())
+    digest = hashlib.sha256(repr((triples[target], FLAGS, compiler_version())).encode())
     for source in sources:
         digest.update(source.name.encode() + source.read_bytes())
     folder = cache_folder() / "runner" / f"{target}-{digest.hexdigest()[:16]}"
@@ -40,6 +40,18 @@ def runner_for(target: str, library: Path) -> Path:
         with filling(folder) as temporary:
             _compile(f"{triples[target]}.{GLIBC}", library, temporary / "litert_runner")
     return folder / "litert_runner"
+
+
+def compiler_version() -> str:
+    """The version of the package ziglang.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return version("ziglang")
+    except PackageNotFoundError:
+        raise InputError("building the runner needs the package ziglang: install the dependencies") from None
 
 
 def _compile(triple: str, library: Path, output: Path) -> None:

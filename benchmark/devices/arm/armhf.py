@@ -16,7 +16,7 @@ from benchmark.devices.arm import packages, wheels
 from benchmark.devices.arm.guest import loader_of
 from benchmark.devices.arm.packages import Packages
 from benchmark.devices.cache import cache_folder, filling
-from benchmark.devices.compile import SOURCES
+from benchmark.devices.compile import SOURCES, compiler_version
 from benchmark.devices.errors import DeviceError, DeviceTimeoutError
 from benchmark.devices.machine import Machine, MachineFacts, RunRequest, runner_flags
 from benchmark.devices.runner_output import RunnerOutput
@@ -53,7 +53,7 @@ def counter_plugin() -> Path:
         InputError: the compiler fails.
     """
     source = SOURCES / "plugin" / "instruction_count.c"
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(source.read_bytes() + compiler_version().encode()).hexdigest()[:16]
     folder = cache_folder() / "runner" / f"plugin-{digest}"
     if not folder.is_dir():
         with filling(folder) as temporary:
