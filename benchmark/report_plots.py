@@ -48,7 +48,7 @@ def _figure(width: float = 6.4, height: float = 3.8) -> tuple[Figure, Axes]:
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.16), ncols=2)
+    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.18))
 
 
 def pareto(report: Report, set_name: str) -> str:
@@ -108,7 +108,7 @@ def height_recall(evaluations: Sequence[Evaluation]) -> str:
         labels = [f"{band} px\n{count} faces" for band, count in zip(bands, counts, strict=True)]
         axes.set_xticks(range(len(bands)), labels)
         axes.set(ylabel="recall at the score floor, %", ylim=(0, 101))
-        axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.22), ncols=2)
+        _legend(axes)
         return svg_url(figure)
 
 

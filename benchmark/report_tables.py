@@ -38,7 +38,7 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 def signed(value: float | None) -> str:
     """A difference of shares in points."""
-    return DASH if value is None else f"{100 * value:+.2f}"
+    return DASH if value is None else f"{round(100 * value, 2) + 0.0:+.2f}"  # + 0.0: no minus before a zero
 
 
 def summary(report: Report) -> TextTable:
@@ -145,7 +145,11 @@ def drift_sentence(one: Drift) -> str:
     truth = "" if one.truth == "labels" else (
         "There are no labels: the reference's own detections stand in, so its AP is 100 by definition. "
     )  # fmt: skip
-    return f"{truth}{faces_line(one).capitalize()}. {one.resamples} resamples of the images, seed {one.seed}."
+    return f"{truth}{_sentence(faces_line(one))}. {one.resamples} resamples of the images, seed {one.seed}."
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def parity(artefacts: Sequence[ArtefactRow]) -> TextTable | None:
