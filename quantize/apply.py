@@ -17,7 +17,7 @@ from ai_edge_quantizer.qtyping import TFLOperationName
 from convert.flatbuffer import parse_model, read_model, text, write_model
 from convert.operators import operator_names
 from model.errors import InputError
-from quantize.cleanup import drop_identity_rescaling
+from quantize.cleanup import drop_identity_rescaling, keep_integer_outputs
 from quantize.pixel_input import take_bytes
 from quantize.recipe import Recipe
 
@@ -60,6 +60,7 @@ def apply_recipe(
         raise RuntimeError("the quantizer returned no model")
     result = parse_model(bytes(content))
     drop_identity_rescaling(result)
+    keep_integer_outputs(result)
     entry = result.subgraphs[0].tensors[result.subgraphs[0].inputs[0]]
     if entry.type == schema.TensorType.INT8:
         take_bytes(result)
@@ -67,27 +68,35 @@ def apply_recipe(
 
 
 def _configure(tool: Any, recipe: Recipe, model: Any, layers: Sequence[str]) -> None:
-    """Translate the recipe, operator by operator: the tool's own patterns match more than a name."""
+    """Translate the recipe layer by layer: the tool's own patterns match more than a name."""
+    kinds = operator_names(model)
+    chosen = [
+        "float32" if kind in FLOAT_ONLY else recipe.precision_of(layer)
+        for kind, layer in zip(kinds, layers, strict=True)
+    ]
     if recipe.is_static:
         tool.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
-    for kind, layer in zip(operator_names(model), layers, strict=True):
-        precision = "float32" if kind in FLOAT_ONLY else recipe.precision_of(layer)
-        if precision == "int8":
-            continue
-        exactly = f"(^|;){re.escape(layer)};"
-        if recipe.is_static:
+        untouched = [layer for layer, precision in zip(layers, chosen, strict=True) if precision != "int8"]
+        # The tool would give all outputs one treatment; each keeps the precision of its own layer.
+        for operation, names in ((TFLOperationName.ALL_SUPPORTED, untouched), (TFLOperationName.OUTPUT, None)):
             tool.update_quantization_recipe(
-                regex=exactly,
-                operation_name=TFLOperationName.ALL_SUPPORTED,
+                regex=".*" if names is None else _exactly(names),
+                operation_name=operation,
                 algorithm_key=AlgorithmName.NO_QUANTIZE,
             )
-        if precision == "float16" and kind in {operation.value for operation in _WEIGHTED}:
-            tool.add_weight_only_config(
-                regex=exactly,
-                operation_name=TFLOperationName(kind),
-                num_bits=16,
-                algorithm_key=AlgorithmName.FLOAT_CASTING,
-            )
+    halves = [layer for layer, precision in zip(layers, chosen, strict=True) if precision == "float16"]
+    for operation in _WEIGHTED:
+        tool.add_weight_only_config(
+            regex=_exactly(halves),
+            operation_name=operation,
+            num_bits=16,
+            algorithm_key=AlgorithmName.FLOAT_CASTING,
+        )
+
+
+def _exactly(layers: Sequence[str]) -> str:
+    """A pattern for these layers and no other; the tool puts a semicolon behind each name."""
+    return f"^({'|'.join(re.escape(layer) for layer in layers)});$" if layers else "(?!)"
 
 
 def _statistics(model: Any, bounds: dict[str, tuple[float, float]]) -> dict[str, dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.flatbuffer import text
 from convert.operators import operator_names
 
 
@@ -28,6 +29,21 @@ def drop_identity_rescaling(model: Any) -> int:
     removed = len(graph.operators) - len(kept)
     graph.operators = kept
     return removed
+
+
+def keep_integer_outputs(model: Any) -> None:
+    """Let the model return what its last integer layers compute: remove a DEQUANTIZE behind an output."""
+    graph = model.subgraphs[0]
+    inner = {
+        int(operator.outputs[0]): int(operator.inputs[0])
+        for kind, operator in zip(operator_names(model), graph.operators, strict=True)
+        if kind == "DEQUANTIZE" and int(operator.outputs[0]) in graph.outputs
+    }
+    graph.operators = [operator for operator in graph.operators if int(operator.outputs[0]) not in inner]
+    graph.outputs = np.array([inner.get(int(index), int(index)) for index in graph.outputs], np.int32)
+    for entry in model.signatureDefs[0].outputs:
+        entry.tensorIndex = inner.get(int(entry.tensorIndex), int(entry.tensorIndex))
+        graph.tensors[entry.tensorIndex].name = text(entry.name)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -1,0 +1,138 @@
+"""One real conversion of the embedded checkpoint, looked at from all sides."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from convert.flatbuffer import metadata, read_model, spec_inside, text
+from convert.operators import operator_names, require_builtin
+from convert.parity import OutputParity, Parity, measure_parity, require_parity
+from convert.runtimes import open_model
+from model.artifact import Artifact, sha256_of
+from model.errors import GateError
+from model.spec import DetectorSpec
+from tests.conftest import EMBEDDED, Converted
+
+EXPECTED_OPERATORS = {
+    "ADD": 10,
+    "CONCATENATION": 4,
+    "CONV_2D": 52,
+    "DEPTHWISE_CONV_2D": 42,
+    "FULLY_CONNECTED": 3,
+    "LOGISTIC": 1,
+    "MAX_POOL_2D": 4,
+    "MEAN": 3,
+    "MUL": 6,
+    "PAD": 5,
+    "RESHAPE": 6,
+    "RESIZE_BILINEAR": 4,
+}
+"""No transpose, no stand-alone activation, no arithmetic left over from a batch norm."""
+
+
+def test_v2_has_the_operators_of_its_layers_and_no_more(converted: Converted) -> None:
+    assert dict(Counter(operator_names(read_model(converted.float32)))) == EXPECTED_OPERATORS
+
+
+def test_all_outputs_agree_with_pytorch_and_onnx(converted: Converted) -> None:
+    record = Artifact.load(converted.float32).record
+    for reference in ("torch", "onnx"):
+        outputs = record["parity"][reference]["outputs"]
+        assert outputs["scores"]["max_error"] < 1e-4
+        assert outputs["boxes"]["max_error"] < 1e-3
+        assert outputs["landmarks"]["max_error"] < 1e-3
+
+
+def test_the_signature_and_the_outputs_order(converted: Converted) -> None:
+    interpreter = Interpreter(str(converted.float32))
+    assert list(interpreter.get_signature_list()) == ["detect"]
+    assert interpreter.get_signature_list()["detect"]["inputs"] == ["image"]
+    assert [d["name"] for d in interpreter.get_output_details()] == ["boxes", "scores", "landmarks"]
+    shapes = [tuple(d["shape"]) for d in interpreter.get_output_details()]
+    assert shapes == list(converted.spec.output_shapes)
+    assert tuple(interpreter.get_input_details()[0]["shape"]) == (1, 96, 128, 3)
+    runner = interpreter.get_signature_runner("detect")
+    image = converted.photographs[0][None].astype(np.float32)
+    by_name = runner(image=image)
+    by_order = open_model(converted.float32).run(converted.photographs[0]).values
+    for name, expected in zip(converted.spec.output_names, by_order, strict=True):
+        np.testing.assert_array_equal(by_name[name], expected)
+
+
+def test_the_spec_is_inside_both_files_and_beside_them(converted: Converted) -> None:
+    assert spec_inside(converted.float32) == converted.spec
+    inside = {p.key: p.value for p in onnx.load(converted.onnx).metadata_props}["featherface_spec"]
+    assert DetectorSpec.from_json(json.loads(inside)) == converted.spec
+    for path in (converted.float32, converted.onnx):
+        record = Artifact.load(path).record
+        assert DetectorSpec.from_json(record["spec"]) == converted.spec
+        assert record["sha256"] == sha256_of(path)
+        assert record["made_from"]["checkpoint"]["sha256"] == sha256_of(EMBEDDED)
+
+
+def test_layers_carry_the_networks_names(converted: Converted) -> None:
+    model = read_model(converted.float32)
+    graph = model.subgraphs[0]
+    names = [text(tensor.name) for tensor in graph.tensors]
+    assert len(set(names)) == len(names)
+    assert metadata(model, "absent") is None
+    made_by = {names[op.outputs[0]]: kind for kind, op in zip(operator_names(model), graph.operators, strict=True)}
+    assert made_by["backbone/stem"] == "CONV_2D"
+    assert made_by["backbone/stage2/3/depthwise"] == "DEPTHWISE_CONV_2D"
+    assert made_by["context/reach3/pointwise:2"] == "CONV_2D"  # shared by three levels
+    assert made_by["heads/landmarks"] == "FULLY_CONNECTED"
+    assert "attention/1/squeeze/weight" in names
+
+
+def test_a_custom_operator_is_refused(converted: Converted) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = read_model(converted.float32)
+    model.operatorCodes[0].builtinCode = schema.BuiltinOperator.CUSTOM
+    model.operatorCodes[0].deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    model.operatorCodes[0].customCode = b"FlexErf"
+    with pytest.raises(GateError, match="FlexErf"):
+        require_builtin(model)
+
+
+def test_a_drifted_output_fails_the_gate_by_name(converted: Converted) -> None:
+    run = open_model(converted.float32).run
+
+    def bent(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        boxes, scores, landmarks = run(pixels).values
+        return boxes, scores + np.float32(0.01), landmarks
+
+    parity = measure_parity(lambda x: run(x).values, bent, converted.photographs, converted.spec)
+    assert parity.outputs["boxes"] == OutputParity(0.0, None)
+    with pytest.raises(GateError, match="worst is scores, off by 0.01"):
+        require_parity(parity, {"scores": 1e-3, "boxes": 1e-3}, "test")
+
+
+def test_nan_never_passes_a_gate() -> None:
+    parity = Parity(1, {"scores": OutputParity(float("nan"), None)}, 0, 0, 0, 0, 0, 0)
+    with pytest.raises(GateError):
+        require_parity(parity, {"scores": 1e-3}, "test")
+
+
+def test_parity_counts_what_was_lost_and_gained(converted: Converted) -> None:
+    """Against an implementation that compares thresholded scores one by one."""
+    run = open_model(converted.float32).run
+    shift = np.float32(0.2)
+
+    def bent(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        boxes, scores, landmarks = run(pixels).values
+        return boxes, scores - shift, landmarks
+
+    parity = measure_parity(lambda x: run(x).values, bent, converted.photographs, converted.spec)
+    scores = [run(x).values[1].reshape(-1).tolist() for x in converted.photographs]
+    assert parity.anchors == sum(s > 0.5 for one in scores for s in one)
+    assert parity.anchors_lost == sum(s > 0.5 and not np.float32(s) - shift > 0.5 for one in scores for s in one)
+    assert parity.anchors_gained == 0
+    assert parity.faces > 0
+    assert parity.faces_kept <= parity.faces_found <= parity.faces
