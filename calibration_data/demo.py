@@ -6,7 +6,6 @@ substitute for photographs of the intended use: one portrait and a hundred tiny 
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +19,19 @@ from calibration_data.images import Pixels, load_rgb
 from model.artifact import replacing
 
 SPLITS = {"calibration": 64, "evaluation": 64}
-BACKGROUNDS = ("chelsea.png", "coffee.png", "grass.png", "gravel.png", "hubble_deep_field.jpg")
-BACKGROUNDS += ("motorcycle_left.png", "motorcycle_right.png", "rocket.jpg")
+BACKGROUNDS = (
+    "chelsea.png",
+    "coffee.png",
+    "grass.png",
+    "gravel.png",
+    "hubble_deep_field.jpg",
+    "motorcycle_left.png",
+    "motorcycle_right.png",
+    "rocket.jpg",
+)
 LFW_FACES = 100
 """The first hundred crops of lfw_subset.npy are faces, the others are not."""
+
 
 @dataclass(frozen=True)
 class Face:
@@ -86,7 +94,7 @@ def _portrait(image: Pixels) -> Face:
     return Face(
         image[y : y + 230, x : x + 190].copy(),
         np.array([180 - x, 52 - y, 270 - x, 178 - y], np.float32),
-        np.array(points, np.float32) - np.float32([x, y]),
+        np.array(points, np.float32) - np.array([x, y], np.float32),
     )
 
 
@@ -112,19 +120,20 @@ def _varied(rng: np.random.Generator, face: Face, side: float) -> Face:
     scale = side / float((face.box_xyxy[2:] - face.box_xyxy[:2]).max())
     height, width = (max(1, round(n * scale)) for n in face.patch.shape[:2])
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    patch = cv2.resize(face.patch, (width, height), interpolation=interpolation)
-    factor = np.float32([width / face.patch.shape[1], height / face.patch.shape[0]])
+    patch = np.asarray(cv2.resize(face.patch, (width, height), interpolation=interpolation), np.uint8)
+    factor = np.array([width / face.patch.shape[1], height / face.patch.shape[0]], np.float32)
     box, points = face.box_xyxy * np.tile(factor, 2), face.landmarks * factor
     if rng.random() < 0.5:
         patch = patch[:, ::-1]
         box = np.array([width - box[2], box[1], width - box[0], box[3]], np.float32)
-        points = (np.float32([width, 0]) + points * np.float32([-1, 1]))[[1, 0, 2, 4, 3]]
+        points = (points * np.array([-1, 1], np.float32) + np.array([width, 0], np.float32))[[1, 0, 2, 4, 3]]
     return Face(_lit(rng, patch), box, points)
 
 
 def _lit(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     contrast, brightness = rng.uniform(0.6, 1.25), rng.uniform(-30, 30)
-    return np.clip((pixels.astype(np.float32) - 128) * contrast + 128 + brightness, 0, 255).astype(np.uint8)
+    lit = (pixels.astype(np.float32) - 128) * contrast + 128 + brightness
+    return np.asarray(np.clip(lit, 0, 255), np.uint8)
 
 
 def _placed(
@@ -141,7 +150,7 @@ def _placed(
         if not any(_overlap(here, other) for other in taken):  # so that no face is hidden
             taken.append(here)
             canvas[top : top + height, left : left + width] = face.patch
-            shift = np.float32([left, top])
+            shift = np.array([left, top], np.float32)
             return Face(face.patch, face.box_xyxy + np.tile(shift, 2), face.landmarks + shift)
     return None
 
@@ -153,7 +162,7 @@ def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool
 def _weather(rng: np.random.Generator, canvas: Pixels) -> Pixels:
     """A little blur or sensor noise on the whole picture."""
     if rng.random() < 0.3:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.4, 1.2))
+        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.4, 1.2)), np.uint8)
     if rng.random() < 0.3:
         noise = rng.normal(0, rng.uniform(2, 8), canvas.shape)
         canvas = np.clip(canvas + noise, 0, 255).astype(np.uint8)
@@ -164,8 +173,7 @@ def _label(face: Face) -> str:
     """A line of RetinaFace's label.txt: x y w h, five landmarks with a flag, blur."""
     x, y, right, bottom = face.box_xyxy
     points = [
-        "-1 -1 -1" if np.isnan(point).any() else f"{point[0]:.2f} {point[1]:.2f} 0" for point in face.landmarks
+        "-1 -1 -1" if np.isnan(point).any() else f"{point[0]:.2f} {point[1]:.2f} 0"
+        for point in face.landmarks
     ]
     return f"{x:.2f} {y:.2f} {right - x:.2f} {bottom - y:.2f} {' '.join(points)} 1"
-
-

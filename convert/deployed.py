@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -50,13 +51,13 @@ class Deployed(nn.Module):
 def fold_batch_norms(network: Detector) -> Detector:
     """A copy of `network` with every batch norm folded into the convolution it follows.
 
-    Every batch norm of this project's networks stands right behind its convolution among its parent's children
-    (ConvBn of V2 folds itself in evaluation mode).
+    Every batch norm of this project's networks stands right behind its convolution among its parent's
+    children (ConvBn of V2 folds itself in evaluation mode).
     """
     folded = copy.deepcopy(network).eval()
     for parent in list(folded.modules()):
         children = list(parent.named_children())
-        for (_, before), (name, after) in zip(children, children[1:], strict=False):
+        for (_, before), (name, after) in pairwise(children):
             if isinstance(after, nn.BatchNorm2d) and not hasattr(parent, "learn_statistics"):
                 _fold_into(before, after)
                 setattr(parent, name, nn.Identity())
@@ -71,6 +72,8 @@ def _fold_into(layer: nn.Module, norm: nn.BatchNorm2d) -> None:
     elif not isinstance(layer, nn.Conv2d):
         conv = next(iter(layer.children()))
     if not isinstance(conv, nn.Conv2d):
-        raise TypeError(f"a batch norm follows {type(layer).__name__}, which has no convolution to fold it into")
+        raise TypeError(
+            f"a batch norm follows {type(layer).__name__}, which has no convolution to fold it into"
+        )
     fused = fuse_conv_bn_eval(conv, norm)
     conv.weight, conv.bias = fused.weight, fused.bias

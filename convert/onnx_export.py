@@ -101,4 +101,3 @@ def _exported(module: Deployed, spec: DetectorSpec) -> Any:
 def _embed_spec(model: Any, spec: DetectorSpec) -> None:
     entry = model.metadata_props.add()
     entry.key, entry.value = SPEC_METADATA, json.dumps(spec.to_json(), sort_keys=True)
-

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from convert.deployed import Deployed
-from convert.flatbuffer import INPUT_NAME, SIGNATURE, name_interface, read_model, write_model
+from convert.flatbuffer import SIGNATURE, name_interface, read_model, write_model
 from convert.layer_names import name_layers
 from convert.operators import require_builtin
 from convert.parity import measure_parity, require_parity, torch_reference

@@ -1,4 +1,4 @@
-"""Box arithmetic: offsets <-> boxes, overlap, non-maximum suppression, raw outputs -> detections. NumPy only."""
+"""Offsets <-> boxes, overlap, non-maximum suppression, raw outputs -> detections. NumPy only."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def decode_landmarks(offsets: Floats, anchor: Floats, variances: tuple[float, fl
 def encode_landmarks(points: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
     """The inverse of `decode_landmarks`: points [N, 5, 2] in pixels -> offsets [N, 10]."""
     shift = (points - anchor[:, None, :2]) / (np.float32(variances[0]) * anchor[:, None, 2:])
-    return shift.reshape(-1, 10).astype(np.float32)
+    return np.asarray(shift.reshape(-1, 10), np.float32)
 
 
 def iou_matrix(first_xyxy: Floats, second_xyxy: Floats) -> Floats:
@@ -84,7 +84,7 @@ def iou_matrix(first_xyxy: Floats, second_xyxy: Floats) -> Floats:
     high = np.minimum(first_xyxy[:, None, 2:], second_xyxy[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=2)
     areas = _area(first_xyxy)[:, None] + _area(second_xyxy)[None] - shared
-    return np.divide(shared, areas, out=np.zeros_like(shared), where=areas > 0)
+    return np.asarray(np.divide(shared, areas, out=np.zeros_like(shared), where=areas > 0), np.float32)
 
 
 def _area(boxes_xyxy: Floats) -> Floats:
@@ -129,7 +129,9 @@ def detect(
         InputError: a shape contradicts the spec, or an output is not finite.
     """
     outputs = []
-    for name, array, shape in zip(spec.output_names, (boxes, scores, landmarks), spec.output_shapes, strict=True):
+    for name, array, shape in zip(
+        spec.output_names, (boxes, scores, landmarks), spec.output_shapes, strict=True
+    ):
         if array.size != shape[1] * shape[2] or array.shape[-1] != shape[2]:
             raise InputError(f"output {name}: the spec expects {list(shape)}, found {list(array.shape)}")
         flat = np.asarray(array, np.float32).reshape(shape[1:])

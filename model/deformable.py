@@ -93,7 +93,8 @@ class DeformableConv2d(nn.Module):
         assert offset.bias is not None and mask.bias is not None  # built with a bias in __init__
         weight = self.convolution_weights()["offsets"]
         bias = torch.cat([offset.bias[0::2], offset.bias[1::2], mask.bias])
-        dy, dx, modulation = F.conv2d(x, weight, bias, padding=1).permute(0, 2, 3, 1).split(TAPS, dim=-1)
+        joined = F.conv2d(x, weight, bias, padding=1).permute(0, 2, 3, 1)
+        dy, dx, modulation = torch.split(joined, TAPS, dim=-1)
         return dy, dx, 2 * torch.sigmoid(modulation)
 
 

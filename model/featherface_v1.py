@@ -96,7 +96,7 @@ class _SpatialGate(nn.Module):
 
 
 class BiFpnCell(nn.Module):
-    """One bidirectional feature-pyramid cell over strides 8, 16, 32. Source: Tan et al., EfficientDet, 2020."""
+    """A bidirectional feature-pyramid cell over strides 8, 16, 32. Source: EfficientDet, CVPR 2020."""
 
     def __init__(self, width: int, *, first: bool) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ def _upsample(x: Tensor) -> Tensor:
 
 
 def _downsample(x: Tensor) -> Tensor:
-    """Max-pool 3x3, stride 2, zero padding where TensorFlow's "same" puts it: right and bottom of even sizes."""
+    """Max-pool 3x3, stride 2, zeros where TensorFlow's "same" has them: right and bottom of even sizes."""
     odd_height, odd_width = x.shape[2] % 2, x.shape[3] % 2
     return F.max_pool2d(F.pad(x, (odd_width, 1, odd_height, 1)), 3, 2)
 

@@ -8,6 +8,7 @@ heads run once on the cells of all levels together, so that their outputs need n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -35,8 +36,10 @@ class ConvBn(nn.Module):
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Weight [outputs, inputs/groups, k, k] and bias [outputs] of the equal plain convolution."""
-        factor = self.bn.weight * torch.rsqrt(self.bn.running_var + self.bn.eps)
-        return self.conv.weight * factor[:, None, None, None], self.bn.bias - self.bn.running_mean * factor
+        mean, variance = self.bn.running_mean, self.bn.running_var
+        assert mean is not None and variance is not None  # __init__ made it with statistics
+        factor = self.bn.weight * torch.rsqrt(variance + self.bn.eps)
+        return self.conv.weight * factor[:, None, None, None], self.bn.bias - mean * factor
 
     def convolution_weights(self) -> dict[str, Tensor]:
         """What the one convolution computes with."""
@@ -125,8 +128,8 @@ class CbamPlusPlus(nn.Module):
     """Channel gate, then spatial gate, for 256 levels.
 
     Both gates are relu6(z), i.e. six times a hard sigmoid, starting at 1: no table of exponentials, a
-    fixed range, and the factor of six is absorbed by the weights that follow. The channel gate reads the global
-    mean; the spatial gate reads a depthwise 3x3 of all channels instead of CBAM's 7x7 of two
+    fixed range, and the factor of six is absorbed by the weights that follow. The channel gate reads the
+    global mean; the spatial gate reads a depthwise 3x3 of all channels instead of CBAM's 7x7 of two
     reductions over channels, which have no integer kernel in XNNPACK.
     """
 
@@ -138,7 +141,7 @@ class CbamPlusPlus(nn.Module):
         self.mask = nn.Conv2d(width, 1, 1)
         for gate in (self.excite, self.mask):
             nn.init.normal_(gate.weight, std=0.01)
-            nn.init.ones_(gate.bias)
+            nn.init.constant_(cast(Tensor, gate.bias), 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
         mean = x.mean(dim=(2, 3), keepdim=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +77,10 @@ def _configure(tool: Any, recipe: Recipe, model: Any, layers: Sequence[str]) -> 
         tool.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
         untouched = [layer for layer, precision in zip(layers, chosen, strict=True) if precision != "int8"]
         # The tool would give all outputs one treatment; each keeps the precision of its own layer.
-        for operation, names in ((TFLOperationName.ALL_SUPPORTED, untouched), (TFLOperationName.OUTPUT, None)):
+        for operation, names in (
+            (TFLOperationName.ALL_SUPPORTED, untouched),
+            (TFLOperationName.OUTPUT, None),
+        ):
             tool.update_quantization_recipe(
                 regex=".*" if names is None else _exactly(names),
                 operation_name=operation,

@@ -18,9 +18,12 @@ def drop_identity_rescaling(model: Any) -> int:
     """
     graph = model.subgraphs[0]
     outputs = {int(index) for index in graph.outputs}
-    kept, renamed = [], {}
+    kept: list[Any] = []
+    renamed: dict[int, int] = {}
     for kind, operator in zip(operator_names(model), graph.operators, strict=True):
-        operator.inputs = np.array([renamed.get(int(index), int(index)) for index in operator.inputs], np.int32)
+        operator.inputs = np.array(
+            [renamed.get(int(index), int(index)) for index in operator.inputs], np.int32
+        )
         before, after = int(operator.inputs[0]) if len(operator.inputs) else -1, int(operator.outputs[0])
         if kind == "QUANTIZE" and after not in outputs and _same(graph.tensors[before], graph.tensors[after]):
             renamed[after] = before

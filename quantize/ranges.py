@@ -108,13 +108,14 @@ def prepared(ranges: Ranges, estimator: Estimator, model: Path) -> dict[str, tup
     for kind, operator in zip(kinds, graph.operators, strict=True):
         if kind != "CONCATENATION" or names[operator.outputs[0]] not in bounds:
             continue
-        for index in operator.inputs:
-            while uses[index] == 1 and int(index) in makers:
+        for entry in operator.inputs:
+            index = int(entry)
+            while uses[index] == 1 and index in makers:
                 bounds[names[index]] = bounds[names[operator.outputs[0]]]
-                maker = makers[int(index)]
+                maker = makers[index]
                 if kinds[maker] != "RESHAPE":
                     break
-                index = graph.operators[maker].inputs[0]
+                index = int(graph.operators[maker].inputs[0])
     return bounds
 
 

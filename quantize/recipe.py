@@ -51,7 +51,9 @@ class Recipe:
             try:
                 re.compile(rule.pattern)
             except re.error as error:
-                raise InputError(f"recipe {self.name}: {rule.pattern!r} is no regular expression: {error}") from None
+                raise InputError(
+                    f"recipe {self.name}: {rule.pattern!r} is no regular expression: {error}"
+                ) from None
 
     @property
     def is_static(self) -> bool:
@@ -74,9 +76,8 @@ class Recipe:
         """
         for rule in self.layers:
             if not any(re.search(rule.pattern, layer) for layer in layers):
-                raise InputError(
-                    f"recipe {self.name}: no layer matches {rule.pattern!r}; there are {_nearest(rule.pattern, layers)}"
-                )
+                near = _nearest(rule.pattern, layers)
+                raise InputError(f"recipe {self.name}: no layer matches {rule.pattern!r}; there are {near}")
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as JSON values; `read_recipe` reads it back."""

@@ -114,7 +114,9 @@ def _spec_of(model: Path, checkpoint: Path) -> DetectorSpec:
     if not checkpoint.is_file():
         raise InputError(f"no such checkpoint file: {checkpoint}")
     if made_from.get("sha256") != sha256_of(checkpoint):
-        raise InputError(f"{model} was made from {made_from.get('file')}, not from {checkpoint}; convert again")
+        raise InputError(
+            f"{model} was made from {made_from.get('file')}, not from {checkpoint}; convert again"
+        )
     return spec
 
 

@@ -82,7 +82,9 @@ def test_layers_carry_the_networks_names(converted: Converted) -> None:
     names = [text(tensor.name) for tensor in graph.tensors]
     assert len(set(names)) == len(names)
     assert metadata(model, "absent") is None
-    made_by = {names[op.outputs[0]]: kind for kind, op in zip(operator_names(model), graph.operators, strict=True)}
+    made_by = {
+        names[op.outputs[0]]: kind for kind, op in zip(operator_names(model), graph.operators, strict=True)
+    }
     assert made_by["backbone/stem"] == "CONV_2D"
     assert made_by["backbone/stage2/3/depthwise"] == "DEPTHWISE_CONV_2D"
     assert made_by["context/reach3/pointwise:2"] == "CONV_2D"  # shared by three levels
@@ -110,7 +112,7 @@ def test_a_drifted_output_fails_the_gate_by_name(converted: Converted) -> None:
 
     parity = measure_parity(lambda x: run(x).values, bent, converted.photographs, converted.spec)
     assert parity.outputs["boxes"] == OutputParity(0.0, None)
-    with pytest.raises(GateError, match="worst is scores, off by 0.01"):
+    with pytest.raises(GateError, match=r"worst is scores, off by 0\.01"):
         require_parity(parity, {"scores": 1e-3, "boxes": 1e-3}, "test")
 
 
@@ -132,7 +134,9 @@ def test_parity_counts_what_was_lost_and_gained(converted: Converted) -> None:
     parity = measure_parity(lambda x: run(x).values, bent, converted.photographs, converted.spec)
     scores = [run(x).values[1].reshape(-1).tolist() for x in converted.photographs]
     assert parity.anchors == sum(s > 0.5 for one in scores for s in one)
-    assert parity.anchors_lost == sum(s > 0.5 and not np.float32(s) - shift > 0.5 for one in scores for s in one)
+    assert parity.anchors_lost == sum(
+        s > 0.5 and not np.float32(s) - shift > 0.5 for one in scores for s in one
+    )
     assert parity.anchors_gained == 0
     assert parity.faces > 0
     assert parity.faces_kept <= parity.faces_found <= parity.faces

@@ -97,7 +97,10 @@ def test_a_byte_of_the_image_is_the_quantized_value_itself(int8: Path) -> None:
 def test_the_integer_file_still_sees_the_faces(int8: Path, converted: Converted) -> None:
     reference, candidate = open_model(converted.float32), open_model(int8)
     parity = measure_parity(
-        lambda x: reference.run(x).values, lambda x: candidate.run(x).values, converted.photographs, converted.spec
+        lambda x: reference.run(x).values,
+        lambda x: candidate.run(x).values,
+        converted.photographs,
+        converted.spec,
     )
     assert parity.outputs["scores"].sqnr_db is not None
     assert parity.outputs["scores"].sqnr_db > 10
@@ -111,12 +114,17 @@ def test_the_same_inputs_give_the_same_bytes(int8: Path, converted: Converted, t
     assert sha256_of(other) == sha256_of(int8)
 
 
-def test_float16_halves_the_weights_and_hardly_moves_the_outputs(converted: Converted, tmp_path: Path) -> None:
+def test_float16_halves_the_weights_and_hardly_moves_the_outputs(
+    converted: Converted, tmp_path: Path
+) -> None:
     path = _applied(read_recipe(RECIPES / "float16.json"), converted, {}, tmp_path / "float16.tflite")
     assert path.stat().st_size < 0.6 * converted.float32.stat().st_size
     reference, candidate = open_model(converted.float32), open_model(path)
     parity = measure_parity(
-        lambda x: reference.run(x).values, lambda x: candidate.run(x).values, converted.photographs, converted.spec
+        lambda x: reference.run(x).values,
+        lambda x: candidate.run(x).values,
+        converted.photographs,
+        converted.spec,
     )
     assert all(output.sqnr_db is not None and output.sqnr_db > 40 for output in parity.outputs.values())
 
@@ -203,7 +211,9 @@ def test_buffers_behind_the_flatbuffer_are_taken_in(converted: Converted) -> Non
     """The quantizer stores large buffers there, and a plain re-packing would lose them."""
     content = converted.float32.read_bytes()
     model = parse_model(content)
-    index = next(i for i, buffer in enumerate(model.buffers) if buffer.data is not None and len(buffer.data) > 100)
+    index = next(
+        i for i, buffer in enumerate(model.buffers) if buffer.data is not None and len(buffer.data) > 100
+    )
     data = bytes(model.buffers[index].data)
     model.buffers[index].data = None
     model.buffers[index].offset, model.buffers[index].size = 1 << 21, len(data)
