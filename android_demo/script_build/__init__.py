@@ -1,1 +1,1 @@
-"""Builds, verifies, tests and installs the Android app without Android Studio and without Google's Maven repository."""
+"""Builds, verifies, tests and installs the Android app without the SDK or Google's Maven repository."""

@@ -22,7 +22,9 @@ def main() -> int:
     commands.add_parser("assets", help="copy the models of build/ into the app's assets")
     install = commands.add_parser("install", help="install the APK over adb and start it")
     install.add_argument("--serial", help="which phone, if there is more than one")
-    commands.add_parser("pin", help="resolve the pinned files afresh, after a version in pins.json was raised")
+    commands.add_parser(
+        "pin", help="resolve the pinned files afresh, after a version in pins.json was raised"
+    )
     return _run(parser.parse_args())
 
 
@@ -62,10 +64,14 @@ def _install(serial: str | None) -> None:
         raise InputError(f"{APK} is not there: run 'make android' first")
     phone = ["-s", serial] if serial else []
     lines = [line.split() for line in run("adb", "devices").splitlines()[1:] if line.strip()]
-    ready = [name for name, state in (line[:2] for line in lines) if state == "device" and serial in (None, name)]
+    ready = [
+        name for name, state in (line[:2] for line in lines) if state == "device" and serial in (None, name)
+    ]
     if len(ready) != 1:
         seen = ", ".join(" ".join(line) for line in lines) or "none"
-        raise InputError(f"expected one phone with USB debugging allowed, found: {seen}; with more than one, give --serial")
+        raise InputError(
+            f"expected one phone with USB debugging allowed, found: {seen}; with more than one, give --serial"
+        )
     run("adb", *phone, "install", "-r", APK)
     run("adb", *phone, "shell", "am", "start", "-n", MAIN_ACTIVITY)
     print(f"installed and started on {ready[0]}")

@@ -1,11 +1,11 @@
-"""Native libraries on phones with 16 KB memory pages: what a file allows, and laying one out anew where that is sound.
+"""Native libraries on phones with 16 KB memory pages: what a file allows, and laying one out anew.
 
-The last TensorFlow Lite on Maven Central (2.16.1) was linked for 4 KB pages. Where its code and its data do not share
-a 16 KB page, only the file's layout is wrong, not the addresses: the two writable segments become one, the bytes move to
-offsets that agree with their addresses modulo 16 KB, and no instruction or relocation changes. Where code and data do
-share a page (the GPU delegate), only a new link would help, and `realign` refuses.
+The last TensorFlow Lite on Maven Central (2.16.1) was linked for 4 KB pages. Where its code and its data do
+not share a 16 KB page, only the file's layout is wrong, not the addresses: the two writable segments become
+one, the bytes move to offsets that agree with their addresses modulo 16 KB, and no instruction or relocation
+changes. Where code and data do share a page (the GPU delegate), only a new link would help: `realign` refuses.
 
-Source: ELF-64 (gABI, chapter 5); bionic's linker_phdr.cpp (how segments are mapped, RELRO rounded to whole pages).
+Source: ELF-64 (gABI, chapter 5); bionic's linker_phdr.cpp (how segments are mapped, RELRO in whole pages).
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def load_alignment(library: bytes) -> int:
         start = struct.unpack_from("<I", library, 28)[0]
         size, count = struct.unpack_from("<HH", library, 42)
         rows = [struct.unpack_from("<8I", library, start + size * index) for index in range(count)]
-        return min(row[7] for row in rows if row[0] == PT_LOAD)
-    return min(part.alignment for part in segments(library) if part.kind == PT_LOAD)
+        return min((int(row[7]) for row in rows if row[0] == PT_LOAD), default=0)
+    return min((part.alignment for part in segments(library) if part.kind == PT_LOAD), default=0)
 
 
 def realign(library: bytes) -> bytes:
@@ -81,10 +81,12 @@ def realign(library: bytes) -> bytes:
         return library
     fixed, data = loads[0], loads[1:]
     if fixed.flags & WRITABLE or not data or not all(part.flags & WRITABLE for part in data) or fixed.offset:
-        raise LayoutError("expected one read-only segment at the start of the file and writable ones after it")
+        raise LayoutError(
+            "expected one read-only segment at the start of the file and writable ones after it"
+        )
     if fixed.end > data[0].address - data[0].address % PAGE:
         raise LayoutError(
-            f"code ends at {fixed.end:#x}, in the same 16 KB page as the writable data from {data[0].address:#x}"
+            f"code ends at {fixed.end:#x}, in the same 16 KB page as the data from {data[0].address:#x}"
         )
     return _write(library, parts, data)
 
@@ -115,7 +117,9 @@ def _moved(part: Segment, merged: Segment, data: list[Segment]) -> Segment:
     if part.kind == PT_GNU_RELRO:
         # The loader write-protects whole pages: end at the last one that holds nothing else.
         protected = max(0, part.end - part.end % PAGE - part.address)
-        return replace(part, offset=part.address, file_size=min(part.file_size, protected), memory_size=protected)
+        return replace(
+            part, offset=part.address, file_size=min(part.file_size, protected), memory_size=protected
+        )
     if any(home.address <= part.address < home.end for home in data):
         return replace(part, offset=part.address)
     return part
@@ -127,15 +131,27 @@ def _write_headers(result: bytearray, table: list[Segment], data: list[Segment],
     empty = Segment(0, 0, 0, 0, 0, 0, 0, 0)
     rows = table + [empty] * (header[10] - len(table))
     for index, part in enumerate(rows):
-        row = (part.kind, part.flags, part.offset, part.address, part.physical, part.file_size, part.memory_size)
+        row = (
+            part.kind,
+            part.flags,
+            part.offset,
+            part.address,
+            part.physical,
+            part.file_size,
+            part.memory_size,
+        )
         SEGMENT.pack_into(result, segment_start + SEGMENT.size * index, *row, part.alignment)
     header[6] = section_start + shift
     HEADER.pack_into(result, 0, *header)
     for index in range(count):
         at = section_start + shift + SECTION.size * index
         section = list(SECTION.unpack_from(result, at))
-        if section[3] and any(home.address <= section[3] < home.end or section[3] == home.end for home in data):
-            section[4] = section[3] if section[1] != NOBITS else data[0].address + (section[3] - data[0].address)
+        if section[3] and any(
+            home.address <= section[3] < home.end or section[3] == home.end for home in data
+        ):
+            section[4] = (
+                section[3] if section[1] != NOBITS else data[0].address + (section[3] - data[0].address)
+            )
         elif not section[3] and section[4]:
             section[4] += shift
         SECTION.pack_into(result, at, *section)

@@ -12,12 +12,13 @@ import numpy as np
 from android_demo.script_build.layout import MODEL_PATTERN, MODELS, OUTPUT
 from model.artifact import Artifact
 from model.boxes import Detections, detect
+from model.errors import InputError
 from model.letterbox import letterbox
 from model.spec import DetectorSpec
 
 TOLERANCE_PX = {"float32": 0.05, "int8": 1e-3}
-"""Both run the same library on the same pixels. Integer outputs must agree exactly; floats may be summed in another order
-where the number of threads differs."""
+"""Both run the same library on the same pixels. Integer outputs must agree exactly; floats may be summed in
+another order where the number of threads differs."""
 
 
 def write_expected(photograph: Path) -> Path | None:
@@ -25,7 +26,10 @@ def write_expected(photograph: Path) -> Path | None:
     models = sorted(MODELS.glob(MODEL_PATTERN))
     if not models:
         return None
-    image = cv2.cvtColor(cv2.imread(str(photograph)), cv2.COLOR_BGR2RGB)
+    stored = cv2.imread(str(photograph))
+    if stored is None:
+        raise InputError(f"{photograph} is not an image")
+    image = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
     path = OUTPUT / "expected.json"
     rows = [_row(model, photograph, np.asarray(image, np.uint8)) for model in models]
     path.write_text(json.dumps(rows), encoding="utf-8")
@@ -64,4 +68,3 @@ def faces(found: Detections) -> list[dict[str, Any]]:
         {"box_xyxy": box.tolist(), "score": float(score), "landmarks_xy": points.tolist()}
         for box, score, points in zip(found.boxes_xyxy, found.scores, found.landmarks, strict=True)
     ]
-

@@ -51,7 +51,9 @@ def java() -> str:
     """
     found = shutil.which("java")
     if not found or not shutil.which("javac"):
-        raise InputError("no JDK found: install JDK 17 or newer, for instance Debian's openjdk-17-jdk-headless")
+        raise InputError(
+            "no JDK found: install JDK 17 or newer, for instance Debian's openjdk-17-jdk-headless"
+        )
     said = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
     version = said.split('"')[1].split(".")[0] if '"' in said else "0"
     if not version.isdigit() or int(version) < 17:

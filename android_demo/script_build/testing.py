@@ -38,8 +38,16 @@ def run_tests(pattern: str = "") -> int:
     if not names:
         raise GateError(f"no test class is called *{pattern}*Test")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    # Robolectric swaps Android's classes for its own; the framework jar only lets the JVM load annotations that name them.
-    classpath = [_configuration(), tests, app, generated, *files_of("tests", "app"), *runtime_jars(), *files_of("framework")]
+    # Robolectric brings its own Android; the framework jar only lets the JVM load annotations that name it.
+    classpath = [
+        _configuration(),
+        tests,
+        app,
+        generated,
+        *files_of("tests", "app"),
+        *runtime_jars(),
+        *files_of("framework"),
+    ]
     command = [java(), "-Xmx2g", "-XX:+IgnoreUnrecognizedVMOptions", "-cp", ":".join(map(str, classpath))]
     for package in ("java.lang", "java.io", "java.util", "java.net", "java.nio", "sun.nio.ch"):
         command.append(f"--add-opens=java.base/{package}=ALL-UNNAMED")
@@ -70,7 +78,7 @@ def _properties() -> dict[str, object]:
 
 
 def _photograph() -> Path | None:
-    """A public-domain portrait that scikit-image brings along; nothing of it is copied into the repository."""
+    """A public-domain portrait that scikit-image brings along."""
     found = importlib.util.find_spec("skimage")
     path = Path(str(found.origin)).parent / "data" / "astronaut.png" if found else None
     return path if path and path.is_file() else None

@@ -18,8 +18,8 @@ from model.errors import GateError
 PERMISSIONS = {"android.permission.CAMERA", "android.permission.WAKE_LOCK"}
 
 ONLY_4_KB = "libtensorflowlite_gpu_jni.so"
-"""The GPU delegate of Maven Central: its code and data share a 16 KB page. On a phone with such pages the app says that
-the GPU cannot be used; everything else runs. The Gradle build takes a newer one from Google's repository."""
+"""The GPU delegate of Maven Central: its code and data share a 16 KB page. On a phone with such pages the app
+says that the GPU cannot be used; everything else runs. Gradle takes a newer one from Google's repository."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,16 @@ def _badging(apk: Path) -> list[Finding]:
     code = re.search(r"native-code: (.+)", said)
     return [
         Finding("package", package[1] if package else "none", bool(package and package[1] == PACKAGE)),
-        Finding("Android versions", f"from {versions[0]}, made for {versions[1]}", versions == (MIN_SDK, TARGET_SDK)),
+        Finding(
+            "Android versions",
+            f"from {versions[0]}, made for {versions[1]}",
+            versions == (MIN_SDK, TARGET_SDK),
+        ),
         Finding("permissions", ", ".join(sorted(permissions)) + "; no Internet", permissions == PERMISSIONS),
         Finding("starts", launchable[1] if launchable else "nothing", bool(launchable)),
-        Finding("processors", code[1] if code else "none", bool(code and all(abi in code[1] for abi in ABIS))),
+        Finding(
+            "processors", code[1] if code else "none", bool(code and all(abi in code[1] for abi in ABIS))
+        ),
     ]
 
 
@@ -78,10 +84,16 @@ def _contents(apk: Path) -> list[Finding]:
             elif entry.filename.endswith(".tflite"):
                 findings.append(_model(entry.filename, archive.read(entry), stored))
         names = archive.namelist()
-        findings.append(Finding("code", f"{sum(name.endswith('.dex') for name in names)} dex", "classes.dex" in names))
+        findings.append(
+            Finding("code", f"{sum(name.endswith('.dex') for name in names)} dex", "classes.dex" in names)
+        )
         inside = {Path(name).name for name in names if name.endswith(".tflite")}
     built = {path.name for path in MODELS.glob(MODEL_PATTERN)}
-    findings.append(Finding("models", ", ".join(sorted(inside)) or "none: run 'make tflite'", inside == built and bool(built)))
+    findings.append(
+        Finding(
+            "models", ", ".join(sorted(inside)) or "none: run 'make tflite'", inside == built and bool(built)
+        )
+    )
     return findings
 
 
@@ -89,7 +101,8 @@ def _library(entry: zipfile.ZipInfo, content: bytes, stored: bool, offset: int) 
     page = elf16k.load_alignment(content)
     placed = stored and offset % LIBRARY_ALIGNMENT == 0
     needs = "arm64" in entry.filename and not entry.filename.endswith(ONLY_4_KB)
-    found = f"{'stored at a multiple of 16 KB' if placed else f'at byte {offset}'}, laid out for {page // 1024} KB pages"
+    place = "stored at a multiple of 16 KB" if placed else f"at byte {offset}"
+    found = f"{place}, laid out for {page // 1024} KB pages"
     if "arm64" in entry.filename and not needs and page < LIBRARY_ALIGNMENT:
         found += " (known: no GPU on phones with 16 KB pages)"
     return Finding(entry.filename, found, placed and (not needs or page >= LIBRARY_ALIGNMENT))
@@ -98,8 +111,8 @@ def _library(entry: zipfile.ZipInfo, content: bytes, stored: bool, offset: int) 
 def _model(name: str, content: bytes, stored: bool) -> Finding:
     source = MODELS / Path(name).name
     same = source.is_file() and source.read_bytes() == content
-    found = f"{'uncompressed' if stored else 'compressed'}, {'identical to' if same else 'differs from'} build/{source.name}"
-    return Finding(name, found, stored and same)
+    kept, equal = "uncompressed" if stored else "compressed", "identical to" if same else "differs from"
+    return Finding(name, f"{kept}, {equal} build/{source.name}", stored and same)
 
 
 def _offset(handle: int, entry: zipfile.ZipInfo) -> int:

@@ -7,13 +7,21 @@ import struct
 import pytest
 
 from android_demo.script_build import elf16k
-from android_demo.script_build.elf16k import PAGE, PT_GNU_RELRO, PT_LOAD, LayoutError, load_alignment, realign, segments
+from android_demo.script_build.elf16k import (
+    PAGE,
+    PT_GNU_RELRO,
+    PT_LOAD,
+    LayoutError,
+    load_alignment,
+    realign,
+    segments,
+)
 
 DATA = 0x8000
 
 
 def library(code_size: int = 0x7000, data: int = DATA) -> bytes:
-    """A library as lld links it for 4 KB pages: code, RELRO data, and data one page further than in the file."""
+    """As lld links for 4 KB pages: code, RELRO data, and data one page further than in the file."""
     relro_size, data_size, bss = 0x6378, 0x380, 0x1000
     rows = [
         (PT_LOAD, 5, 0, 0, 0, code_size, code_size, 0x1000),
@@ -48,7 +56,9 @@ def test_every_byte_keeps_its_address() -> None:
     assert {at: value for at, value in old.items() if at not in header} == {
         at: new[at] for at in old if at not in header
     }
-    assert all(new[at] == (0, 6) for at in new.keys() - old.keys()), "only zeros between the two writable segments"
+    assert all(new[at] == (0, 6) for at in new.keys() - old.keys()), (
+        "only zeros between the two writable segments"
+    )
 
 
 def test_the_result_is_laid_out_for_16_kb() -> None:

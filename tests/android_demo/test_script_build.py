@@ -1,4 +1,4 @@
-"""The script build end to end: the Kotlin tests pass, the APK verifies, and verification notices what is wrong."""
+"""The script build end to end: Kotlin tests pass, the APK verifies, verification notices what is wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ABSENT = [name for name in ("javac", "mvn") if not shutil.which(name)]
 
 needs_java = pytest.mark.skipif(
-    bool(ABSENT) and os.environ.get("CI") != "true", reason=f"{', '.join(ABSENT)} not installed: JDK 17 and Maven needed"
+    bool(ABSENT) and os.environ.get("CI") != "true",
+    reason=f"{', '.join(ABSENT)} not installed: JDK 17 and Maven needed",
 )
 
 
@@ -96,7 +97,9 @@ def test_stored_entries_begin_at_a_multiple_of_their_alignment(tmp_path: Path) -
             assert path.read_bytes()[offset : offset + entry.file_size] == archive.read(name)
 
 
-def test_the_assets_hold_the_built_models_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_assets_hold_the_built_models_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models, assets = tmp_path / "build", tmp_path / "assets"
     models.mkdir()
     assets.mkdir()
@@ -124,7 +127,7 @@ def test_a_model_without_its_record_is_refused(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian.shutil, "which", lambda name: None)
+    monkeypatch.setattr(debian.shutil, "which", lambda _: None)
     monkeypatch.setattr(debian.os, "geteuid", lambda: 1000)
     with pytest.raises(InputError, match="aapt2 is not installed: install Debian's package 'aapt'"):
         debian.tool("aapt2")

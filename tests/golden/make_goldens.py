@@ -1,10 +1,10 @@
 """Write the golden files that the Kotlin app's tests and the Python tests share.
 
-    python tests/golden/make_goldens.py --networks ../shared/goldens     # raw outputs for real photographs
-    python tests/golden/make_goldens.py --models build/featherface_v2_320x320_int8.tflite     # of deployed files
+    python tests/golden/make_goldens.py --networks ../shared/goldens  # real photographs' raw outputs
+    python tests/golden/make_goldens.py --models build/featherface_v2_320x320_int8.tflite  # deployed files'
 
-Raw outputs of real networks go in, `model/boxes.py` and `model/letterbox.py` say what must come out. Nothing here
-holds a photograph. Regenerate only when the contract changes, and say why in the commit.
+Raw outputs of real networks go in, `model/boxes.py` and `model/letterbox.py` say what must come out. Nothing
+here holds a photograph. Regenerate only when the contract changes, and say why in the commit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def main() -> None:
     """Write every golden file that the given inputs allow."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=Path, help="folder with NETWORK_320.npz: boxes, scores, landmarks")
-    parser.add_argument("--models", type=Path, nargs="*", default=[], help="deployed TFLite files to run on a photograph")
+    parser.add_argument(
+        "--models", type=Path, nargs="*", default=[], help="deployed TFLite files to run on a photograph"
+    )
     options = parser.parse_args()
     for model in options.models:
         save_deployed(model)
@@ -49,7 +51,13 @@ def main() -> None:
             save_case(f"{network}_320_float32", spec, [(array, 1.0, 0) for array in outputs])
             # One probability a face, a low threshold and both limits reached.
             single = DetectorSpec(
-                network, 320, 320, score_channels=1, score_threshold=0.02, pre_nms_top_k=400, max_detections=60
+                network,
+                320,
+                320,
+                score_channels=1,
+                score_threshold=0.02,
+                pre_nms_top_k=400,
+                max_detections=60,
             )
             save_case(
                 f"{network}_320_int8_single_score",
@@ -59,7 +67,7 @@ def main() -> None:
 
 
 def save_deployed(model: Path) -> None:
-    """Run a deployed file on scikit-image's public-domain portrait and keep what it returns, bytes as they are."""
+    """Run a deployed file on scikit-image's public-domain portrait and keep what it returns."""
     from ai_edge_litert.interpreter import Interpreter
     from skimage.data import astronaut
 
@@ -87,11 +95,16 @@ def quantize(array: NDArray[np.float32]) -> tuple[NDArray[np.int8], float, int]:
 
 
 def save_case(
-    name: str, spec: DetectorSpec, outputs: list[tuple[NDArray[Any], float, int]], image_hw: tuple[int, int] = IMAGE_HW
+    name: str,
+    spec: DetectorSpec,
+    outputs: list[tuple[NDArray[Any], float, int]],
+    image_hw: tuple[int, int] = IMAGE_HW,
 ) -> None:
-    """Write NAME.bin.gz (the three raw outputs, one after the other) and NAME.json (spec, tensors, expected faces)."""
+    """Write NAME.bin.gz (the raw outputs in order) and NAME.json (spec, tensors, expected faces)."""
     real = [
-        array if array.dtype == np.float32 else (array.astype(np.float32) - np.float32(zero)) * np.float32(scale)
+        array
+        if array.dtype == np.float32
+        else (array.astype(np.float32) - np.float32(zero)) * np.float32(scale)
         for array, scale, zero in outputs
     ]
     found = detect(*real, spec)
@@ -100,7 +113,13 @@ def save_case(
     payload = b"".join(array.tobytes() for array, _, _ in outputs)
     (HERE / f"{name}.bin.gz").write_bytes(gzip.compress(payload, 9, mtime=0))
     tensors = [
-        {"name": label, "type": array.dtype.name, "shape": list(array.shape), "scale": scale, "zero_point": zero}
+        {
+            "name": label,
+            "type": array.dtype.name,
+            "shape": list(array.shape),
+            "scale": scale,
+            "zero_point": zero,
+        }
         for label, (array, scale, zero) in zip(spec.output_names, outputs, strict=True)
     ]
     write_json(
@@ -136,7 +155,9 @@ def letterbox_cases() -> list[dict[str, Any]]:
         spec = DetectorSpec("pattern", 96, 64)
         canvas, fit = letterbox(pattern(width, height), spec)
         packed = base64.b64encode(zlib.compress(canvas.tobytes(), 9)).decode()
-        cases.append({"spec": spec.to_json(), "width": width, "height": height, "scale": fit.scale, "canvas": packed})
+        cases.append(
+            {"spec": spec.to_json(), "width": width, "height": height, "scale": fit.scale, "canvas": packed}
+        )
     return cases
 
 

@@ -20,8 +20,8 @@ class AllocationTest {
             val before = threads.getThreadAllocatedBytes(Thread.currentThread().id)
             repeat(FRAMES) { pipeline.detect(frame) }
             val bytes = threads.getThreadAllocatedBytes(Thread.currentThread().id) - before
-            // The counter itself allocates a little, once.
-            assertTrue("$name: $bytes bytes in $FRAMES frames", bytes < FRAMES)
+            // The smallest object has 16 bytes: less than that a frame is the JVM's own housekeeping, now and then.
+            assertTrue("$name: $bytes bytes in $FRAMES frames", bytes < 8 * FRAMES)
         }
     }
 
