@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-from contextlib import suppress
 from pathlib import Path
 
 from benchmark.devices import runner_output
 from benchmark.devices.adb import AdbDevice
-from benchmark.devices.errors import DeviceError, DeviceTimeoutError
+from benchmark.devices.errors import DeviceError
 from benchmark.devices.linux import FOLDER
 from benchmark.devices.machine import Machine, MachineFacts, RunRequest, runner_flags
+from benchmark.devices.remote import run_to_end
 from benchmark.devices.runner_output import RunnerOutput
 from model.artifact import sha256_of
 from model.errors import InputError
@@ -66,18 +65,8 @@ class BenchmarkModelMachine(Machine):
         self.device.remove(FOLDER)
 
     def _text_of(self, command: list[str], request: RunRequest) -> str:
-        line = " ".join(shlex.quote(part) for part in command)
         limit = request.max_seconds * 2 + self.silence_s
-        pid_file = f"{FOLDER}/pid"
-        try:
-            done = self.device.shell(f"echo $$ > {pid_file}; exec {line} 2>&1", timeout_s=limit)
-        except DeviceTimeoutError:
-            with suppress(DeviceError):
-                self.device.shell(f"kill -9 $(cat {pid_file})", timeout_s=10)
-            raise
-        finally:
-            with suppress(DeviceError):
-                self.device.shell(f"rm -f {pid_file}", timeout_s=10)
+        done = run_to_end(self.device, command, f"{FOLDER}/pid", limit)
         if done.exit_code != 0:
             reason = runner_output.last_error(done.stdout)
             raise DeviceError(f"{self.device.serial}: benchmark_model failed ({done.exit_code}): {reason}")

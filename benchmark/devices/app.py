@@ -224,6 +224,9 @@ class AppMachine(Machine):
                     raise DeviceError(f"{self.device.serial}: the app says: {value.get('error')}")
                 if word == "DONE":
                     return value
+        except KeyboardInterrupt:
+            self.device.shell(f"am force-stop {PACKAGE}")
+            raise
         except DeviceTimeoutError:
             running = self.device.shell(f"pidof {PACKAGE}").stdout.strip()
             if not running:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,8 +11,9 @@ from tempfile import TemporaryDirectory
 from benchmark.devices import runner_output
 from benchmark.devices.adb import AdbDevice
 from benchmark.devices.arm import wheels
-from benchmark.devices.errors import DeviceError, DeviceTimeoutError
+from benchmark.devices.errors import DeviceError
 from benchmark.devices.machine import Machine, MachineFacts, RunRequest, runner_flags
+from benchmark.devices.remote import run_to_end
 from benchmark.devices.runner_output import RunnerOutput, Tensor
 from model.artifact import sha256_of
 
@@ -91,15 +91,8 @@ class LinuxMachine(Machine):
         return program, target
 
     def _text_of(self, command: list[str], request: RunRequest) -> str:
-        line = " ".join(shlex.quote(part) for part in command)
         limit = request.max_seconds * 2 + self.silence_s
-        pid_file = f"{FOLDER}/run/pid"
-        try:
-            done = self.device.shell(f"echo $$ > {pid_file}; exec {line} 2>&1", timeout_s=limit)
-        except DeviceTimeoutError:
-            with suppress(DeviceError):
-                self.device.shell(f"kill -9 $(cat {pid_file})", timeout_s=10)
-            raise
+        done = run_to_end(self.device, command, f"{FOLDER}/run/pid", limit)
         if done.exit_code != 0:
             raise DeviceError(
                 f"{self.device.serial}: the runner failed: {runner_output.last_error(done.stdout)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -74,10 +73,8 @@ def test_exit_codes_and_output(adb_server, shell_v2):
 
 def test_a_command_that_hangs(adb_server):
     adb_server(ONE=Phone(hang_on="sleep"))
-    start = time.monotonic()
     with pytest.raises(DeviceTimeoutError, match=r"ONE did not answer for 1 s during `sleep 99`"):
         adb.AdbDevice("ONE").shell("sleep 99", timeout_s=1)
-    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize("shell_v2", [True, False])

@@ -194,3 +194,22 @@ def test_no_device_is_no_error_for_the_list(adb_server, capsys):
     adb_server()
     assert main(["devices"]) == 0
     assert "no device over adb" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_the_runner_on_the_phone_and_keeps_what_is_done(
+    phone, tflite_file, benchmark_model, tmp_path, capsys, monkeypatch
+):
+    from benchmark.devices.adb import AdbDevice
+
+    original = AdbDevice.shell
+
+    def interrupted(self, command, timeout_s=60.0):
+        if "--num_threads=2" in command:
+            raise KeyboardInterrupt
+        return original(self, command, timeout_s)
+
+    monkeypatch.setattr(AdbDevice, "shell", interrupted)
+    output = tmp_path / "results.json"
+    assert run(tflite_file, benchmark_model, output, "--threads", "1,2") == 130
+    assert any("kill -9" in command for command in phone.commands)
+    assert [one.settings["threads"] for one in read_results(output)] == [1]
