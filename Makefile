@@ -41,10 +41,17 @@ endif
 export UV_HTTP_TIMEOUT ?= 300
 unexport VIRTUAL_ENV
 
+DATA ?= ../shared/data
+TRAINING_SETS = $(wildcard $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled unlabelled_people))
+TEACHER ?= ../shared/checkpoints/featherface_v1_w64.pth
+START ?= ../shared/checkpoints/retinaface_mnet025.pth
+DEVICE ?= host
+MODELS ?= $(wildcard $(BUILD)/*.tflite)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-PHOTOGRAPHS ?= $(addprefix ../shared/data/,fddb_train mask_train wider_unlabelled)
-.PHONY: help setup lock doctor tflite ranges test lint clean FORCE
+PHOTOGRAPHS ?= $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled)
+.PHONY: help setup lock doctor tflite ranges train benchmark arm android android-test android-install test lint clean FORCE
 FORCE:
 
 help:  ## List the targets
@@ -68,6 +75,7 @@ doctor: .venv/installed  ## Say what of the tool chain is here, and how to get w
 	@$(RUN) benchmark doctor
 
 tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= SIZE= CALIBRATION=)
+	@$(RUN) android_demo.script_build assets
 	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
 
 # Stamps change only when what they stand for changes, so that a second run has nothing to do.
@@ -108,8 +116,27 @@ ranges:  ## Measure the embedded checkpoint's activation ranges anew (PHOTOGRAPH
 	@$(RUN) quantize ranges --model $(BUILD)/featherface_v2_320x320_float32.tflite $(BUILD)/featherface_v2_640x640_float32.tflite \
 	  --checkpoint $(EMBEDDED) --calibration $(BUILD)/ranges/*.json --output $(SHIPPED_RANGES)
 
+train: .venv/installed  ## Train V2 by distillation; goes on where it was stopped (DATA= TEACHER= START=)
+	$(RUN) model teach --data $(TRAINING_SETS) --teacher $(TEACHER) --output $(BUILD)/views
+	$(RUN) model train --data $(TRAINING_SETS) --views $(BUILD)/views --start $(START) --output $(BUILD)/training
+
+benchmark: .venv/installed  ## Time MODELS on DEVICE=host|arm64|armhf|adb[:SERIAL] (emulated: instructions)
+	$(RUN) benchmark latency --device $(DEVICE) --model $(MODELS) --resume $(BENCHMARK_FLAGS)
+
+arm: .venv/installed  ## Prepare the emulated ARM machines (once, about 150 MB, no root)
+	$(RUN) benchmark arm
+
+android: tflite  ## Build, sign and verify the demo app: build/android/featherface-demo.apk
+	$(RUN) android_demo.script_build build
+
+android-test: .venv/installed  ## Test the app on the JVM
+	$(RUN) android_demo.script_build test
+
+android-install: .venv/installed  ## Install the app on the phone over adb and start it (SERIAL=)
+	$(RUN) android_demo.script_build install $(if $(SERIAL),--serial $(SERIAL))
+
 test: .venv/installed  ## Run all tests
-	$(RUN) pytest
+	$(RUN) pytest -n 2 --dist loadfile
 
 lint: .venv/installed  ## ruff, mypy --strict, import direction
 	$(RUN) ruff check .

@@ -1,0 +1,96 @@
+"""`doctor`: what of the tool chain is here, which version, and how to get what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from model.artifact import tool_versions
+
+PACKAGES = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "onnxsim",
+    "litert-torch",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "numpy",
+    "opencv-python-headless",
+    "scikit-image",
+    "adbutils",
+    "pytest",
+    "ruff",
+    "mypy",
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program outside the Python environment.
+
+    Attributes:
+        name: What to run.
+        version_flag: Makes it print its version.
+        needed_for: The make targets that call it.
+        debian_package: Where Debian has it.
+    """
+
+    name: str
+    version_flag: str
+    needed_for: str
+    debian_package: str
+
+
+PROGRAMS = (
+    Program("git", "--version", "a clone", "git"),
+    Program("gcc", "--version", "benchmark on this computer", "gcc"),
+    Program("java", "-version", "android, android-test", "openjdk-17-jdk-headless"),
+    Program("mvn", "-version", "android, android-test", "maven"),
+    Program("aapt2", "version", "android", "aapt"),
+    Program("apksigner", "--version", "android", "apksigner"),
+    Program("adb", "--version", "android-install, benchmark over adb", "adb"),
+    Program("qemu-system-aarch64", "--version", "arm (make arm fetches its own where it may)", "qemu-system-arm"),
+    Program("chromium", "--version", "the report's screenshot test", "chromium"),
+)
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    subparsers.add_parser("doctor", help="what of the tool chain is here").set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:  # noqa: ARG001  every command takes its options
+    """Print the table; 0 if every Python package is here, else 2: without them nothing works."""
+    table = Table(title=f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}")
+    for column in ("what", "version", "needed for", "if it is missing"):
+        table.add_column(column)
+    versions = tool_versions(*PACKAGES)
+    for package in PACKAGES:
+        table.add_row(package, versions.get(package, "[red]missing[/red]"), "everything", "make setup")
+    for program in PROGRAMS:
+        found = _version(program)
+        table.add_row(
+            program.name,
+            found or "[yellow]missing[/yellow]",
+            program.needed_for,
+            f"apt-get install {program.debian_package}",
+        )
+    Console().print(table)
+    return 0 if len(versions) == len(PACKAGES) else 2
+
+
+def _version(program: Program) -> str:
+    """The first line of what it says of itself, or nothing if it is not on the path."""
+    path = shutil.which(program.name)
+    if path is None:
+        return ""
+    said = subprocess.run([path, program.version_flag], capture_output=True, text=True, check=False)
+    lines = (said.stdout or said.stderr).strip().splitlines()
+    return lines[0][:60] if lines else "present"
