@@ -10,7 +10,17 @@ from collections.abc import Sequence
 
 from model.errors import exit_code_of
 
-COMMANDS = ("doctor", "summary", "evaluate", "wider_eval", "drift", "report", "gate", "bit_exact", "devices.commands")
+COMMANDS = (
+    "doctor",
+    "summary",
+    "evaluate",
+    "wider_eval",
+    "drift",
+    "report",
+    "gate",
+    "bit_exact",
+    "devices.commands",
+)
 """Modules of this package that register a command each (or several), in the order of the help."""
 
 

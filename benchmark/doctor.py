@@ -56,7 +56,9 @@ PROGRAMS = (
     Program("aapt2", "version", "android", "aapt"),
     Program("apksigner", "--version", "android", "apksigner"),
     Program("adb", "--version", "android-install, benchmark over adb", "adb"),
-    Program("qemu-system-aarch64", "--version", "arm (make arm fetches its own where it may)", "qemu-system-arm"),
+    Program(
+        "qemu-system-aarch64", "--version", "arm (make arm fetches its own where it may)", "qemu-system-arm"
+    ),
     Program("chromium", "--version", "the report's screenshot test", "chromium"),
 )
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from model.errors import GateError, InputError
+
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
@@ -30,6 +32,8 @@ def step(title: str) -> Iterator[None]:
         try:
             with console.status(title):
                 yield
+        except (InputError, GateError, OSError):
+            raise  # said in one line by the command line; the tools' chatter would drown it
         except Exception:
             _restore(kept)
             chatter.seek(0)
