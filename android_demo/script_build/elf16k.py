@@ -3,7 +3,7 @@
 The last TensorFlow Lite on Maven Central (2.16.1) was linked for 4 KB pages. Where its code and its data do
 not share a 16 KB page, only the file's layout is wrong, not the addresses: the two writable segments become
 one, the bytes move to offsets that agree with their addresses modulo 16 KB, and no instruction or relocation
-changes. Where code and data do share a page (the GPU delegate), only a new link would help: `realign` refuses.
+changes. Where code and data share a page (the GPU delegate), only a new link would help: `realign` refuses.
 
 Source: ELF-64 (gABI, chapter 5); bionic's linker_phdr.cpp (how segments are mapped, RELRO in whole pages).
 """

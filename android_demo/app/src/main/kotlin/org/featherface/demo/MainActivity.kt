@@ -3,6 +3,7 @@ package org.featherface.demo
 import android.app.Activity
 import android.content.Intent
 import android.graphics.SurfaceTexture
+import android.hardware.display.DisplayManager
 import android.net.Uri
 import android.os.Bundle
 import android.view.TextureView
@@ -17,6 +18,7 @@ import org.featherface.demo.ui.CameraPermission
 import org.featherface.demo.ui.Controls
 import org.featherface.demo.ui.DemoModel
 import org.featherface.demo.ui.DemoScreen
+import org.featherface.demo.ui.DisplayTurns
 import org.featherface.demo.ui.MessagePanel
 import org.featherface.demo.ui.OverlayView
 import org.featherface.demo.ui.PreviewTransform
@@ -39,7 +41,10 @@ class MainActivity :
     private lateinit var message: MessagePanel
     private lateinit var controls: Controls
     private lateinit var stats: StatsText
+    private val displays by lazy(LazyThreadSafetyMode.NONE) { getSystemService(DISPLAY_SERVICE) as DisplayManager }
+    private val turns = DisplayTurns { renderTurned() }
     private var streaming: CameraMode? = null
+    private var streamingTurn = 0
     private var hasAsked = false
 
     override fun onCreate(saved: Bundle?) {
@@ -67,10 +72,12 @@ class MainActivity :
 
     override fun onResume() {
         super.onResume()
+        displays.registerDisplayListener(turns, null)
         model.attach(this)
     }
 
     override fun onPause() {
+        displays.unregisterDisplayListener(turns)
         streaming = null
         model.attach(null)
         super.onPause()
@@ -158,9 +165,17 @@ class MainActivity :
         PreviewTransform.apply(preview, mode, displayTurn())
         if (mode == streaming) return
         streaming = mode
+        streamingTurn = displayTurn()
         stats.reset()
         overlay.clear()
         model.stream(mode, texture, turn)
+    }
+
+    /** A turn by 180 degrees comes without a new configuration: nobody else would notice. */
+    private fun renderTurned() {
+        if (streaming == null || displayTurn() == streamingTurn) return
+        streaming = null
+        render()
     }
 
     /** Counter-clockwise turn of the screen's content in degrees. */
