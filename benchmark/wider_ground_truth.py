@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,24 @@ from typing import Any
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
+from scipy.io.matlab import MatReadError
 
 from model.errors import InputError
 
 SUBSETS = ("easy", "medium", "hard")
+
+_UNREADABLE = (
+    MatReadError,
+    ValueError,
+    TypeError,
+    NotImplementedError,
+    OSError,
+    EOFError,
+    KeyError,
+    IndexError,
+    zlib.error,
+)
+"""What scipy raises on files that are no .mat file, of another version, or damaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +71,7 @@ def _load(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
         raise InputError(f"no such file: {path}; WIDER FACE's evaluation tools carry it in ground_truth/")
     try:
         value: dict[str, Any] = scipy.io.loadmat(str(path), variable_names=keys)
-    except (ValueError, TypeError, NotImplementedError, OSError, EOFError, KeyError, IndexError) as error:
+    except _UNREADABLE as error:
         raise InputError(f"{path}: not a readable .mat file ({error})") from None
     if absent := [key for key in keys if key not in value]:
         raise InputError(f"{path}: expected {', '.join(keys)}, {', '.join(absent)} missing")
