@@ -91,8 +91,8 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data",
         type=Path,
-        nargs="+",
-        required=True,
+        nargs="*",
+        default=[],
         metavar="FOLDER",
         help="training folders: label.txt and images/, or photographs without labels",
     )

@@ -54,9 +54,13 @@ def read_photographs(folders: Sequence[Path]) -> list[Photograph]:
             WIDER FACE does), or only photographs, which then are unlabelled.
 
     Raises:
-        InputError: a folder is absent, holds labels without their images or images without any
-            photograph, or is named like an evaluation set.
+        InputError: there is no folder, or one is absent, holds labels without their images or no
+            photograph at all, or is named like an evaluation set.
     """
+    if not folders:
+        raise InputError(
+            "name the folders of training photographs with --data: none were given, or none exist"
+        )
     found: list[Photograph] = []
     for folder in folders:
         if folder.name.endswith(EVALUATION_SUFFIXES):

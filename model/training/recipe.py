@@ -46,14 +46,14 @@ class Recipe:
     samples: int = 400_000
     epoch_samples: int = 8_192
     pictures: int = 16
-    backbone_rate: float = 1e-3
+    backbone_rate: float = 7e-4
     rate: float = 3e-3
     warm_up_samples: int = 3_000
     hold: float = 0.6
     weight_decay: float = 1e-3
     clip: float = 5.0
     average: float = 0.999
-    statistics_samples: int = 8_000
+    statistics_samples: int = 2_500
     held_blocks: int = 0
     loss: str = "focal"
     loss_weights: tuple[float, float, float] = (2.0, 1.0, 0.5)

@@ -71,6 +71,7 @@ def test_train_from_labels_alone_and_with_the_teacher_at_hand(small, labelled_fo
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["train", "--output", "run"], "name the folders"),
         (["train", "--data", "nowhere", "--output", "run"], "no such folder of photographs: nowhere"),
         (["train", "--data", "{data}", "--views", "nowhere", "--output", "run"], "nowhere"),
         (["train", "--data", "{data}", "--output", "run", "--start", "nowhere.pth"], "nowhere.pth"),
