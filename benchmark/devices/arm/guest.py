@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
+import signal
 import socket
 import subprocess
 import tempfile
@@ -23,7 +25,8 @@ from model.errors import InputError
 CORES = ("cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76")
 """Cores that phones and boards have. Never "max": QEMU 7.2's computes int8 wrongly."""
 
-BOOT_TIMEOUT_S = 120.0
+BOOT_TIMEOUT_S = 300.0
+PR_SET_PDEATHSIG = 1
 MEMORY_MB = 1024
 
 
@@ -97,7 +100,13 @@ def running_guest(core: str, *, counting: bool, processors: int = 1, fetch: bool
         command += ["-icount", "shift=0,sleep=off"]
     address = f"127.0.0.1:{port}"
     with tempfile.TemporaryFile() as console:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the command lines start no thread before a guest
+        )
         try:
             _wait_for_boot(process, console.fileno())
             _connect(address)
@@ -118,6 +127,11 @@ def _machine(core: str, image: GuestImage, port: int, processors: int) -> list[s
         *("-display", "none", "-monitor", "none", "-serial", "stdio"),
         *("-netdev", forward, "-device", "virtio-net-pci,netdev=net,romfile="),
     ]
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end the emulator when this process ends, however it ends. Source: Linux, prctl(2)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _free_port() -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -109,6 +111,29 @@ def test_a_guest_that_dies_in_a_command():
             device.shell("sync; echo b > /proc/sysrq-trigger; sleep 60", timeout_s=30)
         with pytest.raises(DeviceError):
             device.shell("true", timeout_s=10)
+
+
+def test_the_emulator_ends_with_the_process_that_started_it():
+    code = (
+        "from benchmark.devices.arm.guest import running_guest\n"
+        "with running_guest('cortex-a53', counting=False) as guest:\n"
+        "    print(guest.device.serial, flush=True); input()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    assert adb.AdbDevice(address).shell("true").exit_code == 0
+    process.kill()
+    process.wait()
+    with pytest.raises(DeviceError):
+        adb.AdbDevice(address).check("true", timeout_s=10)
+    adb.disconnect(address)
 
 
 def test_a_full_guest(guest, tmp_path):
