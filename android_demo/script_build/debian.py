@@ -1,4 +1,4 @@
-"""The three command-line tools that Debian packages: aapt2, zipalign and apksigner."""
+"""The command-line tools that Debian packages: aapt2, apksigner and adb."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 
 from model.errors import InputError
 
-PACKAGES = {"aapt2": "aapt", "apksigner": "apksigner", "zipalign": "zipalign", "adb": "adb"}
+PACKAGES = {"aapt2": "aapt", "apksigner": "apksigner", "adb": "adb"}
 
 
 def tool(name: str) -> str:

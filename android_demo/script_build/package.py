@@ -19,7 +19,8 @@ from model.errors import InputError
 
 ABIS = ("arm64-v8a", "armeabi-v7a")
 LIBRARY_ALIGNMENT = 16384
-"""Uncompressed libraries are mapped straight from the APK: they must begin on a page, 16 KB on new phones."""
+"""Uncompressed libraries are mapped straight from the APK: they must begin on a page, 16 KB on new phones.
+Debian's zipalign knows only 4 KB, so the entries are placed while the archive is written."""
 
 FILE_ALIGNMENT = 4
 ALIGNMENT_FIELD = 0xD935
