@@ -48,10 +48,15 @@ START ?= ../shared/checkpoints/retinaface_mnet025.pth
 DEVICE ?= host
 MODELS ?= $(wildcard $(BUILD)/*.tflite)
 
+DEMO_SET = --set demo $(DEMO)/evaluation/images $(DEMO)/evaluation/label.txt
+SETS ?= $(DEMO_SET)
+REPORT_MODELS ?= $(wildcard $(BUILD)/*.tflite $(BUILD)/*.onnx)
+COSTS = $(wildcard $(addprefix $(BUILD)/benchmark/,latency.json cost.json predictions.json))
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 PHOTOGRAPHS ?= $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled)
-.PHONY: help setup lock doctor tflite ranges train benchmark arm android android-test android-install test lint clean FORCE
+.PHONY: help setup lock doctor tflite ranges report gate baseline train benchmark arm android android-test android-install test lint clean FORCE
 FORCE:
 
 help:  ## List the targets
@@ -115,6 +120,20 @@ ranges:  ## Measure the embedded checkpoint's activation ranges anew (PHOTOGRAPH
 	  --count $(CALIBRATION_IMAGES) --seed $(SEED) --output $(BUILD)/ranges/$$n.json || exit; done
 	@$(RUN) quantize ranges --model $(BUILD)/featherface_v2_320x320_float32.tflite $(BUILD)/featherface_v2_640x640_float32.tflite \
 	  --checkpoint $(EMBEDDED) --calibration $(BUILD)/ranges/*.json --output $(SHIPPED_RANGES)
+
+report: tflite  ## One page about all made files: build/report/report.html (SETS="--set NAME IMAGES LABELS")
+	$(RUN) benchmark report --model $(REPORT_MODELS) $(SETS) --cost $(COSTS) --calibration $(SHIPPED_RANGES) --output $(BUILD)/report
+
+GATED = $(RUN) benchmark report --model $(ONNX) $(FLOAT) $(QUANTIZED) $(DEMO_SET) --resamples 100 --output $(BUILD)/gate --quiet
+
+gate: tflite  ## Hold the embedded model's files against benchmark/baseline.json
+	$(GATED)
+	$(RUN) benchmark gate --baseline benchmark/baseline.json --report $(BUILD)/gate/report.json \
+	  --markdown $(BUILD)/gate/gate.md --junit $(BUILD)/gate/junit.xml
+
+baseline: tflite  ## The present figures become the baseline (commit it and say why)
+	$(GATED)
+	$(RUN) benchmark gate --baseline benchmark/baseline.json --report $(BUILD)/gate/report.json --update
 
 train: .venv/installed  ## Train V2 by distillation; goes on where it was stopped (DATA= TEACHER= START=)
 	$(RUN) model teach --data $(TRAINING_SETS) --teacher $(TEACHER) --output $(BUILD)/views
