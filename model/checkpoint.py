@@ -51,7 +51,9 @@ def load_checkpoint(path: Path, network: str) -> Loaded:
     _check(state, module.state_dict(), f"{path} is no {network} checkpoint")
     for name, value in state.items():
         if not torch.isfinite(value).all():
-            raise InputError(f"{path}: {name} holds NaN or infinite values; the training that wrote it diverged")
+            raise InputError(
+                f"{path}: {name} holds NaN or infinite values; the training that wrote it diverged"
+            )
     module.load_state_dict(state)
     return Loaded(module.eval(), tuple(notes))
 
@@ -101,7 +103,9 @@ def _cleaned(state: dict[str, Tensor], notes: list[str]) -> dict[str, Tensor]:
         state = {name.removeprefix("module."): value for name, value in state.items()}
     kept = {name: value for name, value in state.items() if name.rsplit(".", 1)[-1] not in PROFILER_ENTRIES}
     if len(kept) < len(state):
-        notes.append(f"dropped {len(state) - len(kept)} entries of a profiler ({' / '.join(PROFILER_ENTRIES)})")
+        notes.append(
+            f"dropped {len(state) - len(kept)} entries of a profiler ({' / '.join(PROFILER_ENTRIES)})"
+        )
     return kept
 
 

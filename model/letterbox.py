@@ -46,7 +46,9 @@ def letterbox(image_rgb: Pixels, spec: DetectorSpec) -> tuple[Pixels, Letterbox]
     height, width = image_rgb.shape[:2]
     scale = min(spec.input_height / height, spec.input_width / width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = image_rgb if size == (width, height) else cv2.resize(image_rgb, size, interpolation=cv2.INTER_LINEAR)
+    resized = (
+        image_rgb if size == (width, height) else cv2.resize(image_rgb, size, interpolation=cv2.INTER_LINEAR)
+    )
     canvas = np.empty((spec.input_height, spec.input_width, 3), np.uint8)
     canvas[:] = spec.pad_rgb
     canvas[: size[1], : size[0]] = resized

@@ -62,7 +62,9 @@ class DetectorSpec:
         if self.channel_order not in ("RGB", "BGR"):
             raise InputError(f"channel_order must be RGB or BGR, found {self.channel_order!r}")
         if len(self.strides) != len(self.anchor_sizes):
-            raise InputError(f"{len(self.strides)} strides but anchor sizes for {len(self.anchor_sizes)} levels")
+            raise InputError(
+                f"{len(self.strides)} strides but anchor sizes for {len(self.anchor_sizes)} levels"
+            )
         if self.score_channels not in (1, 2):
             raise InputError(f"score_channels must be 1 or 2, found {self.score_channels}")
         if len(set(self.output_names)) != 3:
