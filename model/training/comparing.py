@@ -19,6 +19,7 @@ from model.artifact import sha256_of, write_json
 from model.average_precision import SCORE_FLOOR, Truth, match
 from model.blocks import Detector
 from model.checkpoint import load_checkpoint
+from model.errors import InputError
 from model.networks import NETWORKS
 from model.training.photographs import Photograph, read_folder
 from model.training.scoring import found_in
@@ -100,7 +101,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.add_argument("--network", choices=sorted(NETWORKS), default="featherface_v2")
     command.add_argument("--reference", type=Path, required=True, help="checkpoint to compare with")
     command.add_argument("--reference-network", choices=sorted(NETWORKS), default="featherface_v1")
-    command.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER")
+    command.add_argument("--data", type=Path, nargs="*", default=[], metavar="FOLDER", help="whole sets")
     command.add_argument(
         "--aside", type=Path, nargs="*", default=[], metavar="FOLDER", help="their held-aside part"
     )
@@ -113,6 +114,8 @@ def _run(options: argparse.Namespace) -> int:
     sets = {folder.name: read_folder(folder) for folder in options.data}
     for folder in options.aside:
         sets[f"{folder.name} (held aside)"] = [p for p in read_folder(folder) if p.held_aside]
+    if not sets:
+        raise InputError("name the sets to compare on with --data or --aside")
     networks = [
         (name, channels_last(load_checkpoint(path, name).network))
         for path, name in (
