@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,14 @@ another order where the number of threads differs."""
 
 def write_expected(photograph: Path) -> Path | None:
     """Write the faces that every model of build/ finds; None if there is no model."""
-    models = sorted(MODELS.glob(MODEL_PATTERN))
+    # Copies: both sides see the same bytes even while `make tflite` is at work.
+    folder = OUTPUT / "test_models"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    models = []
+    for source in sorted(MODELS.glob(MODEL_PATTERN)):
+        shutil.copyfile(Artifact.record_path(source), Artifact.record_path(folder / source.name))
+        models.append(Path(shutil.copyfile(source, folder / source.name)))
     if not models:
         return None
     stored = cv2.imread(str(photograph))

@@ -36,12 +36,17 @@ abstract class AppTest {
         what: String,
         condition: () -> Boolean,
     ) {
-        val deadline = System.nanoTime() + 30_000_000_000
+        val deadline = System.nanoTime() + PATIENCE_NS
         while (!condition()) {
             check(System.nanoTime() < deadline) { "waited in vain: $what" }
             shadowOf(Looper.getMainLooper()).idle()
             Thread.sleep(5)
         }
         shadowOf(Looper.getMainLooper()).idle()
+    }
+
+    private companion object {
+        /** Only a hanging app waits this long, on the busiest build machine. */
+        const val PATIENCE_NS = 180_000_000_000L
     }
 }
