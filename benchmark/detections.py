@@ -46,6 +46,7 @@ class DetectionJob:
         protocol: How images are fed.
         processes: Processes that share the work; 1 runs in this one.
         cache: Folder for finished images; None neither resumes nor stores.
+        sha256: Hash that the model file must have when the last image is done; None does not look.
     """
 
     model: Path
@@ -54,6 +55,7 @@ class DetectionJob:
     protocol: InputProtocol = field(default_factory=InputProtocol)
     processes: int = 1
     cache: Path | None = DEFAULT_CACHE
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetecti
     the protocol and the runtime; a later run with the same continues there.
 
     Raises:
-        InputError: the model or an image cannot be used.
+        InputError: the model or an image cannot be used, or the model file changed meanwhile.
     """
     store = None if job.cache is None else _Store(job)
     done = {} if store is None else store.read()
@@ -87,6 +89,8 @@ def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetecti
             if store is not None:
                 store.append(name, job.images[name], one)
             progress.advance(task)
+    if job.sha256 is not None and sha256_of(job.model) != job.sha256:
+        raise InputError(f"{job.model} was replaced while it was evaluated; run again")
     return {name: done[name] for name in job.images}
 
 

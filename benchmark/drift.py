@@ -96,8 +96,9 @@ def drift_input(
         )
     for path, subject in zip((reference, candidate), subjects, strict=True):
         cache = None if options.no_resume else options.cache
+        given = spec_for(path, options)
         job = DetectionJob(
-            path, spec_for(path, options), images.images, subject.protocol, options.processes, cache
+            path, given, images.images, subject.protocol, options.processes, cache, subject.sha256
         )
         found.append(detect_all(job, quiet=options.quiet))
     wider = (

@@ -90,7 +90,7 @@ def evaluate_file(
     given, protocol = spec_for(model, options), protocol_of(options)
     subject = EvaluatedModel(model, sha256_of(model), open_model(model, given).spec, protocol)
     cache = None if options.no_resume else options.cache
-    job = DetectionJob(model, given, images.images, protocol, options.processes, cache)
+    job = DetectionJob(model, given, images.images, protocol, options.processes, cache, subject.sha256)
     started = time.perf_counter()
     found = detect_all(job, quiet=options.quiet)
     seconds = time.perf_counter() - started

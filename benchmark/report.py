@@ -143,7 +143,9 @@ def _detections(
 ) -> dict[str, ImageDetections]:
     cache = None if options.no_resume else options.cache
     given = spec_for(subject.path, options)
-    job = DetectionJob(subject.path, given, images.images, subject.protocol, options.processes, cache)
+    job = DetectionJob(
+        subject.path, given, images.images, subject.protocol, options.processes, cache, subject.sha256
+    )
     return detect_all(job, quiet=options.quiet)
 
 

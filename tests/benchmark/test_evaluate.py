@@ -117,6 +117,11 @@ def test_a_stopped_run_goes_on(
     assert len(ran) == 6, "another protocol begins anew"
 
 
+def test_a_model_replaced_meanwhile_is_refused(converted: Converted, demo_set: Path) -> None:
+    with pytest.raises(InputError, match="was replaced while it was evaluated"):
+        detect_all(job(converted, demo_set, images={}, sha256="0" * 64), quiet=True)
+
+
 def test_original_size_keeps_pixels_and_maps_back(demo_set: Path) -> None:
     model = open_model(EMBEDDED, spec_of("featherface_v2", 96, 128))
     image = load_rgb(demo_set / "evaluation" / "images" / "demo_000.png")[:250, :333]
