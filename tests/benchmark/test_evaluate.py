@@ -60,7 +60,7 @@ def test_evaluate_agrees_between_runtimes(
     assert found[0].faces == sum(row["faces"] for row in found[0].recall_by_height.values())
     aps = [one.ap50 for one in found]
     assert aps[0] is not None
-    assert aps[0] > 0.2, "the embedded network finds faces on the demo set"
+    assert aps[0] > 0.1, "the embedded network finds faces on the demo set, tiny at 96x128"
     assert aps == pytest.approx([aps[0]] * 3, abs=2e-3)
     assert found[0].curve["recall"] == sorted(found[0].curve["recall"])
 
