@@ -37,6 +37,13 @@ VISIBLE_SHARE = 0.5
 """The teacher saw the whole view: what it found is not asked for where less than this is in the crop."""
 TEACHER_FOUND = 0.5
 """A marked face on which no anchor of the teacher is above this counts as missed."""
+LABEL_SHARE = 0.5
+"""Where the teacher found a marked face, this much of the box to learn is the marked one. Label sets draw
+the border of a face each in their own way (FDDB's are bounds of ellipses) and the teacher in yet another:
+half of the way is close enough to both, and corrects where the teacher is far off."""
+WHOLLY_SHOWN = 0.95
+"""A face is drawn towards its mark only if this much of the mark is inside the crop: the teacher saw the
+rest, a clipped mark does not tell of it."""
 SMALLEST_FACE = 6.0
 """Height in pixels under which a missed face is left out of the loss instead of being learned."""
 
@@ -170,10 +177,7 @@ def label_targets(side: int) -> Targets:
 
 
 def correct(targets: Targets, faces: Faces, side: int) -> None:
-    """Write marked faces that the teacher missed into its targets, in place.
-
-    Faces it found keep its boxes: label sets draw the border of a face each in their own way (FDDB's
-    are bounds of ellipses), and a student taught by all of them at once would learn none.
+    """Write marked faces that the teacher missed into its targets, in place; draw found ones to their marks.
 
     Args:
         targets: The teacher's, or `label_targets`, for a crop of `side` pixels.
@@ -186,6 +190,8 @@ def correct(targets: Targets, faces: Faces, side: int) -> None:
     )
     if not shown.any():
         return
+    whole = shown & ~faces.ignore & (visible_share(faces.boxes_xyxy, side) >= WHOLLY_SHOWN)
+    _draw_to_marks(targets, boxes[whole], side)
     boxes, points, ignore = boxes[shown], faces.landmarks[shown], faces.ignore[shown]
     overlap = _anchor_overlap(crop_spec(side), boxes)
     answer = np.where(overlap >= FOUND_IOU, targets.face[:, None], 0).max(axis=0)
@@ -200,6 +206,20 @@ def correct(targets: Targets, faces: Faces, side: int) -> None:
             targets.face_weight[learn] = 0
         else:
             _write_face(targets, learn, boxes[face], points[face], side)
+
+
+def _draw_to_marks(targets: Targets, boxes_xyxy: Floats, side: int) -> None:
+    """Move the teacher's boxes by LABEL_SHARE towards the marked face that each overlaps most."""
+    spec = crop_spec(side)
+    sure = np.flatnonzero(targets.box_weight > 0)
+    if not len(sure) or not len(boxes_xyxy):
+        return
+    anchor = anchors(spec)[sure]
+    overlap = iou_matrix(decode_boxes(targets.boxes[sure], anchor, spec.variances), boxes_xyxy)
+    same = overlap.max(axis=1) >= FOUND_IOU
+    marks = encode_boxes(boxes_xyxy[overlap.argmax(axis=1)], anchor, spec.variances)
+    moved = targets.boxes[sure] + np.float32(LABEL_SHARE) * (marks - targets.boxes[sure])
+    targets.boxes[sure[same]] = moved[same]
 
 
 def _write_face(

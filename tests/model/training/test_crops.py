@@ -129,17 +129,38 @@ def test_a_missed_face_is_learned_by_the_anchors_that_fit(box):
     assert not (doubtful & learn).any()
 
 
-def test_a_face_the_teacher_found_keeps_its_answer():
-    box = np.array([[60, 60, 92, 92]], np.float32)
+def found_face(box, shift):
+    """Targets of a teacher whose one sure anchor draws `box` shifted."""
     targets = label_targets(256)
     spec = crop_spec(256)
     near = int(np.abs(anchors(spec) - (76, 76, 32, 32)).sum(axis=1).argmin())
-    targets.face[near] = 0.9
-    targets.boxes[near] = encode_boxes(box - 3, anchors(spec)[near : near + 1], spec.variances)[0]
-    before = targets.boxes.copy()
-    correct(targets, faces_of(box), 256)
-    np.testing.assert_array_equal(targets.boxes, before)
-    assert (targets.face > 0).sum() == 1
+    targets.face[near] = targets.box_weight[near] = 0.9
+    anchor = anchors(spec)[near : near + 1]
+    targets.boxes[near] = encode_boxes(np.array([box], np.float32) + shift, anchor, spec.variances)[0]
+    return targets, near, lambda: decode_boxes(targets.boxes[near][None], anchor, spec.variances)[0]
+
+
+def test_a_face_the_teacher_found_is_drawn_half_way_to_its_mark():
+    box = [60, 60, 92, 92]
+    targets, near, decoded = found_face(box, -4)
+    others = np.delete(targets.boxes, near, axis=0).copy()
+    correct(targets, faces_of([box, [180, 180, 220, 220]]), 256)
+    np.testing.assert_allclose(decoded(), np.array(box) - 2, atol=1e-3)
+    assert targets.face[near] == np.float32(0.9)
+    changed = (np.delete(targets.boxes, near, axis=0) != others).any(axis=1)
+    assert changed.sum() == (targets.face == 1).sum(), "only the face it missed is written besides"
+
+
+@pytest.mark.parametrize(
+    ("mark", "ignore"),
+    [([60, 60, 92, 92], True), ([60, -40, 92, 92], False), ([76, 76, 140, 140], False)],
+    ids=["ignored", "cut off by the border", "another face"],
+)
+def test_a_mark_that_tells_nothing_of_a_found_face_leaves_it(mark, ignore):
+    targets, near, _ = found_face([60, 60, 92, 92], 0)
+    before = targets.boxes[near].copy()
+    correct(targets, faces_of([mark], ignore=[ignore]), 256)
+    np.testing.assert_array_equal(targets.boxes[near], before)
 
 
 @pytest.mark.parametrize(("box", "ignore"), [([100, 100, 104, 104], False), ([60, 60, 92, 92], True)])
