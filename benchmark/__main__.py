@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import logging
 import sys
 from collections.abc import Sequence
 
-from model.errors import exit_code_of
+from model.command_line import run_command
 
-COMMANDS = (
-    "doctor",
-    "summary",
-    "evaluate",
-    "wider_eval",
-    "drift",
-    "report",
-    "gate",
-    "bit_exact",
-    "devices.commands",
-)
-"""Modules of this package that register a command each (or several), in the order of the help."""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line of the package; every module of COMMANDS adds its own part."""
-    top = argparse.ArgumentParser(prog="python -m benchmark", description=__doc__)
-    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        importlib.import_module(f"benchmark.{name}").register(subparsers)
-    return top
+COMMANDS = {
+    "benchmark.doctor": ("doctor",),
+    "benchmark.summary": ("summary",),
+    "benchmark.evaluate": ("evaluate",),
+    "benchmark.wider_eval": ("wider-eval",),
+    "benchmark.drift": ("drift",),
+    "benchmark.report": ("report",),
+    "benchmark.gate": ("gate",),
+    "benchmark.bit_exact": ("hashes",),
+    "benchmark.devices.list_command": ("devices",),
+    "benchmark.devices.arm_command": ("arm",),
+    "benchmark.devices.latency_command": ("latency",),
+    "benchmark.devices.run_command": ("run",),
+    "benchmark.devices.phone_command": ("evaluate-phone",),
+    "benchmark.devices.predict_command": ("predict", "calibrate"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 1 for a failed gate, 2 for unusable input."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
-    options = parser().parse_args(arguments)
-    return exit_code_of(lambda: int(options.run(options)))
+    """Run one command; see `run_command`."""
+    return run_command("benchmark", __doc__, COMMANDS, arguments)
 
 
 if __name__ == "__main__":

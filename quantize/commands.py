@@ -1,0 +1,41 @@
+"""The commands `apply` and `ranges`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+PARITY_IMAGES = 24
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add both."""
+    apply = subparsers.add_parser("apply", help="apply a recipe to a float32 TFLite file")
+    apply.add_argument("--recipe", type=Path, required=True, help="recipe (JSON)")
+    apply.add_argument("--model", type=Path, required=True, help="float32 TFLite file that convert made")
+    apply.add_argument("--checkpoint", type=Path, required=True, help="the checkpoint it was made from")
+    apply.add_argument("--ranges", type=Path, help="activation ranges (JSON), for recipes with int8 layers")
+    apply.add_argument("--photographs", type=Path, required=True, help="folder of images for the parity")
+    apply.add_argument("--output", type=Path, required=True, help="TFLite file to write")
+    apply.set_defaults(run=_apply)
+    ranges = subparsers.add_parser("ranges", help="measure activation ranges on selected images")
+    ranges.add_argument("--model", type=Path, nargs="+", required=True, help="float32 TFLite, one per size")
+    ranges.add_argument("--checkpoint", type=Path, required=True, help="the checkpoint they were made from")
+    ranges.add_argument("--calibration", type=Path, nargs="+", required=True, help="manifest(s) of images")
+    ranges.add_argument("--output", type=Path, required=True, help="ranges (JSON) to write")
+    ranges.set_defaults(run=_ranges)
+
+
+def _apply(options: argparse.Namespace) -> int:
+    from quantize import steps
+
+    job = steps.Job(options.model, options.checkpoint, options.ranges, options.output)
+    steps.quantize(job, options.recipe, options.photographs, PARITY_IMAGES)
+    return 0
+
+
+def _ranges(options: argparse.Namespace) -> int:
+    from quantize import steps
+
+    steps.measure(options.model, options.checkpoint, options.calibration, options.output)
+    return 0
