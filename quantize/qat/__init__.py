@@ -1,0 +1,1 @@
+"""Quantization-aware training whose fake quantization is the integer file itself, interpreted in PyTorch."""

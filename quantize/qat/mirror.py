@@ -1,0 +1,119 @@
+"""The integer file as a PyTorch module: its operators one by one, with trainable weights and scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model.blocks import Outputs
+from quantize.qat.graph import Operator
+from quantize.qat.kernels import KERNELS, Run
+from quantize.qat.placement import Placement
+from quantize.qat.scales import Scales
+
+
+class Weights(nn.Module):
+    """The constants of a float file that are trained, by name; shared by the files of all input sizes."""
+
+    def __init__(self, constants: Mapping[str, np.ndarray]) -> None:
+        super().__init__()
+        self.values = nn.ParameterDict(
+            {_key(name): nn.Parameter(torch.from_numpy(value.copy())) for name, value in constants.items()}
+        )
+
+    @classmethod
+    def of(cls, placement: Placement) -> Weights:
+        """The weights and biases of a placement's float file."""
+        names = set(placement.weights.values())
+        constants = {t.name: t.constant for t in placement.float_graph.tensors if t.name in names}
+        return cls({name: value for name, value in constants.items() if value is not None})
+
+    def __getitem__(self, name: str) -> Tensor:
+        value: Tensor = self.values[_key(name)]
+        return value
+
+    def __contains__(self, name: str) -> bool:
+        return _key(name) in self.values
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Name -> float32 values, as TFLite orders them."""
+        return {key.replace("|", "."): value.detach().numpy() for key, value in self.values.items()}
+
+
+def _key(name: str) -> str:
+    return name.replace(".", "|")  # a parameter's name must not contain a dot
+
+
+class Mirror(nn.Module):
+    """Computes what the integer file computes.
+
+    Args:
+        placement: Of the file.
+        weights: Shared with the mirrors of other input sizes.
+        scales: Of this size.
+    """
+
+    def __init__(self, placement: Placement, weights: Weights, scales: Scales) -> None:
+        super().__init__()
+        self.placement, self.weights, self.scales = placement, weights, scales
+        self.graph = placement.graph
+        self._constants = {
+            index: torch.from_numpy(tensor.constant.copy())
+            for index, tensor in enumerate(self.graph.tensors)
+            if tensor.constant is not None and index not in placement.weights
+        }
+        self._last_use = _last_uses(self.graph.operators, self.graph.outputs)
+        self._probability = self._source_of_scores()
+
+    def _source_of_scores(self) -> int:
+        """The tensor that LOGISTIC or SOFTMAX computes and that, rearranged, is the output `scores`."""
+        index = self.graph.outputs[1]
+        while (maker := self.graph.maker_of(index)) is not None:
+            if maker.kind in ("LOGISTIC", "SOFTMAX"):
+                break
+            index = maker.inputs[0]
+        return index
+
+    def run(self, pixels: Tensor, keep: bool = False) -> Run:
+        """All tensors of the file for uint8 RGB [B, H, W, 3].
+
+        Args:
+            pixels: The input.
+            keep: Keep every tensor; else those that are needed no more are forgotten.
+        """
+        run = Run(self.graph, self.placement.weights, self.weights, self.scales.values(), self._constants)
+        run.batch, run.probability = len(pixels), self._probability
+        run.values[self.graph.inputs[0]] = pixels.float()
+        for number, operator in enumerate(self.graph.operators):
+            KERNELS[operator.kind](run, operator)
+            if not keep:
+                for index in self._last_use.get(number, ()):
+                    run.values.pop(index, None)
+        return run
+
+    def forward(self, pixels: Tensor) -> Outputs:
+        """Boxes [B, N, 4], class logits [B, N, C] and landmarks [B, N, 10] of pixels [B, H, W, 3]."""
+        run = self.run(pixels)
+        boxes, scores, landmarks = (run.real(index) for index in self.graph.outputs)
+        if run.logits is None:
+            raise ValueError("no LOGISTIC or SOFTMAX computes the scores")
+        return boxes, run.logits.reshape(scores.shape), landmarks
+
+    def answer(self, pixels: Tensor) -> Outputs:
+        """Boxes, scores (probabilities) and landmarks, as the file returns them."""
+        run = self.run(pixels)
+        boxes, scores, landmarks = (run.real(index) for index in self.graph.outputs)
+        return boxes, scores, landmarks
+
+
+def _last_uses(operators: tuple[Operator, ...], outputs: tuple[int, ...]) -> dict[int, list[int]]:
+    """Number of an operator -> the tensors that no later one reads."""
+    last = {index: number for number, operator in enumerate(operators) for index in operator.inputs}
+    result: dict[int, list[int]] = {}
+    for index, number in last.items():
+        if index >= 0 and index not in outputs:
+            result.setdefault(number, []).append(index)
+    return result
