@@ -240,7 +240,10 @@ class FreshViews:
 
     def batch(self, step: int) -> Batch:
         draw = np.random.default_rng((self.seed, step))
-        side, count = draw_side(draw, self.pictures)
+        return self.drawn(draw, *draw_side(draw, self.pictures))
+
+    def drawn(self, draw: np.random.Generator, side: int, count: int) -> Batch:
+        """A batch of `count` pictures of `side` pixels (a multiple of the largest stride, at most VIEW)."""
         view = np.zeros(1, VIEW_DTYPE)[0]
         crops = min(MOST_CROPS, (VIEW // side) ** 2)
         pictures, insides, faces = [], [], []
