@@ -40,6 +40,11 @@ export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
 endif
 export UV_HTTP_TIMEOUT ?= 300
 unexport VIRTUAL_ENV
+# Byte code is kept with the environment whatever the shell says: else each process compiles PyTorch anew.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte_code
+# Waiting threads sleep: spinning ones made a busy machine five times slower.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 DATA ?= ../shared/data
 TRAINING_SETS = $(wildcard $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled unlabelled_people))

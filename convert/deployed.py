@@ -52,13 +52,14 @@ def fold_batch_norms(network: Detector) -> Detector:
     """A copy of `network` with every batch norm folded into the convolution it follows.
 
     Every batch norm of this project's networks stands right behind its convolution among its parent's
-    children (ConvBn of V2 folds itself in evaluation mode).
+    children. Folded here and not while the network runs, it leaves nothing to trace: V2's graph has 270
+    nodes instead of 1,360, and exporters take time for each.
     """
     folded = copy.deepcopy(network).eval()
     for parent in list(folded.modules()):
         children = list(parent.named_children())
         for (_, before), (name, after) in pairwise(children):
-            if isinstance(after, nn.BatchNorm2d) and not hasattr(parent, "learn_statistics"):
+            if isinstance(after, nn.BatchNorm2d):
                 _fold_into(before, after)
                 setattr(parent, name, nn.Identity())
     return folded

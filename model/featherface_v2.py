@@ -31,11 +31,13 @@ class ConvBn(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-        self.bn = nn.BatchNorm2d(outputs)
+        self.bn: nn.BatchNorm2d | nn.Identity = nn.BatchNorm2d(outputs)
         self.learn_statistics = False
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Weight [outputs, inputs/groups, k, k] and bias [outputs] of the equal plain convolution."""
+        if isinstance(self.bn, nn.Identity):  # convert folded it for good: nothing to compute or to trace
+            return self.conv.weight, cast(Tensor, self.conv.bias)
         mean, variance = self.bn.running_mean, self.bn.running_var
         assert mean is not None and variance is not None  # __init__ made it with statistics
         factor = self.bn.weight * torch.rsqrt(variance + self.bn.eps)

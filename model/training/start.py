@@ -70,19 +70,21 @@ def measure_statistics(
         parts: Prefixes of the modules to measure; all if empty.
     """
     units = [
-        unit
+        (unit, unit.bn)
         for name, unit in student.named_modules()
-        if isinstance(unit, ConvBn) and (not parts or name.startswith(parts))
+        if isinstance(unit, ConvBn)
+        and isinstance(unit.bn, nn.BatchNorm2d)
+        and (not parts or name.startswith(parts))
     ]
     was_training = student.training
-    for unit in units:
+    for unit, norm in units:
         unit.learn_statistics = True
-        unit.bn.reset_running_stats()
-        unit.bn.momentum = None  # a plain average over all batches
-        unit.bn.train()
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over all batches
+        norm.train()
     for pixels in batches:
         student(pixels)
-    for unit in units:
+    for unit, norm in units:
         unit.learn_statistics = False
-        unit.bn.momentum = 0.1
+        norm.momentum = 0.1
     student.train(was_training)

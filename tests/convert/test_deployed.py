@@ -40,7 +40,7 @@ def test_the_deployed_network_is_the_bare_one(name: str, layout: str, rng: np.ra
         np.testing.assert_allclose(b.numpy(), a, atol=2e-3 * max(1.0, float(np.abs(a).max())))
 
 
-@pytest.mark.parametrize("name", ["featherface_v1", "retinaface"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_no_batch_norm_is_left_and_the_original_is_untouched(name: str) -> None:
     network = _shaken(name)
     before = {key: value.clone() for key, value in network.state_dict().items()}
