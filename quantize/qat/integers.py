@@ -28,13 +28,13 @@ class Requantize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, total: Tensor, multiplier: Tensor, low: float, high: float) -> Tensor:
         exact = total * multiplier
-        ctx.save_for_backward(total, multiplier, (exact > low - 0.5) & (exact < high + 0.5))
+        ctx.save_for_backward(total, multiplier, (exact < low - 0.5) | (exact > high + 0.5))
         return exact.round_().clamp_(low, high)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
-        total, multiplier, inside = ctx.saved_tensors
-        passed = gradients[0] * inside
+        total, multiplier, outside = ctx.saved_tensors
+        passed = gradients[0].masked_fill(outside, 0)
         to_multiplier = None
         if ctx.needs_input_grad[1]:
             product = passed * total
@@ -47,12 +47,12 @@ class Rounded(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
-        ctx.save_for_backward((x > low - 0.5) & (x < high + 0.5))
+        ctx.save_for_backward((x < low - 0.5) | (x > high + 0.5))
         return x.round().clamp_(low, high)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return gradients[0] * ctx.saved_tensors[0], None, None
+        return gradients[0].masked_fill(ctx.saved_tensors[0], 0), None, None
 
 
 def requantize(total: Tensor, multiplier: Tensor, low: float, high: float) -> Tensor:

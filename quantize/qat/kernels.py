@@ -54,7 +54,7 @@ class Run:
         return self.graph.tensors[index]
 
     def scale(self, index: int) -> tuple[Tensor, int]:
-        """Present scale and zero point of an integer tensor; the file's where its operator prescribes them."""
+        """Present scale and zero point of an integer tensor; the file's where they are prescribed."""
         if index in self.scales:
             return self.scales[index]
         stored = self.tensor(index)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.blocks import Outputs
@@ -16,31 +17,61 @@ from quantize.qat.scales import Scales
 
 
 class Weights(nn.Module):
-    """The constants of a float file that are trained, by name; shared by the files of all input sizes."""
+    """The constants of a float file that are trained, by name; shared by the files of all input sizes.
 
-    def __init__(self, constants: Mapping[str, np.ndarray]) -> None:
+    A parameter holds a weight divided by about the size of its channel (a bias: of its layer), so that one
+    learning rate fits layers whose weights differ by orders of magnitude. The divisors are powers of two:
+    multiplying restores every bit.
+    """
+
+    def __init__(
+        self, constants: Mapping[str, NDArray[np.float32]], depthwise: Set[str] = frozenset()
+    ) -> None:
+        """Keep constants.
+
+        Args:
+            constants: Name -> values as TFLite orders them.
+            depthwise: Names of weights whose channels are their last dimension.
+        """
         super().__init__()
-        self.values = nn.ParameterDict(
-            {_key(name): nn.Parameter(torch.from_numpy(value.copy())) for name, value in constants.items()}
-        )
+        self._unit_of: dict[str, str] = {}
+        self.values = nn.ParameterDict()
+        for name, constant in constants.items():
+            value = torch.from_numpy(constant.copy())
+            unit = _unit(value, value.ndim - 1 if name in depthwise else 0)
+            self._unit_of[name] = f"unit_{len(self._unit_of)}"
+            self.register_buffer(self._unit_of[name], unit, persistent=False)
+            self.values[_key(name)] = nn.Parameter(value / unit)
 
     @classmethod
     def of(cls, placement: Placement) -> Weights:
         """The weights and biases of a placement's float file."""
+        graph = placement.float_graph
         names = set(placement.weights.values())
-        constants = {t.name: t.constant for t in placement.float_graph.tensors if t.name in names}
-        return cls({name: value for name, value in constants.items() if value is not None})
+        constants = {t.name: t.constant for t in graph.tensors if t.name in names}
+        depthwise = {
+            graph.tensors[operator.inputs[1]].name
+            for operator in graph.operators
+            if operator.kind == "DEPTHWISE_CONV_2D"
+        }
+        return cls({name: value for name, value in constants.items() if value is not None}, depthwise)
 
     def __getitem__(self, name: str) -> Tensor:
-        value: Tensor = self.values[_key(name)]
+        value: Tensor = self.values[_key(name)] * self.get_buffer(self._unit_of[name])
         return value
 
-    def __contains__(self, name: str) -> bool:
-        return _key(name) in self.values
-
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Name -> float32 values, as TFLite orders them."""
-        return {key.replace("|", "."): value.detach().numpy() for key, value in self.values.items()}
+        with torch.no_grad():
+            return {name: self[name].cpu().numpy() for name in self._unit_of}
+
+
+def _unit(value: Tensor, channels: int) -> Tensor:
+    """A power of two near the root mean square of each channel; of a bias as a whole."""
+    squares = value.square()
+    others = [axis for axis in range(value.ndim) if axis != channels or value.ndim == 1]
+    size = squares.mean(others, keepdim=True).sqrt().clamp(min=1e-9)
+    return torch.exp2(torch.floor(torch.log2(size)))
 
 
 def _key(name: str) -> str:
