@@ -135,7 +135,7 @@ def write_ranges(path: Path, checkpoint: Path, sizes: dict[str, tuple[Ranges, di
                 size: {
                     "images": facts,
                     "ranges": {
-                        name: [float(f"{v:.6g}") for v in (r.low, r.high, r.mean_low, r.mean_high)]
+                        name: [float(f"{v:.9g}") for v in (r.low, r.high, r.mean_low, r.mean_high)]
                         for name, r in ranges.items()
                     },
                 }
