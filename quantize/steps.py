@@ -54,7 +54,7 @@ def measure(models: list[Path], checkpoint: Path, manifests: list[Path], output:
     sizes: dict[str, tuple[Any, dict[str, Any]]] = {}
     selected = [read_manifest(path) for path in manifests]
     for model in models:
-        spec = _spec_of(model, checkpoint)
+        spec = spec_made_from(model, checkpoint)
         inputs = (letterbox(image, spec)[0] for manifest in selected for image in manifest.load())
         total = sum(len(manifest.files) for manifest in selected)
         facts = {
@@ -72,7 +72,7 @@ def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int)
     Raises:
         InputError: the files do not belong together, or the recipe does not fit the model.
     """
-    spec, recipe = _spec_of(job.model, job.checkpoint), read_recipe(recipe_file)
+    spec, recipe = spec_made_from(job.model, job.checkpoint), read_recipe(recipe_file)
     bounds, measured_at = _bounds(job, recipe, spec)
     with step(f"{job.output.name}: quantize, parity"):
         inputs = parity_inputs(photographs, spec, parity_images)
@@ -106,7 +106,12 @@ def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int)
     )
 
 
-def _spec_of(model: Path, checkpoint: Path) -> DetectorSpec:
+def spec_made_from(model: Path, checkpoint: Path) -> DetectorSpec:
+    """The spec inside a float file.
+
+    Raises:
+        InputError: it has none, or was not made from this checkpoint.
+    """
     spec = spec_inside(model)
     if spec is None:
         raise InputError(f"{model} carries no detector spec; make it with 'python -m convert'")
