@@ -1,37 +1,39 @@
-"""Average precision of a mirror, as the file it stands for would reach it."""
+"""Average precision of whatever answers for pictures: a mirror, or the file it stands for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from calibration_data.images import load_rgb
 from calibration_data.readers import LabelledImage
+from convert.parity import Raw, Runs
 from model.average_precision import SCORE_FLOOR, Truth, match
 from model.boxes import detect
 from model.letterbox import Pixels, letterbox
 from model.spec import DetectorSpec
 from quantize.qat.mirror import Mirror
 
-Raw = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+def runs_of(mirror: Mirror) -> Runs:
+    """A mirror as a function of pictures."""
+
+    def run(input_rgb: Pixels) -> Raw:
+        device = mirror.scales.logarithm.device
+        with torch.no_grad():
+            outputs = mirror.answer(torch.from_numpy(input_rgb[None]).to(device))
+        boxes, scores, landmarks = (output.cpu().numpy() for output in outputs)
+        return boxes, scores, landmarks
+
+    return run
 
 
-def answer(mirror: Mirror, input_rgb: Pixels) -> Raw:
-    """Boxes, scores and landmarks, float32 [1, N, C], of uint8 RGB [H, W, 3]."""
-    device = mirror.scales.logarithm.device
-    with torch.no_grad():
-        outputs = mirror.answer(torch.from_numpy(input_rgb[None]).to(device))
-    boxes, scores, landmarks = (output.cpu().numpy() for output in outputs)
-    return boxes, scores, landmarks
-
-
-def average_precision(mirror: Mirror, spec: DetectorSpec, images: Sequence[LabelledImage]) -> float:
+def average_precision(run: Runs, spec: DetectorSpec, images: Sequence[LabelledImage]) -> float:
     """AP at IoU 0.5, all points, score floor 0.02, NMS 0.4, photographs letterboxed to the spec's size."""
     found, truth = [], []
     for image in images:
         fitted, box = letterbox(load_rgb(image.path), spec)
-        found.append(box.to_image(detect(*answer(mirror, fitted), spec, SCORE_FLOOR)))
+        found.append(box.to_image(detect(*run(fitted), spec, SCORE_FLOOR)))
         truth.append(Truth.of(image.boxes_xyxy, image.ignore))
     return match(found, truth).average_precision()

@@ -1,0 +1,261 @@
+"""Quantization-aware training from float files to integer files, with the proof beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration_data.readers import LabelledImage
+from convert.onnx_export import export_onnx
+from convert.parity import Runs
+from convert.photographs import parity_inputs
+from convert.progress import step
+from convert.runtimes import open_model
+from convert.tflite_export import export_tflite
+from model.artifact import Artifact, read_json, sha256_of, tool_versions, write_json
+from model.checkpoint import load_checkpoint
+from model.errors import GateError, InputError
+from model.letterbox import Pixels
+from model.spec import DetectorSpec
+from model.training.batches import FreshViews
+from model.training.photographs import Photograph, read_folder, read_photographs
+from model.training.teacher import Teacher
+from model.training.views import VIEW
+from quantize.apply import apply_recipe
+from quantize.qat.gate import measure_agreement, require_agreement
+from quantize.qat.graph import read_graph
+from quantize.qat.loop import LOG, STATE, train
+from quantize.qat.mirror import Mirror, Weights
+from quantize.qat.placement import find_placement
+from quantize.qat.qdq import export_qdq, supports
+from quantize.qat.recipe import Schedule
+from quantize.qat.scales import Scales
+from quantize.qat.scoring import average_precision, runs_of
+from quantize.qat.store import save_weights, with_constants
+from quantize.qat.trainee import Trainee
+from quantize.ranges import TensorRange, prepared, read_ranges, write_ranges
+from quantize.recipe import Recipe, read_recipe
+from quantize.steps import Job, quantize, spec_made_from
+
+LOOKED_AT = 32
+"""Photographs held aside, of each labelled folder, on which the log's AP is measured."""
+CHECKED = 4
+"""Photographs on which the mirror is held against the post-training file before training begins."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The files of one quantization-aware training.
+
+    Attributes:
+        models: Float32 TFLite files that convert made, one for each input size; trained together.
+        checkpoint: What they were made from; its network is the teacher.
+        ranges: Activation ranges to start from.
+        recipe: With int8 layers.
+        data: Training folders, with or without labels.
+        photographs: Folder of images for parity and proof.
+        report: Labelled folders for the final AP of mirror and file; never trained on.
+        output: Folder for everything that is made.
+    """
+
+    models: tuple[Path, ...]
+    checkpoint: Path
+    ranges: Path
+    recipe: Path
+    data: tuple[Path, ...]
+    photographs: Path
+    report: tuple[Path, ...]
+    output: Path
+
+
+@dataclass(frozen=True, eq=False)
+class _Size:
+    """One input size: the float file, its spec, and the mirror of its integer file."""
+
+    model: Path
+    spec: DetectorSpec
+    mirror: Mirror
+
+
+def run_training(plan: Plan, schedule: Schedule, device: str = "cpu") -> list[Artifact]:
+    """Train, export and prove; goes on where the output folder stopped.
+
+    Returns:
+        The integer file of each size.
+
+    Raises:
+        InputError: the files do not belong together, are quantized already, or cannot be trained on.
+        GateError: an integer file does not compute what was trained.
+    """
+    refuse_trained(plan.checkpoint)
+    photographs = read_photographs(plan.data)
+    recipe = read_recipe(plan.recipe)
+    sizes = _sizes(plan, recipe)
+    spec = next(iter(sizes.values())).spec
+    trainee = Trainee({side: size.mirror for side, size in sizes.items()}, schedule, device)
+    teacher = Teacher.load(plan.checkpoint, spec.network)
+    source = FreshViews(photographs, schedule.seed, schedule.pictures, teacher)
+    state = plan.output / STATE
+    if state.is_file():
+        trainee.restore(state)
+        print(f"goes on after step {trainee.steps:,}")
+    else:
+        (plan.output / LOG).unlink(missing_ok=True)
+        for size in sizes.values():
+            _check_mirror(plan, size, recipe)
+    train(trainee, source, plan.output, _look(photographs, sizes))
+    for size in sizes.values():
+        size.mirror.to("cpu")
+    checkpoint, ranges = _keep(plan, schedule, sizes)
+    return [_export(plan, size, checkpoint, ranges) for size in sizes.values()]
+
+
+def refuse_trained(checkpoint: Path) -> None:
+    """Refuse a checkpoint that quantization-aware training wrote.
+
+    Raises:
+        InputError: its record says so.
+    """
+    record = Artifact.record_path(checkpoint)
+    if record.is_file() and "fake_quantization" in read_json(record):
+        raise InputError(
+            f"{checkpoint} was trained with fake quantization already; start from the float checkpoint "
+            f"{read_json(record)['made_from']['checkpoint']['file']}"
+        )
+
+
+def _sizes(plan: Plan, recipe: Recipe) -> dict[int, _Size]:
+    """Side in pixels -> size, ascending."""
+    sizes: dict[int, _Size] = {}
+    weights: Weights | None = None
+    for model in plan.models:
+        spec = spec_made_from(model, plan.checkpoint)
+        side = spec.input_height
+        if side != spec.input_width or side > VIEW:
+            raise InputError(
+                f"{model} takes {spec.input_height}x{spec.input_width}: training needs square inputs of at "
+                f"most {VIEW} pixels; other sizes can be made from what it learned"
+            )
+        placement = find_placement(model, recipe)
+        weights = weights or Weights.of(placement)
+        if missing := set(placement.weights.values()) - set(weights.arrays()):
+            raise InputError(f"{model} has a layer that {plan.models[0]} lacks: {min(missing)}")
+        measured, _ = read_ranges(plan.ranges, sha256_of(plan.checkpoint), side, side)
+        scales = Scales(placement, prepared(measured, recipe.estimator, model))
+        sizes[side] = _Size(model, spec, Mirror(placement, weights, scales))
+    if not sizes:
+        raise InputError("no float file to train: name one for each input size with --model")
+    return dict(sorted(sizes.items()))
+
+
+def _check_mirror(plan: Plan, size: _Size, recipe: Recipe) -> None:
+    """Before an hour is spent: the untrained mirror must be the post-training file."""
+    inputs = parity_inputs(plan.photographs, size.spec, CHECKED)
+    file = plan.output / f"post_training_{size.spec.input_height}.tflite"
+    with step(f"{size.model.name}: fake quantization against the integer file"):
+        plan.output.mkdir(parents=True, exist_ok=True)
+        apply_recipe(recipe, size.model, size.mirror.scales.bounds(), file)
+        require_agreement(measure_agreement(size.mirror, file, inputs), file.name)
+        file.unlink()
+
+
+def _look(photographs: Sequence[Photograph], sizes: Mapping[int, _Size]) -> Any:
+    """Measures AP of each size on photographs held aside; nothing where there are no labels."""
+    sets: dict[str, list[LabelledImage]] = {}
+    for one in photographs:
+        if one.labelled and one.held_aside and len(members := sets.setdefault(one.folder, [])) < LOOKED_AT:
+            members.append(one.image)
+
+    def look(_: Trainee) -> dict[str, Any]:
+        return {
+            f"aside_{name}_{side}": round(average_precision(runs_of(size.mirror), size.spec, images), 4)
+            for name, images in sets.items()
+            for side, size in sizes.items()
+        }
+
+    return look if sets else None
+
+
+def _keep(plan: Plan, schedule: Schedule, sizes: Mapping[int, _Size]) -> tuple[Path, Path]:
+    """Write the trained checkpoint and its ranges."""
+    spec = next(iter(sizes.values())).spec
+    network = load_checkpoint(plan.checkpoint, spec.network).network
+    weights = next(iter(sizes.values())).mirror.weights
+    checkpoint = plan.output / f"{spec.network}_qat.pth"
+    save_weights(with_constants(network, spec, weights.arrays()), checkpoint)
+    entries = {}
+    for side, size in sizes.items():
+        bounds = size.mirror.scales.bounds()
+        learned = {name: TensorRange(low, high, low, high) for name, (low, high) in bounds.items()}
+        entries[f"{side}x{side}"] = learned, {"learned_in_steps": schedule.steps}
+    ranges = plan.output / f"{spec.network}_qat_ranges.json"
+    write_ranges(ranges, checkpoint, entries)
+    Artifact.save(
+        checkpoint,
+        sources={"checkpoint": plan.checkpoint, "recipe": plan.recipe, "ranges": plan.ranges},
+        fake_quantization=schedule.to_json(),
+        sides=list(sizes),
+        data=[folder.name for folder in plan.data],
+        tools=tool_versions("torch", "ai-edge-quantizer"),
+    )
+    return checkpoint, ranges
+
+
+def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> Artifact:
+    """Convert the trained checkpoint, put the learned ranges into the integer file, and prove it."""
+    spec = size.spec
+    stem = f"{spec.network}_{spec.input_height}x{spec.input_width}"
+    inputs = parity_inputs(plan.photographs, spec, 24)
+    network = load_checkpoint(checkpoint, spec.network).network
+    onnx, model = plan.output / f"{stem}_qat.onnx", plan.output / f"{stem}_float32_qat.tflite"
+    with step(f"{model.name}: convert, parity"):
+        export_onnx(network, spec, checkpoint, onnx, inputs)
+        export_tflite(network, spec, {"checkpoint": checkpoint, "onnx": onnx}, model, inputs)
+    require_weights(size.mirror, model)
+    recipe = read_recipe(plan.recipe)
+    file = plan.output / f"{stem}_{recipe.name}_qat.tflite"
+    quantize(Job(model, checkpoint, ranges, file), plan.recipe, plan.photographs, len(inputs))
+    facts = prove(plan, size, file, inputs)
+    artifact = Artifact(file, {**Artifact.load(file).record, **facts})
+    write_json(Artifact.record_path(file), artifact.record)
+    return artifact
+
+
+def require_weights(mirror: Mirror, model: Path) -> None:
+    """Hold the trained weights against those of the float file that was converted from them.
+
+    Raises:
+        GateError: a weight is another; it names the layer.
+    """
+    stored = {tensor.name: tensor.constant for tensor in read_graph(model).tensors}
+    for name, value in mirror.weights.arrays().items():
+        constant = stored.get(name)
+        if constant is None or not np.allclose(constant, value, rtol=1e-6, atol=0):
+            raise GateError(f"{model.name}: {name} is not what was trained")
+
+
+def prove(plan: Plan, size: _Size, file: Path, inputs: Sequence[Pixels]) -> dict[str, Any]:
+    """Hold an integer file against its mirror, and a QDQ ONNX against both; facts for the record.
+
+    Raises:
+        GateError: they disagree.
+    """
+    with step(f"{file.name}: proof"):
+        running = open_model(file)
+        runs: dict[str, Runs] = {"mirror": runs_of(size.mirror), "file": lambda x: running.run(x).values}
+        precisions = {}
+        for folder in plan.report:
+            images = [photograph.image for photograph in read_folder(folder)]
+            mine, theirs = (average_precision(run, size.spec, images) for run in runs.values())
+            precisions[folder.name] = mine, theirs
+        agreement = measure_agreement(size.mirror, file, inputs, precisions)
+        require_agreement(agreement, file.name)
+        facts: dict[str, Any] = {"agreement": agreement.to_json()}
+        if supports(size.mirror):
+            qdq = file.with_name(file.stem.replace("_qat", "_qdq_qat") + ".onnx")
+            facts["qdq_onnx"] = export_qdq(size.mirror, size.spec, qdq, runs["file"], inputs)
+    return facts
