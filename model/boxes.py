@@ -104,12 +104,20 @@ def nms(boxes_xyxy: Floats, scores: Floats, iou: float, keep: int) -> NDArray[np
     Returns:
         Indices of the kept boxes, best score first.
     """
-    waiting = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores, kind="stable")
+    # One row a coordinate, best first, and the areas once: several times faster than `iou_matrix` a box.
+    rows = np.ascontiguousarray(np.vstack([boxes_xyxy[order].T, _area(boxes_xyxy[order])]))
     kept: list[int] = []
-    while len(waiting) and len(kept) < keep:
-        best, waiting = waiting[0], waiting[1:]
-        kept.append(int(best))
-        waiting = waiting[iou_matrix(boxes_xyxy[best : best + 1], boxes_xyxy[waiting])[0] <= iou]
+    while len(order) and len(kept) < keep:
+        kept.append(int(order[0]))
+        left, top, right, bottom, area = rows[:, 0]
+        order, rows = order[1:], rows[:, 1:]
+        width = np.minimum(rows[2], right) - np.maximum(rows[0], left)
+        height = np.minimum(rows[3], bottom) - np.maximum(rows[1], top)
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        union = np.maximum(area + rows[4] - shared, np.finfo(np.float32).tiny)  # empty boxes overlap nothing
+        apart = shared / union <= iou
+        order, rows = order[apart], rows[:, apart]
     return np.asarray(kept, np.intp)
 
 
