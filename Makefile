@@ -140,9 +140,16 @@ baseline: tflite  ## The present figures become the baseline (commit it and say 
 	$(GATED)
 	$(RUN) benchmark gate --baseline benchmark/baseline.json --report $(BUILD)/gate/report.json --update
 
-train: .venv/installed  ## Train V2 by distillation; goes on where it was stopped (DATA= TEACHER= START=)
+# A folder with RetinaFace's label.txt trains any network from its labels alone; else V2 is distilled.
+ifneq ($(wildcard $(DATA)/train/label.txt $(DATA)/label.txt),)
+train: .venv/installed
+	$(RUN) model train --data $(DATA) --network $(NETWORK) --loss multibox \
+	  $(if $(filter featherface_v2,$(NETWORK)),--start $(START)) --output $(BUILD)/training_$(NETWORK) $(TRAIN_FLAGS)
+else
+train: .venv/installed  ## Train V2 by distillation, or NETWORK from DATA=widerface/'s labels; goes on where it stopped
 	$(RUN) model teach --data $(TRAINING_SETS) --teacher $(TEACHER) --output $(BUILD)/views
-	$(RUN) model train --data $(TRAINING_SETS) --views $(BUILD)/views --start $(START) --output $(BUILD)/training
+	$(RUN) model train --data $(TRAINING_SETS) --views $(BUILD)/views --start $(START) --output $(BUILD)/training $(TRAIN_FLAGS)
+endif
 
 benchmark: .venv/installed  ## Time MODELS on DEVICE=host|arm64|armhf|adb[:SERIAL] (emulated: instructions)
 	$(RUN) benchmark latency --device $(DEVICE) --model $(MODELS) --resume $(BENCHMARK_FLAGS)
