@@ -2,100 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from quantize.qat.graph import FileTensor, Graph, Operator
+from quantize.qat.graph import Operator
 from quantize.qat.integers import add, half_up, integer_weight, requantize, rounded
+from quantize.qat.plain_kernels import PLAIN_KERNELS
+from quantize.qat.run import NONE, RELU, Kernel, Run
 
-LOWEST, HIGHEST = -128, 127
 SAME = 0
-NONE, RELU, RELU6 = 0, 1, 3
-"""Values of the schema's Padding and ActivationFunctionType."""
-
-
-class Named(Protocol):
-    """Weights by name."""
-
-    def __getitem__(self, name: str) -> Tensor: ...
-
-
-class Run:
-    """The tensors of one pass through a file.
-
-    Attributes:
-        values: Index -> value; whole numbers less the zero point for integer tensors.
-        batch: Pictures at once; files are made for one.
-        logits: What entered the operator that computes the scores, in real numbers.
-    """
-
-    def __init__(
-        self,
-        graph: Graph,
-        names: Mapping[int, str],
-        weights: Named,
-        scales: Mapping[int, tuple[Tensor, int]],
-        constants: Mapping[int, Tensor],
-    ) -> None:
-        self.graph, self.names, self.weights = graph, names, weights
-        self.scales, self.constants = scales, constants
-        self.values: dict[int, Tensor] = {}
-        self.batch = 1
-        self.probability = -1
-        self.logits: Tensor | None = None
-
-    def tensor(self, index: int) -> FileTensor:
-        """What the file says of a tensor."""
-        return self.graph.tensors[index]
-
-    def scale(self, index: int) -> tuple[Tensor, int]:
-        """Present scale and zero point of an integer tensor; the file's where they are prescribed."""
-        if index in self.scales:
-            return self.scales[index]
-        stored = self.tensor(index)
-        if stored.scales is None:
-            raise ValueError(f"{stored.name} is not quantized")
-        return torch.tensor(stored.scales[0]), stored.zero_point
-
-    def limits(self, index: int, activation: int = NONE) -> tuple[float, float]:
-        """Smallest and largest integer of a tensor less its zero point, after a fused activation."""
-        scale, zero_point = self.scale(index)
-        low, high = LOWEST - zero_point, HIGHEST - zero_point
-        if activation in (RELU, RELU6):
-            low = max(low, 0)
-        if activation == RELU6:
-            high = min(high, int(np.rint(np.float32(6) / np.float32(scale.item()))))
-        return float(low), float(high)
-
-    def value(self, index: int) -> Tensor:
-        """A computed tensor, a weight or another constant."""
-        if index in self.values:
-            return self.values[index]
-        if index in self.names:
-            return self.weights[self.names[index]]
-        constant, stored = self.constants[index], self.tensor(index)
-        return constant.float() - stored.zero_point if stored.is_integer else constant
-
-    def numbers(self, index: int) -> list[int]:
-        """A constant of whole numbers as a list."""
-        return [int(value) for value in self.constants[index].reshape(-1)]
-
-    def real(self, index: int) -> Tensor:
-        """A tensor in real numbers."""
-        value = self.value(index)
-        return value * self.scale(index)[0] if self.is_integer(index) else value
-
-    def is_integer(self, index: int) -> bool:
-        """Whether a tensor is quantized to 8 bits."""
-        return self.tensor(index).is_integer
-
-
-Kernel = Callable[[Run, Operator], None]
+"""Value of the schema's Padding."""
 
 
 def _activate(x: Tensor, activation: int) -> Tensor:
@@ -167,15 +87,20 @@ def _linear(operator: Operator, x: Tensor, weight: Tensor, bias: Tensor | None) 
     return result if operator.options["keepNumDims"] else result.reshape(-1, weight.shape[0])
 
 
-def _add(run: Run, operator: Operator) -> None:
-    (a, b), out = operator.inputs, operator.outputs[0]
-    activation = operator.options["fusedActivationFunction"]
-    if not run.is_integer(out):
-        run.values[out] = _activate(run.value(a) + run.value(b), activation)
-        return
-    scale = run.scale(out)[0]
-    ratios = run.scale(a)[0] / scale, run.scale(b)[0] / scale
-    run.values[out] = add(run.value(a), run.value(b), *ratios, *run.limits(out, activation))
+def _sum_of_two(sign: int) -> Kernel:
+    """Addition, or subtraction with a sign of -1."""
+
+    def run_it(run: Run, operator: Operator) -> None:
+        (a, b), out = operator.inputs, operator.outputs[0]
+        activation = operator.options["fusedActivationFunction"]
+        if not run.is_integer(out):
+            run.values[out] = _activate(run.value(a) + sign * run.value(b), activation)
+            return
+        scale = run.scale(out)[0]
+        ratios = run.scale(a)[0] / scale, run.scale(b)[0] / scale
+        run.values[out] = add(run.value(a), sign * run.value(b), *ratios, *run.limits(out, activation))
+
+    return run_it
 
 
 def _mul(run: Run, operator: Operator) -> None:
@@ -202,16 +127,6 @@ def _mean(run: Run, operator: Operator) -> None:
     run.values[out] = requantize(total, multiplier, *run.limits(out))
 
 
-def _max_pool(run: Run, operator: Operator) -> None:
-    options = operator.options
-    kernel = options["filterHeight"], options["filterWidth"]
-    strides = options["strideH"], options["strideW"]
-    image = run.value(operator.inputs[0]).permute(0, 3, 1, 2)
-    if options["padding"] == SAME and any(s % k for s, k in zip(image.shape[2:], kernel, strict=True)):
-        raise NotImplementedError("MAX_POOL_2D with padding")
-    run.values[operator.outputs[0]] = F.max_pool2d(image, kernel, strides).permute(0, 2, 3, 1)
-
-
 def _resize_bilinear(run: Run, operator: Operator) -> None:
     entry, out = operator.inputs[0], operator.outputs[0]
     image = run.value(entry).permute(0, 3, 1, 2)
@@ -222,31 +137,6 @@ def _resize_bilinear(run: Run, operator: Operator) -> None:
         align_corners=operator.options["alignCorners"],
     ).permute(0, 2, 3, 1)
     run.values[out] = half_up(result) if run.is_integer(out) else result
-
-
-def _resize_nearest(run: Run, operator: Operator) -> None:
-    image = run.value(operator.inputs[0]).permute(0, 3, 1, 2)
-    mode = "nearest-exact" if operator.options["halfPixelCenters"] else "nearest"
-    result = F.interpolate(image, size=run.numbers(operator.inputs[1]), mode=mode)
-    run.values[operator.outputs[0]] = result.permute(0, 2, 3, 1)
-
-
-def _pad(run: Run, operator: Operator) -> None:
-    pairs = run.numbers(operator.inputs[1])
-    backwards = [
-        side for axis in range(len(pairs) // 2 - 1, -1, -1) for side in pairs[2 * axis : 2 * axis + 2]
-    ]
-    run.values[operator.outputs[0]] = F.pad(run.value(operator.inputs[0]), backwards)
-
-
-def _reshape(run: Run, operator: Operator) -> None:
-    shape = run.tensor(operator.outputs[0]).shape
-    run.values[operator.outputs[0]] = run.value(operator.inputs[0]).reshape(run.batch * shape[0], *shape[1:])
-
-
-def _concatenation(run: Run, operator: Operator) -> None:
-    parts = [run.value(index) for index in operator.inputs]
-    run.values[operator.outputs[0]] = torch.cat(parts, operator.options["axis"])
 
 
 def _logistic(run: Run, operator: Operator) -> None:
@@ -292,18 +182,15 @@ def _dequantize(run: Run, operator: Operator) -> None:
 
 
 KERNELS: dict[str, Kernel] = {
+    **PLAIN_KERNELS,
     "CONV_2D": _weighted(_conv),
     "DEPTHWISE_CONV_2D": _weighted(_conv),
     "FULLY_CONNECTED": _weighted(_linear),
-    "ADD": _add,
+    "ADD": _sum_of_two(1),
+    "SUB": _sum_of_two(-1),
     "MUL": _mul,
     "MEAN": _mean,
-    "MAX_POOL_2D": _max_pool,
     "RESIZE_BILINEAR": _resize_bilinear,
-    "RESIZE_NEAREST_NEIGHBOR": _resize_nearest,
-    "PAD": _pad,
-    "RESHAPE": _reshape,
-    "CONCATENATION": _concatenation,
     "LOGISTIC": _logistic,
     "SOFTMAX": _softmax,
     "QUANTIZE": _quantize,
@@ -312,6 +199,6 @@ KERNELS: dict[str, Kernel] = {
 """Every operator that a mirror can run."""
 
 
-def unknown(kinds: Sequence[Any]) -> list[str]:
+def unknown(kinds: Sequence[str]) -> list[str]:
     """Operators that a mirror cannot run."""
-    return sorted({str(kind) for kind in kinds} - set(KERNELS))
+    return sorted(set(kinds) - set(KERNELS))

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.blocks import Outputs
+from model.errors import InputError
 from quantize.qat.graph import Operator
-from quantize.qat.kernels import KERNELS, Run
+from quantize.qat.kernels import KERNELS, unknown
 from quantize.qat.placement import Placement
+from quantize.qat.run import Run
 from quantize.qat.scales import Scales
 
 
@@ -91,6 +93,10 @@ class Mirror(nn.Module):
         super().__init__()
         self.placement, self.weights, self.scales = placement, weights, scales
         self.graph = placement.graph
+        if strange := unknown([operator.kind for operator in self.graph.operators]):
+            raise InputError(
+                f"quantization-aware training does not know the operator(s) {', '.join(strange)}"
+            )
         self._constants = {
             index: torch.from_numpy(tensor.constant.copy())
             for index, tensor in enumerate(self.graph.tensors)

@@ -22,8 +22,9 @@ from model.letterbox import Pixels
 from model.spec import DetectorSpec
 from quantize.qat.graph import WEIGHTED, FileTensor, Operator
 from quantize.qat.integers import integer_weight
-from quantize.qat.kernels import RELU, RELU6, SAME
+from quantize.qat.kernels import SAME
 from quantize.qat.mirror import Mirror
+from quantize.qat.run import RELU, RELU6
 
 OPSET = 18
 LEAST_FACES_KEPT = 0.98

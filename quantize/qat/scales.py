@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from convert.flatbuffer import INPUT_NAME
 from quantize.qat.placement import Bounds, Placement, scale_of, zero_point_of
-
-LOWEST, HIGHEST = -128, 127
+from quantize.qat.run import HIGHEST, LOWEST
 
 
 class Scales(nn.Module):
