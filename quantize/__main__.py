@@ -9,6 +9,7 @@ from model.command_line import run_command
 
 COMMANDS = {
     "quantize.commands": ("apply", "ranges"),
+    "quantize.audit": ("audit",),
     "quantize.qat.commands": ("qat",),
 }
 
