@@ -30,7 +30,7 @@ TRACED = 2
 
 @dataclass(frozen=True)
 class OutputAgreement:
-    """One output of the file against the mirror's, on anchors that the mirror scores above FACE_SCORE.
+    """One output of the file against the mirror's, on anchors that either scores above FACE_SCORE.
 
     Attributes:
         sqnr_db: 10 log10(sum m^2 / sum (m - f)^2); None where they are equal.
@@ -86,14 +86,14 @@ def measure_agreement(
         precisions: Average precision on labelled sets, mirror and file, if it was measured.
 
     Raises:
-        InputError: no photograph, or none with an anchor above FACE_SCORE.
+        InputError: no photograph, or none with an anchor above FACE_SCORE in either.
     """
     graph = read_graph(file)
     compared, other = compare_scales(mirror, graph)
     running = open_model(file)
     mine = runs_of(mirror)
     pairs = [(mine(image), running.run(image).values) for image in photographs]
-    faces = [ours[1][..., -1] > FACE_SCORE for ours, _ in pairs]
+    faces = [(ours[1][..., -1] > FACE_SCORE) | (theirs[1][..., -1] > FACE_SCORE) for ours, theirs in pairs]
     anchors = int(sum(face.sum() for face in faces))
     if not anchors:
         raise InputError("the photographs show no face that the network scores above 0.3: give others")
