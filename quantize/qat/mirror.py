@@ -19,7 +19,7 @@ from quantize.qat.scales import Scales
 
 
 class Weights(nn.Module):
-    """The constants of a float file that are trained, by name; shared by the files of all input sizes.
+    """The weights and biases of a float file by name; shared by the files of all input sizes.
 
     A parameter holds a weight divided by about the size of its channel (a bias: of its layer), so that one
     learning rate fits layers whose weights differ by orders of magnitude. The divisors are powers of two:
@@ -56,16 +56,23 @@ class Weights(nn.Module):
             for operator in graph.operators
             if operator.kind == "DEPTHWISE_CONV_2D"
         }
-        return cls({name: value for name, value in constants.items() if value is not None}, depthwise)
+        weights = cls({name: value for name, value in constants.items() if value is not None}, depthwise)
+        for name in names - placement.trained:
+            weights.values[_key(name)].requires_grad_(False)
+        return weights
 
     def __getitem__(self, name: str) -> Tensor:
         value: Tensor = self.values[_key(name)] * self.get_buffer(self._unit_of[name])
         return value
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Name -> float32 values, as TFLite orders them."""
+        """Name -> float32 values of those that are trained, as TFLite orders them."""
+        trained = [name for name in self._unit_of if self.values[_key(name)].requires_grad]
         with torch.no_grad():
-            return {name: self[name].cpu().numpy() for name in self._unit_of}
+            return {name: self[name].cpu().numpy() for name in trained}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._unit_of
 
 
 def _unit(value: Tensor, channels: int) -> Tensor:
@@ -122,7 +129,7 @@ class Mirror(nn.Module):
             keep: Keep every tensor; else those that are needed no more are forgotten.
         """
         run = Run(self.graph, self.placement.weights, self.weights, self.scales.values(), self._constants)
-        run.batch, run.probability = len(pixels), self._probability
+        run.batch, run.device, run.probability = len(pixels), pixels.device, self._probability
         run.values[self.graph.inputs[0]] = pixels.float()
         for number, operator in enumerate(self.graph.operators):
             KERNELS[operator.kind](run, operator)

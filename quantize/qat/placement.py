@@ -42,6 +42,16 @@ class Placement:
     followers: dict[str, tuple[str, ...]]
     weights: dict[int, str]
 
+    @property
+    def trained(self) -> frozenset[str]:
+        """Names of the weights and biases that the file holds as integers; the others stay as they are."""
+        floats = {
+            name
+            for index, name in self.weights.items()
+            if self.graph.tensors[index].dtype in (np.float16, np.float32)
+        }
+        return frozenset(set(self.weights.values()) - floats)
+
 
 def scale_of(low: float, high: float) -> np.float32:
     """The scale that the quantizer gives a range.

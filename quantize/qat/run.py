@@ -42,7 +42,7 @@ class Run:
         self.graph, self.names, self.weights = graph, names, weights
         self.scales, self.constants = scales, constants
         self.values: dict[int, Tensor] = {}
-        self.batch = 1
+        self.batch, self.device = 1, torch.device("cpu")
         self.probability = -1
         self.logits: Tensor | None = None
 
@@ -75,7 +75,7 @@ class Run:
             return self.values[index]
         if index in self.names:
             return self.weights[self.names[index]]
-        constant, stored = self.constants[index], self.tensor(index)
+        constant, stored = self.constants[index].to(self.device), self.tensor(index)
         return constant.float() - stored.zero_point if stored.is_integer else constant
 
     def numbers(self, index: int) -> list[int]:

@@ -142,7 +142,7 @@ def _sizes(plan: Plan, recipe: Recipe) -> dict[int, _Size]:
             )
         placement = find_placement(model, recipe)
         weights = weights or Weights.of(placement)
-        if missing := set(placement.weights.values()) - set(weights.arrays()):
+        if missing := {name for name in placement.weights.values() if name not in weights}:
             raise InputError(f"{model} has a layer that {plan.models[0]} lacks: {min(missing)}")
         measured, _ = read_ranges(plan.ranges, sha256_of(plan.checkpoint), side, side)
         scales = Scales(placement, prepared(measured, recipe.estimator, model))

@@ -35,10 +35,11 @@ class Trainee:
         self.weights = next(iter(self.mirrors.values())).weights.to(self.device)
         for mirror in self.mirrors.values():
             mirror.to(self.device)
+        trained = [weight for weight in self.weights.parameters() if weight.requires_grad]
         scales = [mirror.scales.logarithm for mirror in self.mirrors.values()]
         self.optimizer = torch.optim.Adam(
             [
-                {"params": list(self.weights.parameters()), "lr": 0.0, "full_rate": schedule.rate},
+                {"params": trained, "lr": 0.0, "full_rate": schedule.rate},
                 {"params": scales, "lr": 0.0, "full_rate": schedule.scale_rate},
             ],
             foreach=True,
