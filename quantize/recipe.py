@@ -12,7 +12,7 @@ from model.artifact import read_json
 from model.errors import InputError
 
 Precision = Literal["int8", "float16", "float32"]
-Estimator = Literal["min_max", "mean_min_max"]
+Estimator = Literal["min_max", "mean_min_max", "percentile", "mse", "entropy"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class Recipe:
     Attributes:
         name: Goes into the file's name, e.g. "int8_fp16".
         layers: Rules; for each layer the last one that matches counts.
-        estimator: How activation ranges come from images: the extremes over all of them ("min_max"), or
-            the mean of each image's extremes ("mean_min_max").
+        estimator: How activation ranges come from images: the extremes over all of them ("min_max"), the
+            mean of each image's extremes ("mean_min_max"), all values but one in 10,000 ("percentile"),
+            the least squared error ("mse"), or the least loss of information ("entropy").
     """
 
     name: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,10 @@ from model.errors import InputError
 from model.letterbox import Pixels, letterbox
 from model.spec import DetectorSpec
 from quantize.apply import apply_recipe
-from quantize.ranges import measure_ranges, prepared, read_ranges, write_ranges
+from quantize.ranges import SAME_SCALE, RangeMeter, prepared, read_ranges, write_ranges
 from quantize.recipe import Recipe, read_recipe
+
+_log = logging.getLogger(__name__)
 
 TOOLS = ("ai-edge-quantizer", "ai-edge-litert")
 
@@ -55,14 +59,17 @@ def measure(models: list[Path], checkpoint: Path, manifests: list[Path], output:
     selected = [read_manifest(path) for path in manifests]
     for model in models:
         spec = spec_made_from(model, checkpoint)
-        inputs = (letterbox(image, spec)[0] for manifest in selected for image in manifest.load())
+        inputs = in_turn([manifest.load() for manifest in selected], spec)
         total = sum(len(manifest.files) for manifest in selected)
         facts = {
             "count": total,
             "manifests": [{"file": path.name, "sha256": sha256_of(path)} for path in manifests],
         }
-        shown = _shown(inputs, total, f"activation ranges of {model.name}")
-        sizes[f"{spec.input_height}x{spec.input_width}"] = (measure_ranges(model, shown), facts)
+        meter = RangeMeter(model)
+        for image in track(inputs, f"activation ranges of {model.name}", total):
+            meter.add(image)
+        _warn_of(meter.unstable(), model)
+        sizes[f"{spec.input_height}x{spec.input_width}"] = (meter.ranges(), facts)
     write_ranges(output, checkpoint, sizes)
 
 
@@ -138,5 +145,24 @@ def _bounds(
     return prepared(ranges, recipe.estimator, job.model), measured_at
 
 
-def _shown(images: Iterator[Pixels], total: int, title: str) -> Iterator[Pixels]:
-    yield from track(images, title, total)
+def in_turn(sources: Sequence[Iterable[Pixels]], spec: DetectorSpec) -> Iterator[Pixels]:
+    """Images of several sources in turn, letterboxed, so that the first n are of all of them."""
+    for row in zip_longest(*sources):
+        for image in row:
+            if image is not None:
+                yield letterbox(image, spec)[0]
+
+
+def _warn_of(unstable: dict[str, float], model: Path) -> None:
+    """Say which scales two disjoint halves of the images do not agree on."""
+    if not unstable:
+        return
+    worst = ", ".join(f"{name} ({ratio:.2f}x)" for name, ratio in list(unstable.items())[:3])
+    _log.warning(
+        "%s: two halves of the calibration images give scales that differ by more than %.0f %% for %d "
+        "tensors, worst %s; use more images, or an estimator that ignores single extremes",
+        model.name,
+        100 * (SAME_SCALE - 1),
+        len(unstable),
+        worst,
+    )
