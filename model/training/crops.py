@@ -37,10 +37,13 @@ VISIBLE_SHARE = 0.5
 """The teacher saw the whole view: what it found is not asked for where less than this is in the crop."""
 TEACHER_FOUND = 0.5
 """A marked face on which no anchor of the teacher is above this counts as missed."""
-LABEL_SHARE = 0.5
-"""Where the teacher found a marked face, this much of the box to learn is the marked one. Label sets draw
-the border of a face each in their own way (FDDB's are bounds of ellipses) and the teacher in yet another:
-half of the way is close enough to both, and corrects where the teacher is far off."""
+AGREED_IOU, DISPUTED_IOU = 0.9, 0.5
+"""A box of the teacher's that overlaps its mark less than the first is drawn towards the mark, the more
+the less it does, and at the second is the mark. Label sets draw the border of a face each in their own way
+(FDDB's are bounds of ellipses) and the teacher in yet another: where they roughly agree half of the way
+suits both; where they do not (profiles, most of all) the teacher is wrong."""
+SAME_IOU = 0.3
+"""A box that overlaps a mark less than this is another face's."""
 WHOLLY_SHOWN = 0.95
 """A face is drawn towards its mark only if this much of the mark is inside the crop: the teacher saw the
 rest, a clipped mark does not tell of it."""
@@ -209,16 +212,18 @@ def correct(targets: Targets, faces: Faces, side: int) -> None:
 
 
 def _draw_to_marks(targets: Targets, boxes_xyxy: Floats, side: int) -> None:
-    """Move the teacher's boxes by LABEL_SHARE towards the marked face that each overlaps most."""
+    """Move the teacher's boxes towards the marked face that each overlaps most; see AGREED_IOU."""
     spec = crop_spec(side)
     sure = np.flatnonzero(targets.box_weight > 0)
     if not len(sure) or not len(boxes_xyxy):
         return
     anchor = anchors(spec)[sure]
     overlap = iou_matrix(decode_boxes(targets.boxes[sure], anchor, spec.variances), boxes_xyxy)
-    same = overlap.max(axis=1) >= FOUND_IOU
+    best = overlap.max(axis=1)
+    same = best >= SAME_IOU
+    share = np.clip((AGREED_IOU - best) / (AGREED_IOU - DISPUTED_IOU), 0, 1)[:, None]
     marks = encode_boxes(boxes_xyxy[overlap.argmax(axis=1)], anchor, spec.variances)
-    moved = targets.boxes[sure] + np.float32(LABEL_SHARE) * (marks - targets.boxes[sure])
+    moved = targets.boxes[sure] + share * (marks - targets.boxes[sure])
     targets.boxes[sure[same]] = moved[same]
 
 

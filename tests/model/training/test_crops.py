@@ -140,12 +140,18 @@ def found_face(box, shift):
     return targets, near, lambda: decode_boxes(targets.boxes[near][None], anchor, spec.variances)[0]
 
 
-def test_a_face_the_teacher_found_is_drawn_half_way_to_its_mark():
-    box = [60, 60, 92, 92]
-    targets, near, decoded = found_face(box, -4)
+@pytest.mark.parametrize(
+    ("shift", "left"),
+    [((0, 0, 0, 0), 60), ((-8, 0, 0, 0), 54), ((-32, 0, 0, 0), 60), ((-1, 0, 0, 0), 59)],
+    ids=["equal", "IoU 0.8: a quarter of the way", "IoU 0.5: all of it", "IoU 0.97: none"],
+)
+def test_a_face_the_teacher_found_is_drawn_towards_its_mark(shift, left):
+    mark = [60, 60, 92, 92]
+    targets, near, decoded = found_face(mark, np.array(shift, np.float32))
     others = np.delete(targets.boxes, near, axis=0).copy()
-    correct(targets, faces_of([box, [180, 180, 220, 220]]), 256)
-    np.testing.assert_allclose(decoded(), np.array(box) - 2, atol=1e-3)
+    correct(targets, faces_of([mark, [180, 180, 220, 220]]), 256)
+    # centres move along a line and sizes along a logarithm, so that a part of the way is nearly that part
+    np.testing.assert_allclose(decoded(), [left, 60, 92, 92], atol=0.2)
     assert targets.face[near] == np.float32(0.9)
     changed = (np.delete(targets.boxes, near, axis=0) != others).any(axis=1)
     assert changed.sum() == (targets.face == 1).sum(), "only the face it missed is written besides"
