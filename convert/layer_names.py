@@ -31,7 +31,7 @@ def name_layers(model: Any, module: nn.Module) -> None:
     """
     graph = model.subgraphs[0]
     names = _Names(graph)
-    layers = list(_layers(module))
+    layers = list(weighted_layers(module))
     for kind, operator in zip(operator_names(model), graph.operators, strict=True):
         if kind in _WEIGHTED and (layer := _layer_of(model, graph.tensors[operator.inputs[1]], layers)):
             names.give(operator.outputs[0], layer)
@@ -58,7 +58,7 @@ class _Names:
         self._tensors[index].name = f"{name}:{number}" if number else name
 
 
-def _layers(module: nn.Module) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def weighted_layers(module: nn.Module) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Each weighted layer's name and its weight in TFLite's order: [O, H, W, I], [1, H, W, C] or [O, I]."""
     for path, layer in module.named_modules():
         if hasattr(layer, "convolution_weights"):
@@ -85,11 +85,16 @@ def _layer_of(model: Any, tensor: Any, layers: list[tuple[str, NDArray[np.float3
     if data is None:
         return None
     weight = np.frombuffer(bytes(data), np.float32)
-    shape = tuple(size for size in tensor.shape if size != 1)
+    return same_layer(weight.reshape(tensor.shape), layers)
+
+
+def same_layer(weight: NDArray[np.float32], layers: list[tuple[str, NDArray[np.float32]]]) -> str | None:
+    """The name of the layer that has this weight, in TFLite's order; sides of 1 do not count."""
+    shape = tuple(size for size in weight.shape if size != 1)
     for name, candidate in layers:
         if tuple(size for size in candidate.shape if size != 1) != shape:
             continue
-        if np.abs(candidate.reshape(-1) - weight).max() <= SAME_WEIGHT * np.abs(weight).max():
+        if np.abs(candidate.reshape(-1) - weight.reshape(-1)).max() <= SAME_WEIGHT * np.abs(weight).max():
             return name
     return None
 

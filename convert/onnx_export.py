@@ -17,6 +17,7 @@ import torch
 
 from convert.deployed import Deployed
 from convert.flatbuffer import INPUT_NAME, SPEC_METADATA
+from convert.onnx_names import name_nodes
 from convert.parity import Parity, measure_parity, require_parity, torch_reference
 from convert.runtimes import open_model
 from model.artifact import Artifact, replacing, tool_versions
@@ -53,10 +54,7 @@ def export_onnx(
     Raises:
         GateError: an output of the file differs from PyTorch's by more than ONNX_LIMIT.
     """
-    raw = _exported(Deployed(network, spec, "NCHW"), spec)
-    simplified, agrees = onnxsim.simplify(raw)
-    if not agrees:
-        raise GateError("onnxsim: the simplified network's outputs differ from the exported one's")
+    raw, simplified = simplified_onnx(network, spec)
     for model in (raw, simplified):
         _embed_spec(model, spec)
     reference = torch_reference(network, spec)
@@ -77,6 +75,21 @@ def export_onnx(
         operators={"exported": len(raw.graph.node), "simplified": len(simplified.graph.node)},
         parity={stage: measured.to_json() for stage, measured in parity.items()},
     )
+
+
+def simplified_onnx(network: Detector, spec: DetectorSpec) -> tuple[Any, Any]:
+    """Export a network in memory: as the exporter made it, and simplified with its nodes named by layer.
+
+    Raises:
+        GateError: the simplifier finds that the two compute different outputs.
+    """
+    deployed = Deployed(network, spec, "NCHW")
+    raw = _exported(deployed, spec)
+    simplified, agrees = onnxsim.simplify(raw)
+    if not agrees:
+        raise GateError("onnxsim: the simplified network's outputs differ from the exported one's")
+    name_nodes(simplified, raw, deployed)
+    return raw, simplified
 
 
 def _exported(module: Deployed, spec: DetectorSpec) -> Any:
