@@ -10,6 +10,7 @@ from model.command_line import run_command
 COMMANDS = {
     "quantize.commands": ("apply", "ranges"),
     "quantize.audit": ("audit",),
+    "quantize.lint": ("lint",),
     "quantize.qat.commands": ("qat",),
 }
 
