@@ -220,6 +220,7 @@ class FreshViews:
         pictures: Of TILE x TILE pixels a batch; see `draw_side`.
         teacher: Answers for each crop, if given; the labels correct it.
         temperature: See `answer_targets`.
+        corrected: Whether labels correct the teacher; without, they only say where to look.
 
     Raises:
         InputError: no photograph is left.
@@ -232,11 +233,13 @@ class FreshViews:
         pictures: int = 16,
         teacher: Teacher | None = None,
         temperature: float = 1.0,
+        *,
+        corrected: bool = True,
     ) -> None:
         self.photographs = trainable([p for p in photographs if p.labelled or teacher is not None])
         self.sizes = photograph_sizes(self.photographs)
         self.seed, self.pictures = seed, pictures
-        self.teacher, self.temperature = teacher, temperature
+        self.teacher, self.temperature, self.corrected = teacher, temperature, corrected
 
     def batch(self, step: int) -> Batch:
         draw = np.random.default_rng((self.seed, step))
@@ -256,8 +259,9 @@ class FreshViews:
             insides.append(cut(inside, crop))
             faces.append(crop_faces(truth, crop))
         targets, features = self._targets(pictures, insides, side)
-        for target, marked in zip(targets, faces, strict=True):
-            correct(target, marked, side)
+        if self.corrected:
+            for target, marked in zip(targets, faces, strict=True):
+                correct(target, marked, side)
         return stack([degrade(picture, draw) for picture in pictures], targets, features)
 
     def _targets(
