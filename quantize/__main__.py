@@ -11,6 +11,7 @@ COMMANDS = {
     "quantize.commands": ("apply", "ranges"),
     "quantize.audit": ("audit",),
     "quantize.lint": ("lint",),
+    "quantize.compare": ("compare",),
     "quantize.qat.commands": ("qat",),
 }
 

@@ -85,7 +85,7 @@ class Graph:
 
     def type(self, tensor: int) -> str:
         """A tensor's type, e.g. "float32"."""
-        return _TYPES[self.model.subgraphs[0].tensors[tensor].type]
+        return str(_TYPES[self.model.subgraphs[0].tensors[tensor].type])
 
     def shape(self, tensor: int) -> tuple[int, ...]:
         """A tensor's shape; a scalar's is empty."""
