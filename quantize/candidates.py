@@ -106,7 +106,7 @@ class Bench:
                 apply_recipe(recipe, self.model, dict(self.bounds), file)
                 self._done[key] = self._score(file)
             self.tried += 1
-            _append(self._journal, {"key": key, "recipe": recipe.name, **asdict(self._done[key])})
+            _append(self._journal, {"key": key, "recipe": recipe.to_json(), **asdict(self._done[key])})
         return self._done[key]
 
     def _score(self, file: Path) -> Trial:
