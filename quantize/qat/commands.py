@@ -45,6 +45,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         option = "--" + field.name.replace("_", "-")
         if isinstance(field.default, tuple):
             schedule.add_argument(option, type=float, nargs=len(field.default), default=field.default)
+        elif isinstance(field.default, bool):
+            schedule.add_argument(option, action=argparse.BooleanOptionalAction, default=field.default)
         else:
             schedule.add_argument(
                 option, type=type(field.default), default=field.default, help="default: %(default)s"

@@ -57,6 +57,8 @@ def _conv(operator: Operator, x: Tensor, weight: Tensor, bias: Tensor | None) ->
     filters = weight.permute(3, 0, 1, 2) if depthwise else weight.permute(0, 3, 1, 2)
     strides = options["strideH"], options["strideW"]
     dilations = options["dilationHFactor"], options["dilationWFactor"]
+    if not depthwise and weight.shape[1:3] == strides == (1, 1):
+        return F.linear(x, weight.flatten(1), bias)  # half the time of a convolution, there and back
     image = x.permute(0, 3, 1, 2)
     padding = (0, 0)
     if options["padding"] == SAME:

@@ -31,7 +31,7 @@ class Draws(Protocol):
 Look = Callable[[Trainee], dict[str, Any]]
 
 
-def train(trainee: Trainee, source: Draws, output: Path, look: Look | None = None, looks: int = 3) -> None:
+def train(trainee: Trainee, source: Draws, output: Path, look: Look | None = None, looks: int = 2) -> None:
     """Train until the schedule's steps are done; the batch of a step depends on seed and step alone.
 
     After each epoch `state.pt` is replaced in `output` and a line is added to `log.jsonl`.

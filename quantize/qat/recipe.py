@@ -23,10 +23,12 @@ class Schedule:
         freeze: Share of the steps after which the scales stay.
         clip: Largest norm of the gradient.
         loss_weights: Of face, boxes, landmarks, as in training.
+        corrected: Whether labels correct the float network's answers, as in its own training. Without, labels
+            only say where to look, and the integers learn to answer as the float network does.
         seed: Of batches, crops and damages.
     """
 
-    steps: int = 1200
+    steps: int = 600
     epoch_steps: int = 100
     pictures: int = 8
     rate: float = 3e-4
@@ -35,6 +37,7 @@ class Schedule:
     freeze: float = 0.8
     clip: float = 5.0
     loss_weights: tuple[float, float, float] = (2.0, 1.0, 0.5)
+    corrected: bool = False
     seed: int = 1
 
     def __post_init__(self) -> None:

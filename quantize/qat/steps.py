@@ -41,7 +41,7 @@ from quantize.ranges import TensorRange, prepared, read_ranges, write_ranges
 from quantize.recipe import Recipe, read_recipe
 from quantize.steps import Job, quantize, spec_made_from
 
-LOOKED_AT = 32
+LOOKED_AT = 24
 """Photographs held aside, of each labelled folder, on which the log's AP is measured."""
 CHECKED = 4
 """Photographs on which the mirror is held against the post-training file before training begins."""
@@ -98,7 +98,7 @@ def run_training(plan: Plan, schedule: Schedule, device: str = "cpu") -> list[Ar
     spec = next(iter(sizes.values())).spec
     trainee = Trainee({side: size.mirror for side, size in sizes.items()}, schedule, device)
     teacher = Teacher.load(plan.checkpoint, spec.network)
-    source = FreshViews(photographs, schedule.seed, schedule.pictures, teacher)
+    source = FreshViews(photographs, schedule.seed, schedule.pictures, teacher, corrected=schedule.corrected)
     state = plan.output / STATE
     if state.is_file():
         trainee.restore(state)
