@@ -9,9 +9,11 @@ from model.command_line import run_command
 
 COMMANDS = {
     "quantize.commands": ("apply", "ranges"),
+    "quantize.tuning_commands": ("sensitivity", "search", "curve"),
     "quantize.audit": ("audit",),
     "quantize.lint": ("lint",),
     "quantize.compare": ("compare",),
+    "quantize.onnx_branch": ("onnx",),
     "quantize.qat.commands": ("qat",),
 }
 

@@ -1,0 +1,235 @@
+"""The smallest or fastest assignment of INT8 and FP16 to layers whose AP falls by no more than a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from model.artifact import read_json
+from model.errors import InputError
+from quantize.candidates import Bench, Trial
+from quantize.layers import Layer
+from quantize.recipe import Estimator, Recipe
+from quantize.sensitivity import SensitivityTable, all_int8, except_for
+
+FLOAT_PER_MAC = 0.48
+INT8_PER_MAC = 0.28
+"""Instructions a multiply-accumulate on an emulated Cortex-A53, of a separable network of 17 M of them."""
+
+MOST_VERIFIED = 6
+"""So many candidates at most are scored on the held-aside images."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Instructions that a multiply-accumulate takes in either arithmetic.
+
+    Attributes:
+        float_per_mac, int8_per_mac: For layers with float (float16 weights included) and INT8 arithmetic.
+        source: Where the two come from, for the report.
+    """
+
+    float_per_mac: float = FLOAT_PER_MAC
+    int8_per_mac: float = INT8_PER_MAC
+    source: str = "multiply-accumulates weighted by the project's own counts of another network"
+
+    def of(self, layers: Sequence[Layer], in_float: Sequence[Layer]) -> float:
+        """Millions of instructions an image."""
+        slow = sum(layer.macs for layer in in_float)
+        fast = sum(layer.macs for layer in layers) - slow
+        return round((slow * self.float_per_mac + fast * self.int8_per_mac) / 1e6, 3)
+
+
+def counted_cost(path: Path, stem: str, macs: int) -> Cost | None:
+    """The cost from the benchmark's counts of a network's float32 and INT8 files, or None without both.
+
+    Args:
+        path: Result file of the benchmark harness.
+        stem: Common beginning of the two files' names, "featherface_v2_320x320".
+        macs: Multiply-accumulates of the network.
+    """
+    counts: dict[tuple[str, str], float] = {}
+    for one in read_json(path).get("measurements", ()):
+        counted = one.get("instructions") or {}
+        if one.get("valid") and counted.get("count"):
+            counts[one["machine"]["name"], one["model"]["file"]] = float(counted["count"])
+    for machine, _ in counts:
+        pair = [counts.get((machine, f"{stem}_{precision}.tflite")) for precision in ("float32", "int8")]
+        if pair[0] is not None and pair[1] is not None and macs:
+            return Cost(pair[0] / macs, pair[1] / macs, f"instructions counted on {machine}, {path.name}")
+    return None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An assignment that was tried.
+
+    Attributes:
+        in_float: Layers with float16 weights; all others are INT8.
+        trial: On the images that the search chooses by.
+        drop: AP points below the float file, on those images.
+        cost: Millions of instructions an image.
+        verified_drop: The same on held-aside images; None where it was not verified.
+        verified: That trial.
+    """
+
+    in_float: tuple[Layer, ...]
+    trial: Trial
+    drop: float
+    cost: float
+    verified_drop: float | None = None
+    verified: Trial | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A row of the table of candidates."""
+        verified = None if self.verified is None else vars(self.verified)
+        return {
+            "in_float": [layer.name for layer in self.in_float],
+            "drop": round(self.drop, 3),
+            "bytes": self.trial.bytes,
+            "cost": self.cost,
+            "verified_drop": None if self.verified_drop is None else round(self.verified_drop, 3),
+            "trial": vars(self.trial),
+            "verified": verified,
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Attributes:
+        winner: The cheapest candidate within the limit on both parts, or the best if none is.
+        within_limit: Whether it is.
+        candidates: All that were tried, in order.
+        floats: The float file on the images to choose by and on those held aside.
+    """
+
+    winner: Candidate
+    within_limit: bool
+    candidates: tuple[Candidate, ...]
+    floats: tuple[Trial, Trial]
+
+
+class Search:
+    """Greedy on sensitivities: float for the most sensitive layers until the drop is within the limit,
+    then INT8 again for each of them that can be spared, dearest first.
+
+    Args:
+        bench: Chooses.
+        verify: Verifies, on other images.
+        table: The layers' sensitivities.
+        limit: Largest drop in AP points.
+        cost: Of a layer in either arithmetic.
+        estimator: Of the activation bounds that both benches hold.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        verify: Bench,
+        table: SensitivityTable,
+        limit: float,
+        cost: Cost,
+        estimator: Estimator,
+    ) -> None:
+        self._bench, self._verify, self._limit, self._cost = bench, verify, limit, cost
+        self._estimator = estimator
+        self._order = [row.layer for row in table.rows]
+        self._all = list(self._order)
+        self._seen: dict[frozenset[str], Candidate] = {}
+
+    def run(self, shown: Callable[[Candidate], None] = lambda _: None) -> Found:
+        """Search, then verify the cheapest candidates within the limit.
+
+        Args:
+            shown: Is called with each new candidate.
+        """
+        self._shown = shown
+        count = self._shortest_prefix()
+        if count is not None:
+            self._spare(self._order[:count])
+        return self._verified()
+
+    def _try(self, in_float: Sequence[Layer]) -> Candidate:
+        key = frozenset(layer.name for layer in in_float)
+        if key not in self._seen:
+            trial = self._bench.try_recipe(self.recipe(in_float))
+            drop = self._bench.float_file().ap50 - trial.ap50
+            candidate = Candidate(tuple(in_float), trial, drop, self._cost.of(self._all, in_float))
+            self._seen[key] = candidate
+            self._shown(candidate)
+        return self._seen[key]
+
+    def recipe(self, in_float: Sequence[Layer]) -> Recipe:
+        """Layers in float16, all others in INT8."""
+        ordered = [layer for layer in self._order if layer in in_float]
+        return except_for(ordered, self._estimator) if ordered else all_int8(self._estimator)
+
+    def _fits(self, count: int) -> bool:
+        return self._try(self._order[:count]).drop <= self._limit
+
+    def _shortest_prefix(self) -> int | None:
+        """How many of the most sensitive layers must be float, by doubling, then by halving."""
+        low, high = -1, 0
+        while not self._fits(high):
+            if high == len(self._order):
+                return None
+            low, high = high, min(max(1, 2 * high), len(self._order))
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._fits(middle) else (middle, high)
+        return high
+
+    def _spare(self, in_float: Sequence[Layer]) -> None:
+        kept = list(in_float)
+        for layer in sorted(in_float, key=lambda one: (one.macs, one.weights), reverse=True):
+            without = [one for one in kept if one is not layer]
+            if self._try(without).drop <= self._limit:
+                kept = without
+
+    def _verified(self) -> Found:
+        floats = self._bench.float_file(), self._verify.float_file()
+        candidates = list(self._seen.values())
+        within = sorted(
+            (one for one in candidates if one.drop <= self._limit), key=lambda c: (c.cost, c.trial.bytes)
+        )
+        # Nothing within the limit: the best there is, cheapest among equals.
+        asked = within[:MOST_VERIFIED] or sorted(candidates, key=lambda c: (c.drop, c.cost))[:1]
+        checked = []
+        for candidate in asked:
+            trial = self._verify.try_recipe(self.recipe(candidate.in_float))
+            drop = floats[1].ap50 - trial.ap50
+            checked.append(replace(candidate, verified=trial, verified_drop=drop))
+            candidates[candidates.index(candidate)] = checked[-1]
+            if within and drop <= self._limit:
+                return Found(checked[-1], True, tuple(candidates), floats)
+        best = min(checked, key=lambda c: (c.verified_drop or 0.0, c.cost))
+        return Found(best, False, tuple(candidates), floats)
+
+
+def pareto(candidates: Sequence[Candidate], price: Callable[[Candidate], float]) -> list[Candidate]:
+    """The candidates that no other beats in both price and drop, cheapest first."""
+    front: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda c: (price(c), c.drop)):
+        if not front or candidate.drop < front[-1].drop:
+            front.append(candidate)
+    return front
+
+
+def chosen_layers(layers: Sequence[Layer], only: str | None) -> list[Layer]:
+    """Layers whose name a regular expression matches; all without one.
+
+    Raises:
+        InputError: it matches none.
+    """
+    import re
+
+    found = [layer for layer in layers if only is None or re.search(only, layer.name)]
+    if not found:
+        raise InputError(
+            f"no layer matches {only!r}; there are {', '.join(one.name for one in layers[:5])} ..."
+        )
+    return found
