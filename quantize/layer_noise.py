@@ -143,7 +143,9 @@ class Watched:
         scale = self.scale(tensor)
         if scale is None:
             return np.asarray(stored, np.float32)
-        return (stored.astype(np.float32) - np.float32(scale[1])) * np.float32(scale[0])
+        return np.asarray(
+            (stored.astype(np.float32) - np.float32(scale[1])) * np.float32(scale[0]), np.float32
+        )
 
     def limits(self, tensor: int) -> tuple[float, float] | None:
         """What an integer tensor can express at most; None for a float."""
