@@ -159,16 +159,11 @@ def weight_census(model: Any) -> dict[str, int]:
     found: Counter[str] = Counter({"int8": 0, "float16": 0, "float32": 0})
     for node in graph.nodes:
         if node.op_type in _WEIGHTED and not graph.is_computed(node.input[1]):
-            makers = [graph.maker(one) for one in node.input[:2]]
-            kinds = [None if one is None else one.op_type for one in makers]
-            kind = (
-                "int8"
-                if kinds == ["DequantizeLinear"] * 2
-                else "float16"
-                if kinds[1] == "Cast"
-                else "float32"
-            )
-            found[kind] += _macs(graph, node)
+            values = {one.op_type for one, _ in graph.sources(node.input[0], _MOVING)}
+            maker = graph.maker(node.input[1])
+            weights = None if maker is None else maker.op_type
+            integer = values == {"DequantizeLinear"} and weights == "DequantizeLinear"
+            found["int8" if integer else "float16" if weights == "Cast" else "float32"] += _macs(graph, node)
     return dict(found)
 
 
