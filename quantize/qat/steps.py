@@ -190,7 +190,8 @@ def _keep(plan: Plan, schedule: Schedule, sizes: Mapping[int, _Size]) -> tuple[P
     entries = {}
     for side, size in sizes.items():
         bounds = size.mirror.scales.bounds()
-        learned = {name: TensorRange(low, high, low, high) for name, (low, high) in bounds.items()}
+        # Whichever estimator a recipe names, the learned range is the answer.
+        learned = {name: TensorRange(*pair, *pair, pair, pair, pair) for name, pair in bounds.items()}
         entries[f"{side}x{side}"] = learned, {"learned_in_steps": schedule.steps}
     ranges = plan.output / f"{spec.network}_qat_ranges.json"
     write_ranges(ranges, checkpoint, entries)
