@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -103,7 +105,8 @@ class Bench:
             self.float_file()
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder) / "candidate.tflite"
-                apply_recipe(recipe, self.model, dict(self.bounds), file)
+                with contextlib.redirect_stderr(io.StringIO()):  # the quantizer's own progress, each time
+                    apply_recipe(recipe, self.model, dict(self.bounds), file)
                 self._done[key] = self._score(file)
             self.tried += 1
             _append(self._journal, {"key": key, "recipe": recipe.to_json(), **asdict(self._done[key])})

@@ -114,8 +114,10 @@ class Found:
 
 
 class Search:
-    """Greedy on sensitivities: float for the most sensitive layers until the drop is within the limit,
-    then INT8 again for each of them that can be spared, dearest first.
+    """Greedy on sensitivities.
+
+    Float for the most sensitive layers until the drop is within the limit, then INT8 again for each of
+    them that can be spared, dearest first.
 
     Args:
         bench: Chooses.
@@ -148,13 +150,20 @@ class Search:
             shown: Is called with each new candidate.
         """
         self._shown = shown
-        count = self._shortest_prefix()
-        if count is not None:
-            self._spare(self._order[:count])
+        for count in self._spread():
+            self._try(self._order[:count])
+        needed = self._shortest_prefix()
+        if needed is not None:
+            self._spare(self._order[:needed])
         return self._verified()
 
+    def _spread(self) -> list[int]:
+        """0, 1, 2, 4 ... of the most sensitive layers, and all: the rough shape of the front."""
+        count = len(self._order)
+        return [0, *(1 << power for power in range(count.bit_length()) if 1 << power < count), count]
+
     def _try(self, in_float: Sequence[Layer]) -> Candidate:
-        key = frozenset(layer.name for layer in in_float)
+        key = _key(in_float)
         if key not in self._seen:
             trial = self._bench.try_recipe(self.recipe(in_float))
             drop = self._bench.float_file().ap50 - trial.ap50
@@ -172,12 +181,11 @@ class Search:
         return self._try(self._order[:count]).drop <= self._limit
 
     def _shortest_prefix(self) -> int | None:
-        """How many of the most sensitive layers must be float, by doubling, then by halving."""
-        low, high = -1, 0
-        while not self._fits(high):
-            if high == len(self._order):
-                return None
-            low, high = high, min(max(1, 2 * high), len(self._order))
+        """How many of the most sensitive layers must be float: between two of the spread, by halving."""
+        high = next((count for count in self._spread() if self._fits(count)), None)
+        if high is None:
+            return None
+        low = max((count for count in self._spread() if count < high), default=-1)
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self._fits(middle) else (middle, high)
@@ -191,23 +199,36 @@ class Search:
                 kept = without
 
     def _verified(self) -> Found:
+        """The cheapest candidate within the limit on both parts.
+
+        A few of the cheapest are verified, then the spread's with more and more layers in float: what is
+        within the limit by luck on one half is not on the other.
+        """
         floats = self._bench.float_file(), self._verify.float_file()
-        candidates = list(self._seen.values())
         within = sorted(
-            (one for one in candidates if one.drop <= self._limit), key=lambda c: (c.cost, c.trial.bytes)
+            (one for one in self._seen.values() if one.drop <= self._limit),
+            key=lambda c: (c.cost, c.trial.bytes),
         )
+        safer = [one for one in map(self._prefix, self._spread()) if one in within[MOST_VERIFIED:]]
         # Nothing within the limit: the best there is, cheapest among equals.
-        asked = within[:MOST_VERIFIED] or sorted(candidates, key=lambda c: (c.drop, c.cost))[:1]
+        best = sorted(self._seen.values(), key=lambda c: (c.drop, c.cost))[:1]
         checked = []
-        for candidate in asked:
+        for candidate in [*within[:MOST_VERIFIED], *safer] or best:
             trial = self._verify.try_recipe(self.recipe(candidate.in_float))
             drop = floats[1].ap50 - trial.ap50
             checked.append(replace(candidate, verified=trial, verified_drop=drop))
-            candidates[candidates.index(candidate)] = checked[-1]
+            self._seen[_key(candidate.in_float)] = checked[-1]
             if within and drop <= self._limit:
-                return Found(checked[-1], True, tuple(candidates), floats)
-        best = min(checked, key=lambda c: (c.verified_drop or 0.0, c.cost))
-        return Found(best, False, tuple(candidates), floats)
+                return Found(checked[-1], True, tuple(self._seen.values()), floats)
+        least = min(checked, key=lambda c: (c.verified_drop or 0.0, c.cost))
+        return Found(least, False, tuple(self._seen.values()), floats)
+
+    def _prefix(self, count: int) -> Candidate:
+        return self._try(self._order[:count])
+
+
+def _key(in_float: Sequence[Layer]) -> frozenset[str]:
+    return frozenset(layer.name for layer in in_float)
 
 
 def pareto(candidates: Sequence[Candidate], price: Callable[[Candidate], float]) -> list[Candidate]:
