@@ -11,7 +11,7 @@ from typing import Any
 
 from quantize.channel_ranges import channel_ranges
 from quantize.findings import Finding, Level
-from quantize.onnx_graph import OnnxGraph
+from quantize.onnx_graph import OnnxGraph, attribute
 
 Rule = Callable[[OnnxGraph], Iterator[Finding]]
 LEVELS_OF_INT8 = 256
@@ -232,7 +232,7 @@ def uneven_channels(graph: OnnxGraph) -> Iterator[Finding]:
 
 
 def float_only(graph: OnnxGraph) -> Iterator[Finding]:
-    """Operators that integer kernels lack: they cost a way to float and back."""
+    """Operators that fast integer kernels lack: they cost time on the way to others and back."""
     for node in graph.nodes:
         if node.op_type in _FLOAT_ONLY and graph.computed_inputs(node):
             yield Finding(
@@ -241,6 +241,14 @@ def float_only(graph: OnnxGraph) -> Iterator[Finding]:
                 graph.layer(node),
                 f"{node.op_type} has no int8 kernel: the file goes to float and back around it",
                 "move it behind the network, or keep the layer in float16",
+            )
+        elif node.op_type == "Resize" and attribute(node, "mode", b"nearest") == b"nearest":
+            yield Finding(
+                "float_only",
+                "note",
+                graph.layer(node),
+                "nearest-neighbour resizing has no XNNPACK kernel: the runtime leaves the delegate around it",
+                "resize bilinearly",
             )
 
 

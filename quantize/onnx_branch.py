@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,7 @@ def quantize_file(job: OnnxJob, parity_images: int = PARITY_IMAGES) -> Artifact:
     with step(f"{job.output.name}: quantize, parity"), replacing(job.output) as temporary:
         result = quantize_onnx(recipe, model, inputs)
         onnx.save(result, temporary)
-        parity = _parity(job, spec, temporary, photographs)
+        parity, kernels = _parity(job, spec, temporary, photographs), runtime_kernels(temporary)
     sources = {"float32": job.model, "checkpoint": job.checkpoint, "recipe": job.recipe}
     sources |= {f"calibration_{index}": path for index, path in enumerate(job.calibration) if inputs}
     return Artifact.save(
@@ -101,6 +102,7 @@ def quantize_file(job: OnnxJob, parity_images: int = PARITY_IMAGES) -> Artifact:
         tools=tool_versions(*TOOLS),
         operators=_kinds(result),
         macs=weight_census(result),
+        runtime_kernels=kernels,
         parity={reference: measured.to_json() for reference, measured in parity.items()},
     )
 
@@ -151,6 +153,24 @@ def _parity(job: OnnxJob, spec: DetectorSpec, made: Path, photographs: list[Pixe
         name: measure_parity(reference, lambda x: file.run(x).values, photographs, spec)
         for name, reference in references.items()
     }
+
+
+def runtime_kernels(path: Path) -> dict[str, int]:
+    """What ONNX Runtime itself makes of a file on this machine: kinds of operators after its optimization.
+
+    QLinearConv and the like are integer kernels; a Conv left over runs in float.
+    """
+    import onnx
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory() as folder:
+        optimized = Path(folder) / "optimized.onnx"
+        options.optimized_model_filepath = str(optimized)
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return _kinds(onnx.load(optimized))
 
 
 def _kinds(model: Any) -> dict[str, int]:

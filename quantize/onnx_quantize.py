@@ -80,7 +80,7 @@ def _with_nncf(
     os.environ.setdefault("NNCF_CI", "1")  # it would report its use to its makers
     logging.getLogger("nncf").setLevel(logging.ERROR)
     import nncf
-    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, QuantizationParameters
 
     ranges = _range_estimator(estimator)
     entry = model.graph.input[0].name
@@ -90,7 +90,12 @@ def _with_nncf(
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(inputs),
         ignored_scope=nncf.IgnoredScope(names=ignored),
-        advanced_parameters=AdvancedQuantizationParameters(activations_range_estimator_params=ranges),
+        advanced_parameters=AdvancedQuantizationParameters(
+            activations_range_estimator_params=ranges,
+            # NNCF would give what depthwise convolutions read a scale for each channel, which is several
+            # decibels better and no integer kernel of ONNX Runtime takes: such layers would run in float.
+            activations_quantization_params=QuantizationParameters(per_channel=False),
+        ),
     )
 
 
@@ -153,18 +158,23 @@ def weight_census(model: Any) -> dict[str, int]:
     """How many multiply-accumulates of one image are computed on weights of each kind.
 
     Returns:
-        "int8" (weights and activations quantized), "float16", "float32" -> multiply-accumulates.
+        "int8" (integer weights, one scale for what is read), "float16", "float32" -> multiply-accumulates.
     """
     graph = OnnxGraph.of(model)
     found: Counter[str] = Counter({"int8": 0, "float16": 0, "float32": 0})
     for node in graph.nodes:
         if node.op_type in _WEIGHTED and not graph.is_computed(node.input[1]):
-            values = {one.op_type for one, _ in graph.sources(node.input[0], _MOVING)}
+            values = [_has_one_scale(graph, one) for one, _ in graph.sources(node.input[0], _MOVING)]
             maker = graph.maker(node.input[1])
             weights = None if maker is None else maker.op_type
-            integer = values == {"DequantizeLinear"} and weights == "DequantizeLinear"
+            integer = bool(values) and all(values) and weights == "DequantizeLinear"
             found["int8" if integer else "float16" if weights == "Cast" else "float32"] += _macs(graph, node)
     return dict(found)
+
+
+def _has_one_scale(graph: OnnxGraph, node: Any) -> bool:
+    scale = graph.constant(node.input[1]) if node.op_type == "DequantizeLinear" else None
+    return scale is not None and scale.size == 1
 
 
 def _macs(graph: OnnxGraph, node: Any) -> int:

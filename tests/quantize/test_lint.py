@@ -84,10 +84,14 @@ def test_nothing_is_said_of_a_sound_graph() -> None:
         ([helper.make_node("Exp", ["image"], ["y"], name="stem")], "unbounded"),
         ([helper.make_node("Mul", ["image", "image"], ["y"], name="stem")], "unbounded"),
         ([helper.make_node("Floor", ["image"], ["y"], name="stem")], "float_only"),
+        (
+            [helper.make_node("Resize", ["image", "", "", "sizes"], ["y"], name="stem", mode="nearest")],
+            "float_only",
+        ),
     ],
 )
 def test_a_planted_operator_is_found_by_its_layer(nodes: list[Any], rule: str) -> None:
-    (finding,) = _found(_one(*nodes))
+    (finding,) = _found(_one(*nodes, constants={"sizes": np.array(SHAPE)}))
     assert (finding.rule, finding.layer) == (rule, "stem")
     assert finding.reason
     assert finding.remedy

@@ -17,6 +17,7 @@ from calibration_data.selection import select_images, write_manifest
 from convert.runtimes import open_model
 from model.errors import InputError
 from quantize.__main__ import main
+from quantize.onnx_graph import OnnxGraph
 from quantize.onnx_quantize import layer_precisions, quantize_onnx, store_halves, weight_census
 from quantize.recipe import LayerRule, Recipe
 from tests.conftest import EMBEDDED, ROOT, Converted
@@ -108,6 +109,10 @@ def test_layers_get_the_arithmetic_that_the_recipe_says(
     halves = [name for name, kind in stored.items() if kind == TensorProto.FLOAT16]
     assert sorted(halves) == ["boxes/w/float16", "scores/w/float16"]
     assert {one.key for one in made.metadata_props} >= {"featherface_spec"}
+    graph = OnnxGraph.of(made)
+    steps = [node for node in graph.nodes if node.op_type == "QuantizeLinear"]
+    assert steps
+    assert {np.size(graph.constant(node.input[1])) for node in steps} == {1}
     for image in inputs[:2]:
         for expected, found in zip(_run(network, image), _run(made, image), strict=True):
             noise = np.square(expected - found).sum()
@@ -158,6 +163,7 @@ def test_the_command_makes_a_file_that_runs_like_the_others(
     assert main(arguments) == 0
     record = json.loads(output.with_name(output.name + ".json").read_text())
     assert record["precision"] == "int8_fp16"
+    assert record["runtime_kernels"]["QLinearConv"] > 80  # the runtime's own answer: integer kernels
     assert record["made_from"]["float32"]["file"] == converted.onnx.name
     macs = record["macs"]
     assert macs["int8"] / sum(macs.values()) > 0.9
