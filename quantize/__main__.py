@@ -9,6 +9,7 @@ from model.command_line import run_command
 
 COMMANDS = {
     "quantize.commands": ("apply", "ranges"),
+    "quantize.equalize_command": ("equalize",),
     "quantize.tuning_commands": ("sensitivity", "search", "curve"),
     "quantize.audit": ("audit",),
     "quantize.lint": ("lint",),

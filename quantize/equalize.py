@@ -12,7 +12,7 @@ photographs: weights have a scale for each output channel here, activations have
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from convert.deployed import fold_batch_norms
+from convert.parity import Runs
 from model.blocks import Detector
-from model.errors import InputError
+from model.errors import GateError, InputError
 from model.featherface_v1 import LEAK
 from model.letterbox import Pixels, network_input
 from model.spec import DetectorSpec
@@ -78,6 +80,34 @@ def equalize(network: Detector, spec: DetectorSpec, photographs: Iterable[Pixels
             _rescale(group, modules, factors)
             for maker in group.makers:
                 loudest[_named(maker)] = loudest[_named(maker)] / factors
+
+
+def require_equal(before: Runs, after: Runs, images: Sequence[Pixels], limit: float) -> dict[str, float]:
+    """Hold an equalized network against the original.
+
+    Args:
+        before, after: The two.
+        images: uint8 RGB [H, W, 3].
+        limit: Largest difference, as a share of the output's largest value.
+
+    Returns:
+        Output -> largest difference as such a share.
+
+    Raises:
+        GateError: one is above the limit or not a number.
+    """
+    worst, largest = np.zeros(3), np.zeros(3)
+    for image in images:
+        for row, (a, b) in enumerate(zip(before(image), after(image), strict=True)):
+            worst[row] = np.maximum(worst[row], np.abs(a.astype(np.float64) - b).max())
+            largest[row] = max(largest[row], np.abs(a).max())
+    shares = dict(zip(("boxes", "scores", "landmarks"), (worst / largest).tolist(), strict=True))
+    for name, share in shares.items():
+        if not share <= limit:
+            raise GateError(
+                f"equalization changed {name} by {share:.2g} of its largest value (limit {limit:g})"
+            )
+    return shares
 
 
 def groups_of(network: str) -> list[Group]:
@@ -199,8 +229,6 @@ def _channel_peaks(
     network: Detector, spec: DetectorSpec, photographs: Iterable[Pixels], groups: list[Group]
 ) -> dict[str, NDArray[np.float64]]:
     """Largest |x| of each channel that a maker makes, over all photographs, behind its activation."""
-    from convert.deployed import fold_batch_norms
-
     folded = fold_batch_norms(network)
     peaks: dict[str, NDArray[np.float64]] = {}
     layers = dict(folded.named_modules())
