@@ -12,7 +12,7 @@ from model.artifact import Artifact, replacing, sha256_of, tool_versions
 from model.errors import InputError
 
 if TYPE_CHECKING:
-    from convert.parity import Parity
+    from convert.parity import Parity, Runs
     from model.letterbox import Pixels
     from model.spec import DetectorSpec
 
@@ -148,9 +148,12 @@ def _parity(job: OnnxJob, spec: DetectorSpec, made: Path, photographs: list[Pixe
 
     network = load_checkpoint(job.checkpoint, spec.network).network
     exact, file = open_model(job.model), open_model(made)
-    references = {"torch": torch_reference(network, spec), "float32": lambda x: exact.run(x).values}
+    references: dict[str, Runs] = {
+        "torch": torch_reference(network, spec),
+        "float32": lambda input_rgb: exact.run(input_rgb).values,
+    }
     return {
-        name: measure_parity(reference, lambda x: file.run(x).values, photographs, spec)
+        name: measure_parity(reference, lambda input_rgb: file.run(input_rgb).values, photographs, spec)
         for name, reference in references.items()
     }
 
