@@ -105,6 +105,45 @@ def test_a_file_without_any_of_ours_is_audited_too(tmp_path: Path) -> None:
     assert [found.figures[name] for name in ("signature", "metadata", "hashes", "builtin")] == [0, 0, 0, 1]
 
 
+def test_float_arithmetic_on_small_weights_is_told_from_integers(tmp_path: Path) -> None:
+    """Products on int8 weights (dynamic range), on float16 weights behind a DEQUANTIZE, on float32 ones."""
+    small = SmallModel()
+    entry = small.tensor("x", "float32", [1, 8])
+    names = ("on_int8", "on_halves", "on_floats")
+    results = [small.tensor(name, "float32", [1, size]) for name, size in zip(names, (2, 3, 5), strict=True)]
+    integers = small.constant("w8", np.ones((2, 8), np.int8), [0.1])
+    small.add("FULLY_CONNECTED", [entry, integers], [results[0]])
+    unpacked = small.tensor("w16_dequant", "float32", [3, 8])
+    small.add("DEQUANTIZE", [small.constant("w16", np.ones((3, 8), np.float16))], [unpacked])
+    small.add("FULLY_CONNECTED", [entry, unpacked], [results[1]])
+    small.add("FULLY_CONNECTED", [entry, small.constant("w32", np.ones((5, 8), np.float32))], [results[2]])
+    found = audit(small.write(tmp_path / "small.tflite", [entry], results))
+    kinds = {one["layer"]: one["arithmetic"] for one in found.operators}
+    assert kinds == {
+        "on_int8": "int8_weights",
+        "w16_dequant": "unpacking",
+        "on_halves": "float16",
+        "on_floats": "float32",
+    }
+    shares = {name: found.figures[f"{name}_macs"] for name in ("int8", "int8_weights", "float16", "float32")}
+    assert shares == {"int8": 0, "int8_weights": 0.2, "float16": 0.3, "float32": 0.5}
+    assert found.constants == {"float32": 160, "float16": 48, "int8": 16}
+    assert (found.figures["conversions"], found.islands) == (0, [])
+
+
+def test_a_custom_operator_is_told_though_the_runtime_cannot_prepare_the_file(tmp_path: Path) -> None:
+    small = SmallModel()
+    entry, result = (small.tensor(name, "float32", [1, 8]) for name in ("x", "y"))
+    small.add("CUSTOM", [entry], [result])
+    small.model.operatorCodes[0].customCode = "FlexErf"
+    found = audit(small.write(tmp_path / "custom.tflite", [entry], [result]))
+    assert found.not_builtin == ("CUSTOM:FlexErf",)
+    assert found.figures["builtin"] == 0
+    assert found.runtime_problem is not None
+    assert "FlexErf" in found.runtime_problem or "custom" in found.runtime_problem.lower()
+    assert main(["audit", str(tmp_path / "custom.tflite"), "--require", "builtin==1"]) == 1
+
+
 def test_a_record_of_another_file_and_a_changed_source_are_seen(tmp_path: Path) -> None:
     path = _with_island(tmp_path)
     source = tmp_path / "source.bin"
