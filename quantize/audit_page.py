@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -11,18 +12,23 @@ from rich.table import Table
 
 from quantize.audit import Audit
 
+WIDE = 160
+"""Columns where the output is no terminal."""
+ISLANDS = 12
 NAMED = 4
 """So many layers are named in a line; the JSON has all."""
 
 
 def print_audit(found: Audit) -> None:
     """Print what was found, from the whole to the parts."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
     console.print(f"[bold]{escape(found.file)}[/bold]  {found.bytes:,} bytes  sha256 {found.sha256}")
     console.print(_arithmetic(found))
     console.print(_constants(found))
-    for one in found.islands:
+    for one in sorted(found.islands, key=lambda one: -len(one["layers"]))[:ISLANDS]:
         console.print(escape(_island(one)))
+    if len(found.islands) > ISLANDS:
+        console.print(f"and {len(found.islands) - ISLANDS} smaller stretches of float (--json)")
     if not found.islands:
         console.print("no float island")
     for output in found.outputs:
@@ -38,8 +44,10 @@ def print_audit(found: Audit) -> None:
 
 
 def _arithmetic(found: Audit) -> Table:
-    table = Table("arithmetic", "operators", "share", "M MACs", "share")
-    table.add_column("layers", overflow="ellipsis", no_wrap=True)
+    table = Table()
+    for title in ("arithmetic", "operators", "share", "M MACs", "share"):
+        table.add_column(title, no_wrap=True, justify="left" if title == "arithmetic" else "right")
+    table.add_column("layers", overflow="ellipsis", no_wrap=True, max_width=72)
     macs, counts, layers = Counter[str](), Counter[str](), defaultdict[str, list[str]](list)
     for one in found.operators:
         macs[one["arithmetic"]] += one["macs"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "featherface-layer-sqnr", 1
 SHOWN = 12
+WIDE = 160
+"""Columns where the output is no terminal."""
 UNKNOWN = "unknown"
 
 
@@ -113,7 +116,7 @@ def _print(options: argparse.Namespace, found: Comparison) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
     table = Table()
     table.add_column("layer", overflow="fold")
     for title in ("operator", "SQNR, dB", "added, dB", "largest error", "outside"):
