@@ -107,12 +107,14 @@ class Bench:
                 file = Path(folder) / "candidate.tflite"
                 with contextlib.redirect_stderr(io.StringIO()):  # the quantizer's own progress, each time
                     apply_recipe(recipe, self.model, dict(self.bounds), file)
-                self._done[key] = self._score(file)
+                self._done[key] = self.score(file)
             self.tried += 1
             _append(self._journal, {"key": key, "recipe": recipe.to_json(), **asdict(self._done[key])})
         return self._done[key]
 
-    def _score(self, file: Path) -> Trial:
+    def score(self, file: Path) -> Trial:
+        """A quantized file of this float file, however it was made; kept nowhere."""
+        self.float_file()
         signal, noise = np.zeros(3), np.zeros(3)
 
         def compare(index: int, outputs: RawOutputs) -> None:

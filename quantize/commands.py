@@ -16,6 +16,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     apply.add_argument("--checkpoint", type=Path, required=True, help="the checkpoint it was made from")
     apply.add_argument("--ranges", type=Path, help="activation ranges (JSON), for recipes with int8 layers")
     apply.add_argument("--photographs", type=Path, required=True, help="folder of images for the parity")
+    apply.add_argument(
+        "--calibration",
+        type=Path,
+        nargs="+",
+        default=(),
+        help="manifest(s), for a recipe that corrects biases",
+    )
     apply.add_argument("--output", type=Path, required=True, help="TFLite file to write")
     apply.set_defaults(run=_apply)
     ranges = subparsers.add_parser("ranges", help="measure activation ranges on selected images")
@@ -29,7 +36,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _apply(options: argparse.Namespace) -> int:
     from quantize import steps
 
-    job = steps.Job(options.model, options.checkpoint, options.ranges, options.output)
+    job = steps.Job(
+        options.model, options.checkpoint, options.ranges, options.output, tuple(options.calibration)
+    )
     steps.quantize(job, options.recipe, options.photographs, PARITY_IMAGES)
     return 0
 

@@ -37,11 +37,13 @@ class Recipe:
         estimator: How activation ranges come from images: the extremes over all of them ("min_max"), the
             mean of each image's extremes ("mean_min_max"), all values but one in 10,000 ("percentile"),
             the least squared error ("mse"), or the least loss of information ("entropy").
+        bias_correction: Whether the INT8 layers' biases are corrected on calibration images.
     """
 
     name: str
     layers: tuple[LayerRule, ...]
     estimator: Estimator = "min_max"
+    bias_correction: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9_]+", self.name):
@@ -82,11 +84,12 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as JSON values; `read_recipe` reads it back."""
-        return {
+        value: dict[str, Any] = {
             "name": self.name,
             "estimator": self.estimator,
             "layers": [{"match": rule.pattern, "precision": rule.precision} for rule in self.layers],
         }
+        return value | ({"bias_correction": True} if self.bias_correction else {})
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -96,12 +99,17 @@ def read_recipe(path: Path) -> Recipe:
         InputError: absent, not JSON, or with an unknown field, precision or estimator.
     """
     value = read_json(path)
-    _known_fields(path, value, {"name", "estimator", "layers"}, required={"name", "layers"})
+    _known_fields(
+        path, value, {"name", "estimator", "layers", "bias_correction"}, required={"name", "layers"}
+    )
     rules = []
     for entry in value["layers"]:
         _known_fields(path, entry, {"match", "precision"}, required={"match", "precision"})
         rules.append(LayerRule(entry["match"], entry["precision"]))
-    return Recipe(value["name"], tuple(rules), value.get("estimator", "min_max"))
+    correct = value.get("bias_correction", False)
+    if not isinstance(correct, bool):
+        raise InputError(f"{path}: bias_correction is true or false, found {correct!r}")
+    return Recipe(value["name"], tuple(rules), value.get("estimator", "min_max"), correct)
 
 
 def _known_fields(path: Path, value: dict[str, Any], known: set[str], required: set[str]) -> None:

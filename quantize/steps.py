@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,13 @@ from model.errors import InputError
 from model.letterbox import Pixels, letterbox
 from model.spec import DetectorSpec
 from quantize.apply import apply_recipe
+from quantize.bias_correction import correct_biases
 from quantize.ranges import SAME_SCALE, RangeMeter, prepared, read_ranges, write_ranges
 from quantize.recipe import Recipe, read_recipe
 
 _log = logging.getLogger(__name__)
+
+CORRECTION_IMAGES = 12
 
 TOOLS = ("ai-edge-quantizer", "ai-edge-litert")
 
@@ -41,12 +44,14 @@ class Job:
         checkpoint: What it was made from.
         ranges: Activation ranges, or None for a recipe without int8 layers.
         output: TFLite file to write.
+        calibration: Manifests of images, for a recipe that corrects biases.
     """
 
     model: Path
     checkpoint: Path
     ranges: Path | None
     output: Path
+    calibration: tuple[Path, ...] = ()
 
 
 def measure(models: list[Path], checkpoint: Path, manifests: list[Path], output: Path) -> None:
@@ -87,6 +92,8 @@ def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int)
         float_file = open_model(job.model)
         with replacing(job.output) as temporary:
             apply_recipe(recipe, job.model, bounds, temporary)
+            if recipe.bias_correction:
+                correct_biases(job.model, temporary, correction_images(job.calibration, spec), temporary)
             operators = require_builtin(read_model(temporary))
             file = open_model(temporary)
             parity = {
@@ -111,6 +118,18 @@ def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int)
         operators=operators,
         parity={reference: measured.to_json() for reference, measured in parity.items()},
     )
+
+
+def correction_images(manifests: Sequence[Path], spec: DetectorSpec) -> list[Pixels]:
+    """The first CORRECTION_IMAGES of the manifests in turn, letterboxed.
+
+    Raises:
+        InputError: there is no manifest.
+    """
+    if not manifests:
+        raise InputError("this recipe corrects biases: give images with --calibration")
+    sources = [read_manifest(path).load() for path in manifests]
+    return list(islice(in_turn(sources, spec), CORRECTION_IMAGES))
 
 
 def spec_made_from(model: Path, checkpoint: Path) -> DetectorSpec:

@@ -1,4 +1,4 @@
-"""The commands `sensitivity`, `search` and `curve`: what each layer costs, and which to keep in float."""
+"""The commands `sensitivity`, `search`, `curve` and `bias-correction`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _RESUMES = "JSON lines of finished trials: a second run goes on there (default: 
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add all three."""
+    """Add all four."""
     from quantize.subject import add_subject
 
     sensitivity = subparsers.add_parser(
@@ -40,6 +40,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     search.add_argument("--journal", type=Path, help=_RESUMES)
     search.add_argument("--json", action="store_true", help="print the result as JSON")
     search.set_defaults(run=_search)
+
+    correct = subparsers.add_parser("bias-correction", help="prove that correcting INT8 biases helps, or not")
+    add_subject(correct)
+    correct.add_argument("--recipe", type=Path, help="recipe to try instead of all layers in INT8")
+    correct.add_argument("--output", type=Path, required=True, help="before and after (JSON)")
+    correct.add_argument("--json", action="store_true", help="print the JSON too")
+    correct.set_defaults(run=_correct)
 
     curve = subparsers.add_parser(
         "curve", help="AP of the INT8 file against the number of calibration images"
@@ -114,4 +121,36 @@ def _curve(options: argparse.Namespace) -> int:
     write_json(options.output, value)
     plot_curve(curve, options.output.with_suffix(".svg"))
     say(value, options.json, lambda: print_curve(curve))
+    return 0
+
+
+def _correct(options: argparse.Namespace) -> int:
+    import json
+    import tempfile
+
+    from model.artifact import write_json
+    from model.errors import InputError
+    from quantize.apply import apply_recipe
+    from quantize.bias_correction import correct_biases
+    from quantize.proof import Proof
+    from quantize.recipe import read_recipe
+    from quantize.sensitivity import all_int8
+    from quantize.steps import correction_images
+    from quantize.subject import Subject
+
+    if options.calibration is None:
+        raise InputError("bias correction needs images themselves: give their manifests with --calibration")
+    subject = Subject(options)
+    recipe = all_int8(subject.estimator) if options.recipe is None else read_recipe(options.recipe)
+    bench = subject.bench("search", None)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "quantized.tflite"
+        apply_recipe(recipe, subject.model, bench.bounds, file)
+        before = bench.score(file)
+        correct_biases(subject.model, file, correction_images(options.calibration, subject.spec), file)
+        proof = Proof(bench.float_file(), before, bench.score(file))
+    write_json(options.output, proof.to_json())
+    if options.json:
+        print(json.dumps(proof.to_json(), indent=2))
+    proof.require("bias correction")
     return 0
