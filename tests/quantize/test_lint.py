@@ -214,3 +214,13 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_v1_has_findings_in_the_layers_that_are_known_to_collapse(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a network with fresh weights: what its graph is made of, whatever it learned."""
+    assert main(["lint", "--network", "featherface_v1", "--size", "64", "--level", "error"]) == 1
+    said = capsys.readouterr().out
+    for rule in ("deformable_sampling", "coordinates", "joined_outputs", "leaky_relu", "swish"):
+        assert rule in said
+    assert "ssh3/conv7x7_3/0" in said
