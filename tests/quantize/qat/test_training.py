@@ -177,8 +177,8 @@ def test_a_trained_checkpoint_is_no_start(tmp_path: Path) -> None:
     [
         ({"--data": "nowhere"}, "no such folder of photographs"),
         ({"--data": "images_dev"}, "evaluation set"),
-        ({"--data": ""}, "no photograph"),
-        ({"--model": "integer"}, "was made from|no such file|quantized"),
+        ({"--data": ""}, "no image in"),
+        ({"--ranges": "nowhere.json"}, "nowhere.json"),
         ({"--threads": "0"}, "--threads must be at least 1"),
         ({"--steps": "0"}, "steps must be at least 1"),
     ],
