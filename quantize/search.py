@@ -12,7 +12,7 @@ from model.errors import InputError
 from quantize.candidates import Bench, Trial
 from quantize.layers import Layer
 from quantize.recipe import Estimator, Recipe
-from quantize.sensitivity import SensitivityTable, all_int8, except_for
+from quantize.sensitivity import all_int8, except_for
 
 FLOAT_PER_MAC = 0.48
 INT8_PER_MAC = 0.28
@@ -122,7 +122,7 @@ class Search:
     Args:
         bench: Chooses.
         verify: Verifies, on other images.
-        table: The layers' sensitivities.
+        order: Layers, most sensitive first.
         limit: Largest drop in AP points.
         cost: Of a layer in either arithmetic.
         estimator: Of the activation bounds that both benches hold.
@@ -132,14 +132,14 @@ class Search:
         self,
         bench: Bench,
         verify: Bench,
-        table: SensitivityTable,
+        order: Sequence[Layer],
         limit: float,
         cost: Cost,
         estimator: Estimator,
     ) -> None:
         self._bench, self._verify, self._limit, self._cost = bench, verify, limit, cost
         self._estimator = estimator
-        self._order = [row.layer for row in table.rows]
+        self._order = list(order)
         self._all = list(self._order)
         self._seen: dict[frozenset[str], Candidate] = {}
 
@@ -238,6 +238,20 @@ def pareto(candidates: Sequence[Candidate], price: Callable[[Candidate], float])
         if not front or candidate.drop < front[-1].drop:
             front.append(candidate)
     return front
+
+
+def ranked_layers(path: Path, layers: Sequence[Layer]) -> list[Layer]:
+    """A file's layers in the order of a table that `sensitivity` wrote, most sensitive first.
+
+    Raises:
+        InputError: the table is no such table, or is of other layers.
+    """
+    by_name = {layer.name: layer for layer in layers}
+    names = [str(row.get("layer")) for row in read_json(path).get("layers", ()) if isinstance(row, dict)]
+    if set(names) != set(by_name):
+        odd = sorted(set(names) ^ set(by_name))
+        raise InputError(f"{path} is not of this model's layers: {', '.join(odd[:3])} on one side only")
+    return [by_name[name] for name in names]
 
 
 def chosen_layers(layers: Sequence[Layer], only: str | None) -> list[Layer]:

@@ -32,6 +32,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     search.add_argument("--max-drop", type=float, default=0.5, help="largest drop in points (0.5)")
     search.add_argument("--metric", choices=("ap50",), default="ap50", help="of the drop (ap50)")
     search.add_argument("--cost", type=Path, help="the benchmark's counted instructions (JSON)")
+    search.add_argument("--sensitivity", type=Path, help="table (JSON) that ranks the layers, made before")
     search.add_argument("--damage-only", action="store_true", help="rank by 'alone in INT8' only")
     search.add_argument("--recipe", type=Path, required=True, help="recipe (JSON) to write")
     search.add_argument(
@@ -79,7 +80,7 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
 def _search(options: argparse.Namespace) -> int:
     from model.artifact import write_json
-    from quantize.search import Cost, Search, counted_cost
+    from quantize.search import Cost, Search, counted_cost, ranked_layers
     from quantize.sensitivity import measure_sensitivity
     from quantize.subject import Subject
     from quantize.tables import print_found, say, search_json, search_line
@@ -88,11 +89,17 @@ def _search(options: argparse.Namespace) -> int:
     subject = Subject(options)
     journal = options.journal or options.output.with_suffix(".jsonl")
     choosing, verifying = subject.bench("search", journal), subject.bench("verify", journal)
-    table = measure_sensitivity(choosing, subject.layers, subject.estimator, repairs=not options.damage_only)
+    if options.sensitivity is not None:
+        order = ranked_layers(options.sensitivity, subject.layers)
+    else:
+        table = measure_sensitivity(
+            choosing, subject.layers, subject.estimator, repairs=not options.damage_only
+        )
+        order = [row.layer for row in table.rows]
     macs = sum(layer.macs for layer in subject.layers)
     stem = subject.model.name.removesuffix("_float32.tflite")
     cost = (options.cost and counted_cost(options.cost, stem, macs)) or Cost()
-    search = Search(choosing, verifying, table, options.max_drop, cost, subject.estimator)
+    search = Search(choosing, verifying, order, options.max_drop, cost, subject.estimator)
     found = search.run(lambda candidate: None if options.json else search_line(candidate))
     value = search_json(found, options.max_drop, cost, subject.model.name)
     write_json(options.output, value)

@@ -18,7 +18,7 @@ from quantize.layers import Layer, layers_of
 from quantize.ranges import measure_ranges, prepared
 from quantize.recipe import Recipe, read_recipe
 from quantize.scoring import part_of, score_file
-from quantize.search import Cost, Search, chosen_layers, counted_cost, pareto
+from quantize.search import Cost, Search, chosen_layers, counted_cost, pareto, ranked_layers
 from quantize.sensitivity import all_int8, except_for, measure_sensitivity
 from tests.conftest import Converted
 
@@ -89,7 +89,8 @@ def test_the_most_sensitive_layer_comes_first() -> None:
 def _search(losses: dict[str, float], limit: float, worse: float = 0.0) -> tuple[Search, Landscape]:
     bench = Landscape(losses)
     table = measure_sensitivity(bench, LAYERS, "min_max")
-    return Search(bench, Landscape(losses, worse), table, limit, Cost(2.0, 1.0), "min_max"), bench
+    order = [row.layer for row in table.rows]
+    return Search(bench, Landscape(losses, worse), order, limit, Cost(2.0, 1.0), "min_max"), bench
 
 
 def test_the_cheapest_assignment_within_the_limit_wins() -> None:
@@ -118,6 +119,14 @@ def test_what_fails_on_held_aside_images_does_not_win() -> None:
     assert found.winner.verified_drop <= 0.5
     lossy = {name for name, loss in LOSSES.items() if loss}
     assert lossy <= {layer.name for layer in found.winner.in_float}
+
+
+def test_a_table_made_before_gives_the_order(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps(measure_sensitivity(Landscape(LOSSES), LAYERS, "min_max").to_json("t")))
+    assert [layer.name for layer in ranked_layers(path, LAYERS)][:3] == ["a", "c", "g"]
+    with pytest.raises(InputError, match="h on one side only"):
+        ranked_layers(path, LAYERS[:-1])
 
 
 def test_the_front_holds_what_nothing_beats() -> None:
