@@ -164,17 +164,18 @@ def weight_census(model: Any) -> dict[str, int]:
     found: Counter[str] = Counter({"int8": 0, "float16": 0, "float32": 0})
     for node in graph.nodes:
         if node.op_type in _WEIGHTED and not graph.is_computed(node.input[1]):
-            values = [_has_one_scale(graph, one) for one, _ in graph.sources(node.input[0], _MOVING)]
+            scales = {_scale(graph, one) for one, _ in graph.sources(node.input[0], _MOVING)}
             maker = graph.maker(node.input[1])
             weights = None if maker is None else maker.op_type
-            integer = bool(values) and all(values) and weights == "DequantizeLinear"
+            integer = len(scales) == 1 and None not in scales and weights == "DequantizeLinear"
             found["int8" if integer else "float16" if weights == "Cast" else "float32"] += _macs(graph, node)
     return dict(found)
 
 
-def _has_one_scale(graph: OnnxGraph, node: Any) -> bool:
+def _scale(graph: OnnxGraph, node: Any) -> float | None:
+    """The one scale of a DequantizeLinear; parts that are joined must have the same to stay integers."""
     scale = graph.constant(node.input[1]) if node.op_type == "DequantizeLinear" else None
-    return scale is not None and scale.size == 1
+    return float(scale.reshape(-1)[0]) if scale is not None and scale.size == 1 else None
 
 
 def _macs(graph: OnnxGraph, node: Any) -> int:

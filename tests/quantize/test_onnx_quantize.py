@@ -171,3 +171,30 @@ def test_the_command_makes_a_file_that_runs_like_the_others(
     assert output.stat().st_size < converted.onnx.stat().st_size / 2
     outputs = open_model(output).run(converted.photographs[0])  # its spec is inside
     assert [one.shape for one in outputs.values] == list(converted.spec.output_shapes)
+
+
+@pytest.mark.parametrize(("other", "kind"), [(0.5, "int8"), (0.25, "float32")])
+def test_parts_joined_on_different_scales_are_no_integers(other: float, kind: str) -> None:
+    """What a convolution reads must have one scale: a runtime joins the two parts in float else."""
+    nodes, constants = [], {"zero": np.uint8(0), "w8": np.ones((2, 6, 1, 1), np.int8), "ws": np.float32(0.1)}
+    for name, step in (("a", 0.5), ("b", other)):
+        constants[f"{name}/scale"] = np.float32(step)
+        nodes += [
+            helper.make_node("QuantizeLinear", ["image", f"{name}/scale", "zero"], [f"{name}/q"]),
+            helper.make_node("DequantizeLinear", [f"{name}/q", f"{name}/scale", "zero"], [name]),
+        ]
+    nodes += [
+        helper.make_node("Concat", ["a", "b"], ["joined"], axis=1),
+        helper.make_node("DequantizeLinear", ["w8", "ws"], ["w"]),
+        helper.make_node("Conv", ["joined", "w"], ["y"], name="layer"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "joined",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2, SIDE, SIDE])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    expected = {"int8": 0, "float16": 0, "float32": 0} | {kind: SIDE * SIDE * 2 * 6}
+    assert weight_census(model) == expected
