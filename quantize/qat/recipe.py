@@ -28,11 +28,11 @@ class Schedule:
         seed: Of batches, crops and damages.
     """
 
-    steps: int = 600
+    steps: int = 300
     epoch_steps: int = 100
     pictures: int = 8
-    rate: float = 3e-4
-    scale_rate: float = 1e-3
+    rate: float = 4e-5
+    scale_rate: float = 4e-4
     warm_up: int = 50
     freeze: float = 0.8
     clip: float = 5.0

@@ -11,12 +11,13 @@ import numpy as np
 
 from calibration_data.readers import LabelledImage
 from convert.onnx_export import export_onnx
-from convert.parity import Runs
+from convert.parity import Runs, torch_reference
 from convert.photographs import parity_inputs
 from convert.progress import step
 from convert.runtimes import open_model
 from convert.tflite_export import export_tflite
 from model.artifact import Artifact, read_json, sha256_of, tool_versions, write_json
+from model.blocks import Detector
 from model.checkpoint import load_checkpoint
 from model.errors import GateError, InputError
 from model.letterbox import Pixels
@@ -43,6 +44,8 @@ from quantize.steps import Job, quantize, spec_made_from
 
 LOOKED_AT = 24
 """Photographs held aside, of each labelled folder, on which the log's AP is measured."""
+SAME_NETWORK = 1e-2
+"""Outputs may differ by so much when a batch norm was folded in another order of operations."""
 CHECKED = 4
 """Photographs on which the mirror is held against the post-training file before training begins."""
 
@@ -104,6 +107,7 @@ def run_training(plan: Plan, schedule: Schedule, device: str = "cpu") -> list[Ar
         trainee.restore(state)
         print(f"goes on after step {trainee.steps:,}")
     else:
+        require_way_back(load_checkpoint(plan.checkpoint, spec.network).network, spec, trainee.weights)
         (plan.output / LOG).unlink(missing_ok=True)
         for size in sizes.values():
             _check_mirror(plan, size, recipe)
@@ -112,6 +116,26 @@ def run_training(plan: Plan, schedule: Schedule, device: str = "cpu") -> list[Ar
         size.mirror.to("cpu")
     checkpoint, ranges = _keep(plan, schedule, sizes)
     return [_export(plan, size, checkpoint, ranges) for size in sizes.values()]
+
+
+def require_way_back(network: Detector, spec: DetectorSpec, weights: Weights) -> None:
+    """Before training: the untrained weights, written back, must make the same network.
+
+    Raises:
+        InputError: a weight of the file cannot be traced to a layer of the network.
+    """
+    picture = np.random.default_rng(0).integers(0, 256, (spec.input_height, spec.input_width, 3), np.uint8)
+    try:
+        again = with_constants(network, spec, weights.arrays())
+        pairs = zip(*(torch_reference(one, spec)(picture) for one in (network, again)), strict=True)
+        worst = max(float(np.abs(a - b).max()) for a, b in pairs)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{spec.network}: trained weights have no way back into it ({error})") from None
+    if not worst <= SAME_NETWORK:
+        raise InputError(
+            f"{spec.network}: trained weights have no way back into it; written back untrained they change "
+            f"its outputs by {worst:.3g}"
+        )
 
 
 def refuse_trained(checkpoint: Path) -> None:

@@ -24,7 +24,7 @@ from quantize.apply import apply_recipe
 from quantize.qat.gate import measure_agreement, require_agreement
 from quantize.qat.loop import LOG, STATE, train
 from quantize.qat.recipe import Schedule
-from quantize.qat.steps import refuse_trained, require_weights
+from quantize.qat.steps import refuse_trained, require_way_back, require_weights
 from quantize.qat.store import save_weights, with_constants
 from quantize.qat.trainee import Trainee
 from tests.conftest import EMBEDDED, ROOT, Converted
@@ -146,6 +146,17 @@ def test_constants_fold_back_without_rounding(integers: Integers, converted: Con
     np.testing.assert_array_equal(folded["backbone.stage1.2.pointwise.conv.bias"].detach().numpy(), bias)
     with pytest.raises(ValueError, match="nowhere is no convolution"):
         with_constants(network, converted.spec, {"nowhere/weight": weight, "nowhere/bias": bias})
+
+
+def test_weights_without_a_way_back_are_refused_before_training(
+    integers: Integers, converted: Converted
+) -> None:
+    network = load_checkpoint(EMBEDDED, "featherface_v2").network
+    weights = integers.mirror().weights
+    require_way_back(network, converted.spec, weights)
+    network.get_parameter("heads.boxes.bias").data.add_(1)  # another network than the file is of
+    with pytest.raises(InputError, match="no way back"):
+        require_way_back(network, converted.spec, weights)
 
 
 def test_distillation_needs_no_labels(converted: Converted, demo_set: Path, tmp_path: Path) -> None:
