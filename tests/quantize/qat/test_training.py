@@ -189,7 +189,7 @@ def test_a_trained_checkpoint_is_no_start(tmp_path: Path) -> None:
         ({"--data": "nowhere"}, "no such folder of photographs"),
         ({"--data": "images_dev"}, "evaluation set"),
         ({"--data": ""}, "no image in"),
-        ({"--ranges": "nowhere.json"}, "nowhere.json"),
+        ({"--data": "demo"}, "takes 96x128: training needs square inputs"),
         ({"--threads": "0"}, "--threads must be at least 1"),
         ({"--steps": "0"}, "steps must be at least 1"),
     ],
@@ -197,7 +197,7 @@ def test_a_trained_checkpoint_is_no_start(tmp_path: Path) -> None:
 def test_bad_input_is_one_line_and_exit_code_2(
     changes: dict[str, str],
     message: str,
-    integers: Integers,
+    demo_set: Path,
     converted: Converted,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -206,7 +206,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
     (tmp_path / "images_dev").mkdir()
     (tmp_path / "empty").mkdir()
-    places = {"integer": str(integers.file), "": str(tmp_path / "empty")}
+    places = {"demo": str(demo_set / "calibration" / "images"), "": str(tmp_path / "empty")}
     options = {
         "--model": str(converted.float32),
         "--checkpoint": str(EMBEDDED),
