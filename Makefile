@@ -9,6 +9,8 @@ PYTHON     ?= python3
 
 EMBEDDED := model/weights/featherface_v2.pth
 SHIPPED_RANGES := model/weights/featherface_v2_ranges.json
+QAT_CHECKPOINT := model/weights/featherface_v2_qat.pth
+QAT_RANGES := model/weights/featherface_v2_qat_ranges.json
 SEED ?= 0
 CALIBRATION_IMAGES ?= 128
 
@@ -21,6 +23,12 @@ DEMO := $(BUILD)/demo
 ONNX   := $(BUILD)/$(NAME).onnx
 FLOAT  := $(BUILD)/$(NAME)_float32.tflite
 QUANTIZED := $(foreach precision,float16 int8 int8_fp16,$(BUILD)/$(NAME)_$(precision).tflite)
+
+ONNX_QUANTIZED := $(foreach precision,int8 int8_fp16,$(BUILD)/$(NAME)_$(precision).onnx)
+
+# Where the embedded checkpoint also has weights that were trained with fake quantization ('make qat').
+QAT_FLOAT := $(WORK)/qat/$(NAME)_float32.tflite
+QAT_INT8 := $(if $(and $(filter $(EMBEDDED),$(CHECKPOINT)),$(wildcard $(QAT_CHECKPOINT))),$(BUILD)/$(NAME)_int8_qat.tflite)
 
 # The embedded checkpoint's ranges were measured on real photographs; any other needs images.
 ifeq ($(CHECKPOINT)$(CALIBRATION),$(EMBEDDED))
@@ -61,7 +69,7 @@ COSTS = $(wildcard $(addprefix $(BUILD)/benchmark/,latency.json cost.json predic
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 PHOTOGRAPHS ?= $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled)
-.PHONY: help setup lock doctor tflite ranges report gate baseline train benchmark arm android android-test android-install test lint clean FORCE
+.PHONY: help setup lock doctor tflite onnx qat audit ranges report gate baseline train benchmark arm android android-test android-install test lint clean FORCE
 FORCE:
 
 help:  ## List the targets
@@ -84,7 +92,7 @@ lock:  ## Pin what pyproject.toml asks for into requirements.lock
 doctor: .venv/installed  ## Say what of the tool chain is here, and how to get what is missing
 	@$(RUN) benchmark doctor
 
-tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= SIZE= CALIBRATION=)
+tflite: $(ONNX) $(FLOAT) $(QUANTIZED) $(QAT_INT8)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= SIZE= CALIBRATION=)
 	@$(RUN) android_demo.script_build assets
 	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
 
@@ -119,6 +127,33 @@ $(BUILD)/$(NAME)_int8.tflite: quantize/recipes/int8.json $(RANGES) $(STEPS)
 $(BUILD)/$(NAME)_int8_fp16.tflite: quantize/recipes/$(NETWORK)_int8_fp16.json $(RANGES) $(STEPS)
 	$(QUANTIZE) --ranges $(RANGES)
 
+$(QAT_FLOAT): $(QAT_CHECKPOINT) $(DEMO)/label.stamp $(wildcard model/*.py convert/*.py)
+	@$(RUN) convert --checkpoint $(QAT_CHECKPOINT) --network $(NETWORK) --size "$(SIZE)" \
+	  --photographs $(DEMO)/evaluation/images --output $(WORK)/qat
+
+$(BUILD)/$(NAME)_int8_qat.tflite: quantize/recipes/int8.json $(QAT_RANGES) $(QAT_FLOAT) $(wildcard quantize/*.py)
+	@$(RUN) quantize apply --model $(QAT_FLOAT) --checkpoint $(QAT_CHECKPOINT) --recipe $< --output $@ \
+	  --photographs $(DEMO)/evaluation/images --ranges $(QAT_RANGES)
+
+onnx: $(ONNX_QUANTIZED)  ## The same recipes for ONNX Runtime, by NNCF (CALIBRATION=folder of photographs)
+
+$(BUILD)/$(NAME)_int8.onnx: quantize/recipes/int8.json
+$(BUILD)/$(NAME)_int8_fp16.onnx: quantize/recipes/$(NETWORK)_int8_fp16.json
+$(ONNX_QUANTIZED): $(ONNX) $(WORK)/calibration.json $(wildcard quantize/*.py)
+	@$(RUN) quantize onnx --recipe $(filter quantize/recipes/%,$^) --model $(ONNX) --checkpoint "$(CHECKPOINT)" \
+	  --calibration $(WORK)/calibration.json --photographs $(DEMO)/evaluation/images --output $@
+
+qat: $(DEMO)/label.stamp  ## Fine-tune the embedded checkpoint with fake quantization; goes on where it stopped (DATA=)
+	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) $(BUILD)/featherface_v2_$${size}x$${size}_float32.tflite || exit; done
+	$(RUN) quantize qat --model $(BUILD)/featherface_v2_320x320_float32.tflite $(BUILD)/featherface_v2_640x640_float32.tflite \
+	  --checkpoint $(EMBEDDED) --ranges $(SHIPPED_RANGES) --recipe quantize/recipes/int8.json --data $(TRAINING_SETS) \
+	  --photographs $(DEMO)/evaluation/images --output $(BUILD)/qat $(QAT_FLAGS)
+
+audit: tflite  ## Hold the integer files against what they promise: all int8, one XNNPACK part, honest records
+	$(RUN) quantize audit $(BUILD)/$(NAME)_int8.tflite \
+	  --require "int8_macs>=0.9,outputs>=3,islands<=0,xnnpack_macs>=0.99,builtin==1,signature==1,metadata==1,hashes==1"
+	$(RUN) quantize audit $(BUILD)/$(NAME)_int8_fp16.tflite --require "int8_macs>=0.9,outputs>=3,islands<=2,builtin==1,hashes==1"
+
 ranges:  ## Measure the embedded checkpoint's activation ranges anew (PHOTOGRAPHS="folder ...")
 	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) $(BUILD)/featherface_v2_$${size}x$${size}_float32.tflite || exit; done
 	@n=0; for folder in $(PHOTOGRAPHS); do n=$$((n+1)); $(RUN) calibration_data select --images $$folder \
@@ -129,7 +164,7 @@ ranges:  ## Measure the embedded checkpoint's activation ranges anew (PHOTOGRAPH
 report: tflite  ## One page about all made files: build/report/report.html (SETS="--set NAME IMAGES LABELS")
 	$(RUN) benchmark report --model $(REPORT_MODELS) $(SETS) --cost $(COSTS) --calibration $(SHIPPED_RANGES) --output $(BUILD)/report
 
-GATED = $(RUN) benchmark report --model $(ONNX) $(FLOAT) $(QUANTIZED) $(DEMO_SET) --resamples 100 --output $(BUILD)/gate --quiet
+GATED = $(RUN) benchmark report --model $(ONNX) $(FLOAT) $(QUANTIZED) $(QAT_INT8) $(DEMO_SET) --resamples 100 --output $(BUILD)/gate --quiet
 
 gate: tflite  ## Hold the embedded model's files against benchmark/baseline.json
 	$(GATED)

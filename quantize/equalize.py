@@ -29,8 +29,8 @@ from model.featherface_v1 import LEAK
 from model.letterbox import Pixels, network_input
 from model.spec import DetectorSpec
 
-QUIETEST = 0.01
-"""Channels below this share of the loudest are treated as if they had it: a dead one says nothing."""
+QUIETEST = 0.03
+"""Channels below this share of the loudest are treated as if they had it."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,10 @@ def _named(maker: tuple[str, str]) -> str:
 def _channel_peaks(
     network: Detector, spec: DetectorSpec, photographs: Iterable[Pixels], groups: list[Group]
 ) -> dict[str, NDArray[np.float64]]:
-    """Largest |x| of each channel that a maker makes, over all photographs, behind its activation."""
+    """Largest |x| of each channel that a maker makes, over all photographs, behind its activation.
+
+    Faint channels count as QUIETEST; 0 is a channel that no photograph woke.
+    """
     folded = fold_batch_norms(network)
     peaks: dict[str, NDArray[np.float64]] = {}
     layers = dict(folded.named_modules())
@@ -252,7 +255,10 @@ def _channel_peaks(
             folded(torch.from_numpy(network_input(image, spec)))
     if not count:
         raise InputError("no photograph to measure channels on")
-    return peaks
+    return {
+        name: np.where(found > 0, np.maximum(found, QUIETEST * found.max()), 0.0)
+        for name, found in peaks.items()
+    }
 
 
 def _factors(
@@ -261,12 +267,16 @@ def _factors(
     """s of each channel, around 1: the channel's peak, balanced with the weights that read it.
 
     A depthwise reader has a weight scale for each channel, so it takes any factor; others share a scale
-    among their input channels, and the factor is the root of the peak over the weights' size.
+    among their input channels, and the factor is the root of the peak over the weights' size. A channel
+    that no photograph woke tells nothing and keeps its weights: enlarged a hundredfold they would drown
+    all others on the day one does.
     """
-    louder = np.maximum(peaks, QUIETEST * peaks.max()) if peaks.max() > 0 else np.ones_like(peaks)
+    alive = peaks > 0
+    if not alive.any():
+        return np.ones_like(peaks)
     sizes = [size for reader in group.readers if (size := _read_size(reader, group, modules)) is not None]
-    factors = louder if not sizes else np.sqrt(louder / np.max(sizes, axis=0))
-    return np.asarray(factors / np.exp(np.log(factors).mean()))
+    factors = peaks if not sizes else np.sqrt(peaks / np.max(sizes, axis=0))
+    return np.where(alive, factors / np.exp(np.log(factors[alive]).mean()), 1.0)
 
 
 def _read_size(reader: Reader, group: Group, modules: Mapping[str, nn.Module]) -> NDArray[np.float64] | None:

@@ -14,7 +14,7 @@ from model.blocks import Detector
 from model.errors import GateError, InputError
 from model.networks import network_named, spec_of
 from model.spec import DetectorSpec
-from quantize.equalize import _channel_peaks, equalize, groups_of, require_equal
+from quantize.equalize import QUIETEST, _channel_peaks, equalize, groups_of, require_equal
 
 SIZE = 64
 
@@ -60,6 +60,20 @@ def test_channels_come_together() -> None:
     before = spread()
     equalize(module, spec, images)
     assert spread() < before - 0.3
+
+
+def test_silent_and_faint_channels_are_not_blown_up() -> None:
+    module, spec, images = _uneven("featherface_v2")
+    norm = module.get_submodule("backbone.stage1.1.pointwise.bn")
+    assert isinstance(norm, nn.BatchNorm2d)
+    with torch.no_grad():
+        norm.weight[0], norm.bias[0] = 1e-3, -100.0  # no photograph wakes it
+        norm.weight[1], norm.bias[1] = 1e-5, 1e-5
+    before = norm.weight.detach().clone()
+    equalize(module, spec, images)
+    gains = (norm.weight / before).detach()
+    assert gains[0] == 1
+    assert float(gains[1] / gains[2:].min()) <= 1.01 / QUIETEST
 
 
 def test_every_channel_of_a_group_exists() -> None:
