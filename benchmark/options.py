@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.detections import DEFAULT_CACHE, usable_cores
 from benchmark.protocol import InputProtocol
 from calibration_data.readers import LabelledImage, list_images, read_labels
-from model.artifact import read_json
+from model.artifact import read_spec
 from model.average_precision import SCORE_FLOOR
 from model.errors import InputError
 from model.networks import NETWORKS, spec_of
@@ -73,8 +73,7 @@ def spec_for(model: Path, options: argparse.Namespace) -> DetectorSpec | None:
         InputError: a .pth without both.
     """
     if options.spec is not None:
-        value = read_json(options.spec)
-        return DetectorSpec.from_json(value.get("spec", value))
+        return read_spec(options.spec)
     if model.suffix != ".pth":
         return None
     if options.network is None or options.size is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
+from model.spec import DetectorSpec
 
 
 @contextmanager
@@ -57,6 +58,16 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}")
     return value
+
+
+def read_spec(path: Path) -> DetectorSpec:
+    """Read a detector spec: its own JSON, or the record that lies beside a file and holds one.
+
+    Raises:
+        InputError: absent, no JSON, or no spec.
+    """
+    value = read_json(path)
+    return DetectorSpec.from_json(value.get("spec", value))
 
 
 def sha256_of(path: Path) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.artifact import read_json, replacing, sha256_of, tool_versions, write_json
+from model.artifact import read_spec, replacing, sha256_of, tool_versions, write_json
 from model.errors import InputError
 from model.spec import DetectorSpec
 
@@ -97,11 +97,8 @@ def summary(first: Path, second: Path, found: Comparison, limit_db: float) -> di
 def _spec(options: argparse.Namespace, height: int, width: int) -> DetectorSpec:
     from convert.flatbuffer import spec_inside
 
-    if options.spec is not None:
-        value = read_json(options.spec)
-        spec: DetectorSpec | None = DetectorSpec.from_json(value.get("spec", value))
-    else:
-        spec = spec_inside(options.first) or spec_inside(options.second)
+    given = None if options.spec is None else read_spec(options.spec)
+    spec = given or spec_inside(options.first) or spec_inside(options.second)
     if spec is None:  # only the letterbox is needed: its size is the file's, its border black
         spec = DetectorSpec(UNKNOWN, height, width, pad_rgb=(0, 0, 0))
     if (spec.input_height, spec.input_width) != (height, width):

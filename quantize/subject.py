@@ -12,7 +12,7 @@ from rich.progress import track
 from calibration_data.readers import LabelledImage, read_labels
 from calibration_data.selection import read_manifest
 from convert.flatbuffer import read_model, spec_inside
-from model.artifact import Artifact, read_json, sha256_of
+from model.artifact import Artifact, read_spec, sha256_of
 from model.errors import InputError
 from model.spec import DetectorSpec
 from quantize.candidates import Bench
@@ -64,7 +64,7 @@ class Subject:
         self.estimator: Estimator = options.estimator
         parsed = read_model(self.model)
         self.layers: list[Layer] = layers_of(parsed)
-        self.given = None if options.spec is None else DetectorSpec.from_json(read_json(options.spec))
+        self.given = None if options.spec is None else read_spec(options.spec)
         spec = self.given or spec_inside(self.model)
         if spec is None:
             raise InputError(f"{self.model} carries no detector spec; give one with --spec")

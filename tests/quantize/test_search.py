@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from calibration_data.readers import LabelledImage
-from convert.flatbuffer import read_model
+from calibration_data.selection import select_images, write_manifest
+from convert.flatbuffer import read_model, write_model
+from model.artifact import Artifact
 from model.errors import InputError
+from quantize.__main__ import main
 from quantize.candidates import Bench, Trial, decibel
 from quantize.layers import Layer, layers_of
 from quantize.ranges import measure_ranges, prepared
@@ -201,6 +204,25 @@ def test_scores_of_the_demo_set(converted: Converted, demo_faces: list[LabelledI
     assert len(matched.face_height) == sum(len(image) for image in demo_faces[:3])
     with pytest.raises(InputError, match="no labelled image"):
         score_file(converted.float32, [])
+
+
+def test_a_file_without_a_spec_is_given_one(
+    tmp_path: Path, converted: Converted, demo_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = tmp_path / "bare_float32.tflite"
+    model = read_model(converted.float32)
+    model.metadata = []
+    write_model(model, bare)
+    manifest = tmp_path / "calibration.json"
+    write_manifest(select_images(demo_set / "calibration" / "images", 8, 0)[0], manifest)
+    arguments = ["sensitivity", "--model", str(bare), "--calibration", str(manifest)]
+    arguments += ["--data", str(demo_set / "evaluation"), "--images", "8", "--damage-only"]
+    arguments += ["--layers", "^backbone/stem$", "--output", str(tmp_path / "table.json")]
+    assert main(arguments) == 2
+    assert "--spec" in capsys.readouterr().err
+    assert main([*arguments, "--spec", str(Artifact.record_path(converted.float32))]) == 0
+    table = json.loads((tmp_path / "table.json").read_text())
+    assert [one["layer"] for one in table["layers"]] == ["backbone/stem"]
 
 
 def test_a_winner_is_a_recipe_file(tmp_path: Path) -> None:
