@@ -9,8 +9,6 @@ PYTHON     ?= python3
 
 EMBEDDED := model/weights/featherface_v2.pth
 SHIPPED_RANGES := model/weights/featherface_v2_ranges.json
-QAT_CHECKPOINT := model/weights/featherface_v2_qat.pth
-QAT_RANGES := model/weights/featherface_v2_qat_ranges.json
 SEED ?= 0
 CALIBRATION_IMAGES ?= 128
 
@@ -25,10 +23,6 @@ FLOAT  := $(BUILD)/$(NAME)_float32.tflite
 QUANTIZED := $(foreach precision,float16 int8 int8_fp16,$(BUILD)/$(NAME)_$(precision).tflite)
 
 ONNX_QUANTIZED := $(foreach precision,int8 int8_fp16,$(BUILD)/$(NAME)_$(precision).onnx)
-
-# Where the embedded checkpoint also has weights that were trained with fake quantization ('make qat').
-QAT_FLOAT := $(WORK)/qat/$(NAME)_float32.tflite
-QAT_INT8 := $(if $(and $(filter $(EMBEDDED),$(CHECKPOINT)),$(wildcard $(QAT_CHECKPOINT))),$(BUILD)/$(NAME)_int8_qat.tflite)
 
 # The embedded checkpoint's ranges were measured on real photographs; any other needs images.
 ifeq ($(CHECKPOINT)$(CALIBRATION),$(EMBEDDED))
@@ -92,7 +86,7 @@ lock:  ## Pin what pyproject.toml asks for into requirements.lock
 doctor: .venv/installed  ## Say what of the tool chain is here, and how to get what is missing
 	@$(RUN) benchmark doctor
 
-tflite: $(ONNX) $(FLOAT) $(QUANTIZED) $(QAT_INT8)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= SIZE= CALIBRATION=)
+tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= SIZE= CALIBRATION=)
 	@$(RUN) android_demo.script_build assets
 	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
 
@@ -127,14 +121,6 @@ $(BUILD)/$(NAME)_int8.tflite: quantize/recipes/int8.json $(RANGES) $(STEPS)
 $(BUILD)/$(NAME)_int8_fp16.tflite: quantize/recipes/$(NETWORK)_int8_fp16.json $(RANGES) $(STEPS)
 	$(QUANTIZE) --ranges $(RANGES)
 
-$(QAT_FLOAT): $(QAT_CHECKPOINT) $(DEMO)/label.stamp $(wildcard model/*.py convert/*.py)
-	@$(RUN) convert --checkpoint $(QAT_CHECKPOINT) --network $(NETWORK) --size "$(SIZE)" \
-	  --photographs $(DEMO)/evaluation/images --output $(WORK)/qat
-
-$(BUILD)/$(NAME)_int8_qat.tflite: quantize/recipes/int8.json $(QAT_RANGES) $(QAT_FLOAT) $(wildcard quantize/*.py)
-	@$(RUN) quantize apply --model $(QAT_FLOAT) --checkpoint $(QAT_CHECKPOINT) --recipe $< --output $@ \
-	  --photographs $(DEMO)/evaluation/images --ranges $(QAT_RANGES)
-
 onnx: $(ONNX_QUANTIZED)  ## The same recipes for ONNX Runtime, by NNCF (CALIBRATION=folder of photographs)
 
 $(BUILD)/$(NAME)_int8.onnx: quantize/recipes/int8.json
@@ -164,7 +150,7 @@ ranges:  ## Measure the embedded checkpoint's activation ranges anew (PHOTOGRAPH
 report: tflite  ## One page about all made files: build/report/report.html (SETS="--set NAME IMAGES LABELS")
 	$(RUN) benchmark report --model $(REPORT_MODELS) $(SETS) --cost $(COSTS) --calibration $(SHIPPED_RANGES) --output $(BUILD)/report
 
-GATED = $(RUN) benchmark report --model $(ONNX) $(FLOAT) $(QUANTIZED) $(QAT_INT8) $(DEMO_SET) --resamples 100 --output $(BUILD)/gate --quiet
+GATED = $(RUN) benchmark report --model $(ONNX) $(FLOAT) $(QUANTIZED) $(DEMO_SET) --resamples 100 --output $(BUILD)/gate --quiet
 
 gate: tflite  ## Hold the embedded model's files against benchmark/baseline.json
 	$(GATED)

@@ -27,8 +27,9 @@ from quantize.qat.mirror import Mirror
 from quantize.qat.run import RELU, RELU6
 
 OPSET = 18
-LEAST_FACES_KEPT = 0.98
-"""Share of the integer file's faces that ONNX Runtime must find, too."""
+LEAST_FACES_KEPT = 0.97
+"""Share of the integer file's faces that ONNX Runtime must find, too: a tie rounded the other way may push
+one of a few dozen over the threshold."""
 
 
 def supports(mirror: Mirror) -> bool:
