@@ -10,7 +10,7 @@ from model.command_line import run_command
 COMMANDS = {
     "quantize.commands": ("apply", "ranges"),
     "quantize.equalize_command": ("equalize",),
-    "quantize.tuning_commands": ("sensitivity", "search", "curve", "bias-correction"),
+    "quantize.tuning_commands": ("sensitivity", "search", "bias-correction", "curve"),
     "quantize.audit": ("audit",),
     "quantize.lint": ("lint",),
     "quantize.compare": ("compare",),
