@@ -130,3 +130,17 @@ class Artifact:
         if not path.is_file():
             raise InputError(f"no such file: {path}")
         return cls(path, read_json(cls.record_path(path)))
+
+    def require_made_from(self, checkpoint: Path) -> None:
+        """Stop unless the file was made from this checkpoint.
+
+        Raises:
+            InputError: the checkpoint is absent or another one.
+        """
+        made_from = self.record.get("made_from", {}).get("checkpoint", {})
+        if not checkpoint.is_file():
+            raise InputError(f"no such checkpoint file: {checkpoint}")
+        if made_from.get("sha256") != sha256_of(checkpoint):
+            raise InputError(
+                f"{self.path} was made from {made_from.get('file')}, not from {checkpoint}; convert again"
+            )

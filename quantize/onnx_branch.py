@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.artifact import Artifact, replacing, sha256_of, tool_versions
+from model.artifact import Artifact, replacing, tool_versions
 from model.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,13 +116,7 @@ def _spec_made_from(model: Path, checkpoint: Path) -> DetectorSpec:
     from convert.runtimes import open_model
 
     spec = open_model(model).spec
-    made_from = Artifact.load(model).record.get("made_from", {}).get("checkpoint", {})
-    if not checkpoint.is_file():
-        raise InputError(f"no such checkpoint file: {checkpoint}")
-    if made_from.get("sha256") != sha256_of(checkpoint):
-        raise InputError(
-            f"{model} was made from {made_from.get('file')}, not from {checkpoint}; convert again"
-        )
+    Artifact.load(model).require_made_from(checkpoint)
     return spec
 
 

@@ -141,13 +141,7 @@ def spec_made_from(model: Path, checkpoint: Path) -> DetectorSpec:
     spec = spec_inside(model)
     if spec is None:
         raise InputError(f"{model} carries no detector spec; make it with 'python -m convert'")
-    made_from = Artifact.load(model).record.get("made_from", {}).get("checkpoint", {})
-    if not checkpoint.is_file():
-        raise InputError(f"no such checkpoint file: {checkpoint}")
-    if made_from.get("sha256") != sha256_of(checkpoint):
-        raise InputError(
-            f"{model} was made from {made_from.get('file')}, not from {checkpoint}; convert again"
-        )
+    Artifact.load(model).require_made_from(checkpoint)
     return spec
 
 

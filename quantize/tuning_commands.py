@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quantize.recipe import Recipe
+    from quantize.subject import Subject
 
 _RESUMES = "JSON lines of finished trials: a second run goes on there (default: beside --output)"
 
@@ -109,20 +114,26 @@ def _search(options: argparse.Namespace) -> int:
     return 0
 
 
-def _curve(options: argparse.Namespace) -> int:
-    from model.artifact import write_json
+def _with_images(options: argparse.Namespace, step: str) -> tuple[Subject, Recipe]:
+    """A subject whose calibration images are at hand, and the recipe to try: all INT8 if none is given."""
     from model.errors import InputError
-    from quantize.curve import measure_curve
     from quantize.recipe import read_recipe
     from quantize.sensitivity import all_int8
     from quantize.subject import Subject
+
+    if options.calibration is None:
+        raise InputError(f"{step} needs the images themselves: give their manifests with --calibration")
+    subject = Subject(options)
+    return subject, all_int8(subject.estimator) if options.recipe is None else read_recipe(options.recipe)
+
+
+def _curve(options: argparse.Namespace) -> int:
+    from model.artifact import write_json
+    from quantize.curve import measure_curve
     from quantize.tables import print_curve, say
     from quantize.tuning_plots import plot_curve
 
-    if options.calibration is None:
-        raise InputError("curve needs the images themselves: give their manifests with --calibration")
-    subject = Subject(options)
-    recipe = all_int8(subject.estimator) if options.recipe is None else read_recipe(options.recipe)
+    subject, recipe = _with_images(options, "curve")
     curve = measure_curve(subject, options.calibration, recipe)
     value = curve.to_json(f"AP against calibration images, {subject.model.name}")
     write_json(options.output, value)
@@ -136,19 +147,12 @@ def _correct(options: argparse.Namespace) -> int:
     import tempfile
 
     from model.artifact import write_json
-    from model.errors import InputError
     from quantize.apply import apply_recipe
     from quantize.bias_correction import correct_biases
     from quantize.proof import Proof
-    from quantize.recipe import read_recipe
-    from quantize.sensitivity import all_int8
     from quantize.steps import correction_images
-    from quantize.subject import Subject
 
-    if options.calibration is None:
-        raise InputError("bias correction needs images themselves: give their manifests with --calibration")
-    subject = Subject(options)
-    recipe = all_int8(subject.estimator) if options.recipe is None else read_recipe(options.recipe)
+    subject, recipe = _with_images(options, "bias correction")
     bench = subject.bench("search", None)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "quantized.tflite"
