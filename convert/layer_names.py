@@ -89,12 +89,17 @@ def _layer_of(model: Any, tensor: Any, layers: list[tuple[str, NDArray[np.float3
 
 
 def same_layer(weight: NDArray[np.float32], layers: list[tuple[str, NDArray[np.float32]]]) -> str | None:
-    """The name of the layer that has this weight, in TFLite's order; sides of 1 do not count."""
+    """The name of the layer that has this weight, in TFLite's order; sides of 1 do not count.
+
+    A positive multiple counts: the converter multiplies a layer by a constant that follows it.
+    """
     shape = tuple(size for size in weight.shape if size != 1)
     for name, candidate in layers:
         if tuple(size for size in candidate.shape if size != 1) != shape:
             continue
-        if np.abs(candidate.reshape(-1) - weight.reshape(-1)).max() <= SAME_WEIGHT * np.abs(weight).max():
+        mine, theirs = candidate.reshape(-1), weight.reshape(-1)
+        factor = float(mine @ theirs) / max(float(mine @ mine), 1e-30)
+        if factor > 0 and np.abs(factor * mine - theirs).max() <= SAME_WEIGHT * np.abs(theirs).max():
             return name
     return None
 

@@ -25,7 +25,7 @@ MOST_AP_DIFFERENCE = 0.001
 """A tenth of a point."""
 FACE_SCORE = 0.3
 TRACED = 2
-"""Photographs on which every tensor of the file is compared."""
+"""Photographs, those that agree worst, on which every tensor of the file is compared."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def measure_agreement(
     running = open_model(file)
     mine = runs_of(mirror)
     pairs = [(mine(image), running.run(image).values) for image in photographs]
+    worst_first = sorted(range(len(pairs)), key=lambda number: _farthest(*pairs[number]), reverse=True)
     faces = [(ours[1][..., -1] > FACE_SCORE) | (theirs[1][..., -1] > FACE_SCORE) for ours, theirs in pairs]
     anchors = int(sum(face.sum() for face in faces))
     if not anchors:
@@ -105,7 +106,7 @@ def measure_agreement(
         compared,
         tuple(other),
         {name: _agreement(pairs, faces, i, steps[i]) for i, name in enumerate(names)},
-        first_differences(mirror, file, graph, photographs[:TRACED]),
+        first_differences(mirror, file, graph, [photographs[number] for number in worst_first[:TRACED]]),
         precisions or {},
     )
 
@@ -172,6 +173,7 @@ def first_differences(
             out = operator.outputs[0]
             tensor = graph.tensors[out]
             if operator.kind in RESCALING or tensor.name not in numbers:
+                differing.update({out} if differing.intersection(operator.inputs) else ())
                 continue
             mine = run.values[numbers[tensor.name]].numpy()
             share = _share(
@@ -182,6 +184,11 @@ def first_differences(
                 if not differing.intersection(operator.inputs):
                     result[tensor.name] = max(result.get(tensor.name, 0.0), share)
     return result
+
+
+def _farthest(mine: Raw, theirs: Raw) -> float:
+    """Largest difference of two answers' scores."""
+    return float(np.abs(mine[1] - theirs[1]).max())
 
 
 def _share(mine: NDArray[Any], stored: NDArray[Any], zero_point: int | None) -> float:

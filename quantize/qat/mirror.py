@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 import torch
@@ -57,13 +57,20 @@ class Weights(nn.Module):
             if operator.kind == "DEPTHWISE_CONV_2D"
         }
         weights = cls({name: value for name, value in constants.items() if value is not None}, depthwise)
-        for name in names - placement.trained:
-            weights.values[_key(name)].requires_grad_(False)
+        weights.freeze((names - placement.trained) | placement.shared)
         return weights
+
+    def freeze(self, names: Set[str]) -> None:
+        """Leave constants as they are."""
+        for name in names:
+            self.values[_key(name)].requires_grad_(False)
 
     def __getitem__(self, name: str) -> Tensor:
         value: Tensor = self.values[_key(name)] * self.get_buffer(self._unit_of[name])
         return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._unit_of)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Name -> float32 values of those that are trained, as TFLite orders them."""

@@ -52,6 +52,17 @@ class Placement:
         }
         return frozenset(set(self.weights.values()) - floats)
 
+    @property
+    def shared(self) -> frozenset[str]:
+        """Names of the biases that different layers read: the converter stores equal ones (zeros) once."""
+        tensors = self.float_graph.tensors
+        readers: dict[str, set[str]] = {}
+        for operator in self.float_graph.operators:
+            if operator.kind in WEIGHTED and len(operator.inputs) > 2 and operator.inputs[2] >= 0:
+                weight, bias = (tensors[index].name for index in operator.inputs[1:3])
+                readers.setdefault(bias, set()).add(weight)
+        return frozenset(bias for bias, layers in readers.items() if len(layers) > 1)
+
 
 def scale_of(low: float, high: float) -> np.float32:
     """The scale that the quantizer gives a range.

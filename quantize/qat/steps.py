@@ -36,7 +36,7 @@ from quantize.qat.qdq import export_qdq, supports
 from quantize.qat.recipe import Schedule
 from quantize.qat.scales import Scales
 from quantize.qat.scoring import average_precision, runs_of
-from quantize.qat.store import save_weights, with_constants
+from quantize.qat.store import save_weights, with_constants, without_place
 from quantize.qat.trainee import Trainee
 from quantize.ranges import TensorRange, prepared, read_ranges, write_ranges
 from quantize.recipe import Recipe, read_recipe
@@ -126,7 +126,8 @@ def require_way_back(network: Detector, spec: DetectorSpec, weights: Weights) ->
     """
     picture = np.random.default_rng(0).integers(0, 256, (spec.input_height, spec.input_width, 3), np.uint8)
     try:
-        again = with_constants(network, spec, weights.arrays())
+        constants = weights.arrays()
+        again = with_constants(network, spec, constants, constants)
         pairs = zip(*(torch_reference(one, spec)(picture) for one in (network, again)), strict=True)
         worst = max(float(np.abs(a - b).max()) for a, b in pairs)
     except (KeyError, ValueError) as error:
@@ -165,7 +166,9 @@ def _sizes(plan: Plan, recipe: Recipe) -> dict[int, _Size]:
                 f"most {VIEW} pixels; other sizes can be made from what it learned"
             )
         placement = find_placement(model, recipe)
-        weights = weights or Weights.of(placement)
+        if weights is None:
+            weights = Weights.of(placement)
+            weights.freeze(without_place(load_checkpoint(plan.checkpoint, spec.network).network, weights))
         if missing := {name for name in placement.weights.values() if name not in weights}:
             raise InputError(f"{model} has a layer that {plan.models[0]} lacks: {min(missing)}")
         measured, _ = read_ranges(plan.ranges, sha256_of(plan.checkpoint), side, side)
@@ -208,9 +211,10 @@ def _keep(plan: Plan, schedule: Schedule, sizes: Mapping[int, _Size]) -> tuple[P
     """Write the trained checkpoint and its ranges."""
     spec = next(iter(sizes.values())).spec
     network = load_checkpoint(plan.checkpoint, spec.network).network
-    weights = next(iter(sizes.values())).mirror.weights
+    mirror = next(iter(sizes.values())).mirror
+    trained, before = mirror.weights.arrays(), Weights.of(mirror.placement).arrays()
     checkpoint = plan.output / f"{spec.network}_qat.pth"
-    save_weights(with_constants(network, spec, weights.arrays()), checkpoint)
+    save_weights(with_constants(network, spec, trained, before), checkpoint)
     entries = {}
     for side, size in sizes.items():
         bounds = size.mirror.scales.bounds()

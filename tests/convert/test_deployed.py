@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from convert.deployed import Deployed, fold_batch_norms
+from convert.layer_names import same_layer
 from convert.parity import torch_reference
 from model.blocks import Detector
 from model.networks import NETWORKS, spec_of
@@ -59,3 +60,12 @@ def test_the_borders_see_the_mean_colour_and_not_black() -> None:
     with torch.inference_mode():
         deployed(mean_rgb)
     assert torch.equal(seen[0], seen[0][..., 5:6, 5:6].expand_as(seen[0]))
+
+
+def test_a_layer_is_known_by_its_weight_and_by_a_multiple_of_it(rng: np.random.Generator) -> None:
+    first, second = (rng.normal(size=(8, 1, 1, 4)).astype(np.float32) for _ in range(2))
+    layers = [("first", first), ("second", second)]
+    assert same_layer(second, layers) == "second"
+    assert same_layer(second * np.float32(0.3), layers) == "second"
+    assert same_layer(-second, layers) is None
+    assert same_layer(second + np.float32(0.01), layers) is None

@@ -22,6 +22,7 @@ from quantize.qat.placement import find_placement, scale_of, zero_point_of
 from quantize.qat.qdq import export_qdq, supports
 from quantize.qat.scales import Scales
 from quantize.qat.scoring import runs_of
+from quantize.recipe import LayerRule
 from tests.conftest import Converted
 from tests.quantize.qat.conftest import Integers
 
@@ -73,6 +74,22 @@ def test_the_gate_notices_a_mis_mapped_layer(integers: Integers, converted: Conv
     agreement = measure_agreement(mirror, integers.file, converted.photographs)
     with pytest.raises(GateError, match=r"dB only .* differences begin at backbone/stage2/2/pointwise"):
         require_agreement(agreement, "the file")
+
+
+def test_a_difference_is_named_where_it_begins_and_not_after_every_conversion(
+    integers: Integers, converted: Converted, tmp_path: Path
+) -> None:
+    floats = "backbone/stage1/2/|backbone/stage2/4/"
+    recipe = replace(integers.recipe, layers=(*integers.recipe.layers, LayerRule(floats, "float16")))
+    placement = find_placement(converted.float32, recipe)
+    file = tmp_path / "mixed.tflite"
+    apply_recipe(recipe, converted.float32, integers.bounds, file)
+    mirror = Mirror(placement, Weights.of(placement), Scales(placement, integers.bounds))
+    agreement = measure_agreement(mirror, file, converted.photographs)
+    require_agreement(agreement, "the file")
+    mirror.weights.values["backbone/stage1/1/pointwise/weight"].data.neg_()
+    agreement = measure_agreement(mirror, file, converted.photographs)
+    assert list(agreement.first_differences) == ["backbone/stage1/1/pointwise"]
 
 
 def test_another_average_precision_fails(integers: Integers, converted: Converted) -> None:
