@@ -78,6 +78,13 @@ class Weights(nn.Module):
         with torch.no_grad():
             return {name: self[name].cpu().numpy() for name in trained}
 
+    def take(self, constants: Mapping[str, NDArray[np.float32]]) -> None:
+        """Hold other values, as TFLite orders them."""
+        with torch.no_grad():
+            for name, constant in constants.items():
+                value = torch.tensor(constant) / self.get_buffer(self._unit_of[name]).cpu()
+                self.values[_key(name)].copy_(value)
+
     def __contains__(self, name: str) -> bool:
         return name in self._unit_of
 

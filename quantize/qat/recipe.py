@@ -36,7 +36,7 @@ class Schedule:
     warm_up: int = 50
     freeze: float = 0.8
     clip: float = 5.0
-    loss_weights: tuple[float, float, float] = (2.0, 1.0, 0.5)
+    loss_weights: tuple[float, float, float] = (8.0, 0.5, 0.25)
     corrected: bool = False
     seed: int = 1
 

@@ -244,7 +244,7 @@ def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> Artifact
     with step(f"{model.name}: convert, parity"):
         export_onnx(network, spec, checkpoint, onnx, inputs)
         export_tflite(network, spec, {"checkpoint": checkpoint, "onnx": onnx}, model, inputs)
-    require_weights(size.mirror, model)
+    settle_weights(size.mirror, model)
     recipe = read_recipe(plan.recipe)
     file = plan.output / f"{stem}_{recipe.name}_qat.tflite"
     quantize(Job(model, checkpoint, ranges, file), plan.recipe, plan.photographs, len(inputs))
@@ -254,17 +254,22 @@ def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> Artifact
     return artifact
 
 
-def require_weights(mirror: Mirror, model: Path) -> None:
-    """Hold the trained weights against those of the float file that was converted from them.
+def settle_weights(mirror: Mirror, model: Path) -> None:
+    """Hold the trained weights against those of the float file that was converted from them, and go on with
+    the file's: a factor that the network keeps apart (a batch norm's, a fusion weight's) may round a
+    weight's last bit, and a weight at a tie is then another integer than the file's.
 
     Raises:
         GateError: a weight is another; it names the layer.
     """
     stored = {tensor.name: tensor.constant for tensor in read_graph(model).tensors}
+    settled = {}
     for name, value in mirror.weights.arrays().items():
         constant = stored.get(name)
         if constant is None or not np.allclose(constant, value, rtol=1e-6, atol=0):
             raise GateError(f"{model.name}: {name} is not what was trained")
+        settled[name] = constant
+    mirror.weights.take(settled)
 
 
 def prove(plan: Plan, size: _Size, file: Path, inputs: Sequence[Pixels]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from quantize.apply import apply_recipe
 from quantize.qat.gate import measure_agreement, require_agreement
 from quantize.qat.loop import LOG, STATE, train
 from quantize.qat.recipe import Schedule
-from quantize.qat.steps import refuse_trained, require_way_back, require_weights
+from quantize.qat.steps import refuse_trained, require_way_back, settle_weights
 from quantize.qat.store import save_weights, with_constants, without_place
 from quantize.qat.trainee import Trainee
 from tests.conftest import EMBEDDED, ROOT, Converted
@@ -131,13 +131,22 @@ def test_what_was_trained_arrives_in_the_integer_file(
     photographs = converted.photographs[:2]
     export_onnx(trained, converted.spec, checkpoint, onnx, photographs)
     export_tflite(trained, converted.spec, {"checkpoint": checkpoint, "onnx": onnx}, float32, photographs)
-    require_weights(mirror, float32)
+    settle_weights(mirror, float32)
     apply_recipe(integers.recipe, float32, mirror.scales.bounds(), file)
     agreement = measure_agreement(mirror, file, converted.photographs)
     require_agreement(agreement, "the file")
     assert all(output.equal == 1 for output in agreement.outputs.values())
     with pytest.raises(GateError, match="is not what was trained"):
-        require_weights(mirror, converted.float32)
+        settle_weights(mirror, converted.float32)
+
+
+def test_a_last_bit_that_the_checkpoint_rounds_is_the_files(integers: Integers, converted: Converted) -> None:
+    mirror = integers.mirror()
+    stored = mirror.weights.arrays()
+    mirror.weights.take({name: value * np.float32(1 + 2**-23) for name, value in stored.items()})
+    settle_weights(mirror, converted.float32)
+    for name, value in mirror.weights.arrays().items():
+        np.testing.assert_array_equal(value, stored[name], err_msg=name)
 
 
 def test_constants_fold_back_without_rounding(integers: Integers, converted: Converted) -> None:
