@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmark.detections import DetectionJob, detect_all
 from benchmark.evaluation import EvaluatedModel, Evaluation, evaluate
@@ -115,7 +115,8 @@ def print_table(evaluations: list[Evaluation]) -> None:
     subsets = SUBSETS if any(one.wider for one in evaluations) else ()
     bands = [f"recall {band} px" for band in first.recall_by_height]
     point = f"P / R at {first.score_threshold:g}"
-    table = Table("model", "AP50", "AP50:95", point, *bands, *(f"WIDER {subset}" for subset in subsets))
+    name = Column("model", overflow="fold")  # names differ at their ends: never cut one
+    table = Table(name, "AP50", "AP50:95", point, *bands, *(f"WIDER {subset}" for subset in subsets))
     for one in evaluations:
         heights = [_share(row["found"], row["faces"]) for row in one.recall_by_height.values()]
         wider = [percent((one.wider or {}).get(subset)) for subset in subsets]

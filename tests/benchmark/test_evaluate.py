@@ -9,16 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmark import detections as detections_module
 from benchmark.__main__ import main
 from benchmark.bit_exact import output_hash
 from benchmark.bootstrap import paired_difference, resampled_images
 from benchmark.detections import DetectionJob, detect_all
+from benchmark.evaluate import print_table
 from benchmark.evaluation import Evaluation
 from benchmark.face_changes import compare_faces
 from benchmark.options import read_set
 from benchmark.protocol import InputProtocol, detect_image
+from benchmark.wider_ground_truth import SUBSETS
 from calibration_data.images import load_rgb
 from convert.runtimes import RawOutputs, RunningModel, open_model
 from model.average_precision import Truth, match
@@ -72,6 +75,24 @@ def test_the_table_names_protocol_and_figures(
     out = capsys.readouterr().out
     for words in ("10 images", "protocol: letterbox to 96x128", "AP50", "recall under 16 px", "images/s"):
         assert words in out
+
+
+@pytest.mark.parametrize("columns", ["60", "100"])
+def test_the_table_cuts_no_name(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bands = {band: {"faces": 9, "found": 5, "found_at_threshold": 4} for band in ("under 16", "16-32")}
+    figures: dict[str, Any] = {"ap50": 0.9, "ap50_95": 0.5, "precision": 0.9, "recall": 0.8}
+    counts: dict[str, Any] = {"images": 3, "faces": 18, "ignored": 0, "recall_by_height": bands}
+    one = Evaluation(
+        model="featherface_v2_640x640_int8_fp16.tflite", model_sha256="", set="s", protocol="p",
+        protocol_settings={}, score_threshold=0.5, curve={}, wider=dict.fromkeys(SUBSETS, 0.5),
+        **figures, **counts,
+    )  # fmt: skip
+    monkeypatch.setattr("benchmark.evaluate.Console", lambda **_: Console(width=int(columns)))
+    print_table([one])
+    lines = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert "".join(cells[1].strip() for cells in lines) == one.model
 
 
 def job(converted: Converted, demo_set: Path, **changes: Any) -> DetectionJob:
