@@ -25,8 +25,8 @@ from quantize.steps import in_turn
 PARTS: tuple[Part, Part] = ("search", "verify")
 
 
-def add_subject(parser: argparse.ArgumentParser) -> None:
-    """The options that say what to work on."""
+def add_subject(parser: argparse.ArgumentParser, *, images_needed: bool = False) -> None:
+    """The options that say what to work on; with `images_needed` ranges from a file do not do."""
     from typing import get_args
 
     parser.add_argument("--model", type=Path, required=True, help="float32 TFLite file")
@@ -35,9 +35,12 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", type=Path, help="what it was made from, if no record stands beside it"
     )
     bounds = parser.add_mutually_exclusive_group(required=True)
-    bounds.add_argument("--ranges", type=Path, help="activation ranges (JSON) of its checkpoint")
+    if images_needed:
+        parser.set_defaults(ranges=None)
+    else:
+        bounds.add_argument("--ranges", type=Path, help="activation ranges (JSON) of its checkpoint")
     bounds.add_argument(
-        "--calibration", type=Path, nargs="+", help="or manifest(s) of images to measure them on"
+        "--calibration", type=Path, nargs="+", help="manifest(s) of images to measure ranges on"
     )
     parser.add_argument(
         "--estimator", choices=get_args(Estimator), default="min_max", help="of the ranges (min_max)"

@@ -48,7 +48,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     search.set_defaults(run=_search)
 
     correct = subparsers.add_parser("bias-correction", help="prove that correcting INT8 biases helps, or not")
-    add_subject(correct)
+    add_subject(correct, images_needed=True)
     correct.add_argument("--recipe", type=Path, help="recipe to try instead of all layers in INT8")
     correct.add_argument("--output", type=Path, required=True, help="before and after (JSON)")
     correct.add_argument("--json", action="store_true", help="print the JSON too")
@@ -57,7 +57,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     curve = subparsers.add_parser(
         "curve", help="AP of the INT8 file against the number of calibration images"
     )
-    add_subject(curve)
+    add_subject(curve, images_needed=True)
     curve.add_argument("--recipe", type=Path, help="recipe to try instead of all layers in INT8")
     curve.add_argument("--output", type=Path, required=True, help="curve (JSON); .svg beside it")
     curve.add_argument("--json", action="store_true", help="print the curve as JSON")
@@ -114,15 +114,12 @@ def _search(options: argparse.Namespace) -> int:
     return 0
 
 
-def _with_images(options: argparse.Namespace, step: str) -> tuple[Subject, Recipe]:
-    """A subject whose calibration images are at hand, and the recipe to try: all INT8 if none is given."""
-    from model.errors import InputError
+def _with_recipe(options: argparse.Namespace) -> tuple[Subject, Recipe]:
+    """The subject and the recipe to try: all INT8 if none is given."""
     from quantize.recipe import read_recipe
     from quantize.sensitivity import all_int8
     from quantize.subject import Subject
 
-    if options.calibration is None:
-        raise InputError(f"{step} needs the images themselves: give their manifests with --calibration")
     subject = Subject(options)
     return subject, all_int8(subject.estimator) if options.recipe is None else read_recipe(options.recipe)
 
@@ -133,7 +130,7 @@ def _curve(options: argparse.Namespace) -> int:
     from quantize.tables import print_curve, say
     from quantize.tuning_plots import plot_curve
 
-    subject, recipe = _with_images(options, "curve")
+    subject, recipe = _with_recipe(options)
     curve = measure_curve(subject, options.calibration, recipe)
     value = curve.to_json(f"AP against calibration images, {subject.model.name}")
     write_json(options.output, value)
@@ -152,7 +149,7 @@ def _correct(options: argparse.Namespace) -> int:
     from quantize.proof import Proof
     from quantize.steps import correction_images
 
-    subject, recipe = _with_images(options, "bias correction")
+    subject, recipe = _with_recipe(options)
     bench = subject.bench("search", None)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "quantized.tflite"
