@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from convert.flatbuffer import INPUT_NAME, SPEC_METADATA
-from convert.parity import Runs, measure_parity
+from convert.parity import Raw, Runs, measure_parity
 from convert.runtimes import open_model
 from model.artifact import Artifact, replacing, tool_versions
-from model.errors import GateError
 from model.letterbox import Pixels
 from model.spec import DetectorSpec
 from quantize.qat.graph import WEIGHTED, FileTensor, Operator
@@ -25,11 +24,9 @@ from quantize.qat.integers import integer_weight
 from quantize.qat.kernels import SAME
 from quantize.qat.mirror import Mirror
 from quantize.qat.run import RELU, RELU6
+from quantize.qat.same_faces import require_same_faces
 
 OPSET = 18
-LEAST_FACES_KEPT = 0.97
-"""Share of the integer file's faces that ONNX Runtime must find, too: a tie rounded the other way may push
-one of a few dozen over the threshold."""
 
 
 def supports(mirror: Mirror) -> bool:
@@ -63,13 +60,12 @@ def export_qdq(
     with replacing(output) as temporary:
         onnx.save(model, temporary)
         running = open_model(temporary)
-        parity = measure_parity(reference, lambda x: running.run(x).values, inputs, spec)
-        lost = max(parity.faces, parity.faces_found) - parity.faces_kept
-        if lost > (1 - LEAST_FACES_KEPT) * max(1, parity.faces):
-            raise GateError(
-                f"{output.name}: ONNX Runtime finds {parity.faces_kept} of the integer file's "
-                f"{parity.faces} faces, and {parity.faces_found} in all"
-            )
+
+        def candidate(input_rgb: Pixels) -> Raw:
+            return running.run(input_rgb).values
+
+        require_same_faces(reference, candidate, inputs, spec, f"{output.name} in ONNX Runtime")
+        parity = measure_parity(reference, candidate, inputs, spec)
     Artifact.save(
         output,
         sources={},

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from convert.parity import measure_parity
+from convert.parity import Runs, measure_parity
 from convert.runtimes import open_model
 from model.errors import GateError, InputError
 from quantize.apply import apply_recipe
@@ -20,6 +20,7 @@ from quantize.qat.integers import Requantize, add, requantize
 from quantize.qat.mirror import Mirror, Weights
 from quantize.qat.placement import find_placement, scale_of, zero_point_of
 from quantize.qat.qdq import export_qdq, supports
+from quantize.qat.same_faces import require_same_faces
 from quantize.qat.scales import Scales
 from quantize.qat.scoring import runs_of
 from quantize.recipe import LayerRule
@@ -172,6 +173,33 @@ def test_onnx_runtime_finds_the_same_faces(integers: Integers, converted: Conver
     boxes = against_float.outputs["boxes"].sqnr_db
     assert boxes is not None
     assert 5 < boxes < 40  # 8 bits, not float32 under another name
+
+
+@pytest.mark.parametrize(
+    ("score", "other", "message"),
+    [
+        (0.52, 0.47, None),
+        (0.47, 0.52, None),
+        (0.52, 0.38, "1 of the integer file's 2 faces are not found, and 0 of 1"),
+        (0.38, 0.52, "0 of the integer file's 1 faces are not found, and 1 of 2"),
+    ],
+)
+def test_a_tie_may_push_a_face_over_the_threshold_and_no_more(
+    score: float, other: float, message: str | None, converted: Converted
+) -> None:
+    def answers(doubtful: float) -> Runs:
+        boxes, scores, landmarks = (np.zeros(shape, np.float32) for shape in converted.spec.output_shapes)
+        scores[0, 0, -1], scores[0, -1, -1] = 0.9, doubtful  # the first and the last anchor: far apart
+        return lambda _: (boxes, scores, landmarks)
+
+    def compare() -> None:
+        require_same_faces(answers(score), answers(other), converted.photographs[:1], converted.spec, "it")
+
+    if message is None:
+        compare()
+    else:
+        with pytest.raises(GateError, match=message):
+            compare()
 
 
 def test_a_quantized_file_is_refused(integers: Integers) -> None:
