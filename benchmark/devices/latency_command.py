@@ -59,7 +59,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="FILE", help="result file (JSON)"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="keep what the result file holds and do the rest"
+        "--resume", action="store_true", help="keep what the result file holds and is valid, do the rest"
     )
     parser.set_defaults(run=run)
 
@@ -123,7 +123,7 @@ def _time(
         for number, (model, setting) in enumerate((m, s) for m in models for s in settings):
             planned = method.planned(model, setting)
             one = results.measurements.get(planned.key)
-            if one is None:
+            if one is None or not one.valid:
                 cluster = f", {setting.cluster.name}" if setting.cluster else ""
                 what = f"{model.name}, {setting.threads} threads, {setting.delegate}{cluster}"
                 place = f"[{number + 1}/{len(models) * len(settings)}]"
@@ -170,11 +170,14 @@ def _count_armhf(models: list[Path], results: ResultFile, console: Console) -> l
 def _finished(
     results: ResultFile, machine: str, models: list[Path], *, profiled: bool
 ) -> dict[Path, Measurement]:
-    """The models that the result file has instructions of, on this machine."""
+    """The models that the result file has valid counts of, on this machine."""
     known = {
         one.model["sha256"]: one
         for one in results.measurements.values()
-        if one.machine["name"] == machine and one.instructions and (one.operators or not profiled)
+        if one.valid
+        and one.machine["name"] == machine
+        and one.instructions
+        and (one.operators or not profiled)
     }
     hashes = {model: sha256_of(model) for model in models}
     return {model: known[digest] for model, digest in hashes.items() if digest in known}
