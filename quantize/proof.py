@@ -15,8 +15,9 @@ from model.blocks import Detector
 from model.errors import GateError
 from model.letterbox import Pixels
 from model.spec import DetectorSpec
+from quantize.bounds import prepared
 from quantize.candidates import Bench, Trial
-from quantize.ranges import measure_ranges, prepared
+from quantize.ranges import measure_ranges
 from quantize.recipe import Estimator
 from quantize.sensitivity import OUTPUTS, all_int8, ratio
 from quantize.tables import heights

@@ -12,8 +12,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
-from convert.flatbuffer import INPUT_NAME, read_model, text
-from convert.operators import operator_names
+from convert.flatbuffer import read_model, text
 from model.artifact import read_json, sha256_of, write_json
 from model.errors import InputError
 from model.letterbox import Pixels
@@ -168,34 +167,6 @@ def _activations(path: Path) -> dict[str, int]:
     graph = model.subgraphs[0]
     computed = [*graph.inputs, *(index for operator in graph.operators for index in operator.outputs)]
     return {text(graph.tensors[i].name): int(i) for i in computed if graph.tensors[i].type == 0}
-
-
-def prepared(ranges: Ranges, estimator: Estimator, model: Path) -> dict[str, tuple[float, float]]:
-    """Bounds for the quantizer: by estimator, pixels at 0..255, joined tensors on one scale.
-
-    The input's bounds are set, not measured, so that a pixel's byte is its quantized value. Tensors
-    that do nothing but enter a concatenation get its bounds: equal scales need no rescaling.
-    """
-    bounds = {name: measured.bounds(estimator) for name, measured in ranges.items()}
-    bounds[INPUT_NAME] = (0.0, 255.0)
-    parsed = read_model(model)
-    graph = parsed.subgraphs[0]
-    names = [text(tensor.name) for tensor in graph.tensors]
-    kinds = operator_names(parsed)
-    makers = {int(i): number for number, op in enumerate(graph.operators) for i in op.outputs}
-    uses = np.bincount([i for op in graph.operators for i in op.inputs if i >= 0], minlength=len(names))
-    for kind, operator in zip(kinds, graph.operators, strict=True):
-        if kind != "CONCATENATION" or names[operator.outputs[0]] not in bounds:
-            continue
-        for entry in operator.inputs:
-            index = int(entry)
-            while uses[index] == 1 and index in makers:
-                bounds[names[index]] = bounds[names[operator.outputs[0]]]
-                maker = makers[index]
-                if kinds[maker] != "RESHAPE":
-                    break
-                index = int(graph.operators[maker].inputs[0])
-    return bounds
 
 
 def write_ranges(path: Path, checkpoint: Path, sizes: dict[str, tuple[Ranges, dict[str, Any]]]) -> None:

@@ -25,7 +25,8 @@ from model.letterbox import Pixels, letterbox
 from model.spec import DetectorSpec
 from quantize.apply import apply_recipe
 from quantize.bias_correction import correct_biases
-from quantize.ranges import SAME_SCALE, RangeMeter, prepared, read_ranges, write_ranges
+from quantize.bounds import prepared
+from quantize.ranges import SAME_SCALE, RangeMeter, read_ranges, write_ranges
 from quantize.recipe import Recipe, read_recipe
 
 _log = logging.getLogger(__name__)

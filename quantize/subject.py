@@ -15,9 +15,10 @@ from convert.flatbuffer import read_model, spec_inside
 from model.artifact import Artifact, read_spec, sha256_of
 from model.errors import InputError
 from model.spec import DetectorSpec
+from quantize.bounds import prepared
 from quantize.candidates import Bench
 from quantize.layers import Layer, layers_of
-from quantize.ranges import RangeMeter, Ranges, prepared, read_ranges
+from quantize.ranges import RangeMeter, Ranges, read_ranges
 from quantize.recipe import Estimator
 from quantize.scoring import Part, part_of
 from quantize.steps import in_turn

@@ -8,19 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.flatbuffer import INPUT_NAME
+from convert.flatbuffer import INPUT_NAME, read_model
 from model.errors import InputError
 from quantize.apply import apply_recipe
+from quantize.bounds import PIXELS, Bounds, joined
 from quantize.qat.graph import WEIGHTED, Graph, read_graph
-from quantize.ranges import TensorRange, prepared
 from quantize.recipe import Recipe
 
 LEVELS = 255
 """Steps of an 8-bit range."""
 PROBE_STEP = 1 / 1024
 """Distance of two probing ranges; far more than what single precision tells apart."""
-
-Bounds = dict[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +91,7 @@ def find_placement(model: Path, recipe: Recipe) -> Placement:
         raise InputError(f"{model} is quantized already; quantization-aware training starts from float32")
     if not recipe.is_static:
         raise InputError(f"recipe {recipe.name} has no int8 layer to train for")
-    bounds = prepared(_probes(float_graph), "min_max", model)
+    bounds = joined(_probes(float_graph), read_model(model))
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "probe.tflite"
         apply_recipe(recipe, model, bounds, output)
@@ -114,17 +112,17 @@ def find_placement(model: Path, recipe: Recipe) -> Placement:
     return Placement(float_graph, graph, owner, followers, _weights(float_graph, graph))
 
 
-def _probes(graph: Graph) -> dict[str, TensorRange]:
-    """A different symmetric range for every activation."""
+def _probes(graph: Graph) -> Bounds:
+    """A different symmetric range for every activation but the input."""
     computed = [*graph.inputs, *(index for operator in graph.operators for index in operator.outputs)]
     floats = [graph.tensors[i] for i in computed if graph.tensors[i].dtype == np.float32]
-    result = {}
+    result: Bounds = {}
     for number, tensor in enumerate(floats, start=2):
         half = 1 + number * PROBE_STEP
-        result[tensor.name] = TensorRange(-half, half, -half, half)
+        result[tensor.name] = -half, half
     if INPUT_NAME not in result:
         raise InputError(f"the file has no input named {INPUT_NAME}; make it with 'python -m convert'")
-    return result
+    return {**result, INPUT_NAME: PIXELS}
 
 
 def _weights(float_graph: Graph, graph: Graph) -> dict[int, str]:

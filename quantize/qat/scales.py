@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from convert.flatbuffer import INPUT_NAME
-from quantize.qat.placement import Bounds, Placement, scale_of, zero_point_of
+from quantize.bounds import Bounds
+from quantize.qat.placement import Placement, scale_of, zero_point_of
 from quantize.qat.run import HIGHEST, LOWEST
 
 
@@ -15,7 +16,8 @@ class Scales(nn.Module):
     """Scales and zero points of one integer file, computed from ranges as the quantizer computes them.
 
     What is learned is the logarithm of each scale; zero points keep the value of the first range, and the
-    input's range stays 0..255.
+    input's range stays 0..255. A mean's scale follows that of what it is computed from, in the ratio of the
+    first ranges: it keeps sums off ties (see `quantize.bounds.without_ties`).
     """
 
     def __init__(self, placement: Placement, bounds: Bounds) -> None:
@@ -27,19 +29,39 @@ class Scales(nn.Module):
         self.zero_points = [zero_point_of(*bounds[name]) for name in self.owners]
         starts = [float(np.log(scale_of(*bounds[name]))) for name in self.owners]
         self.logarithm = nn.Parameter(torch.tensor(starts))
+        self.ratios = self._ratios()
+
+    def _ratios(self) -> dict[str, tuple[str, float]]:
+        """Owner of a mean's scale -> owner of its entry's scale, and the first scale over that one."""
+        owner, result = self.placement.owner, {}
+        for operator in self.placement.graph.operators:
+            out, entry = owner.get(operator.outputs[0]), owner.get(operator.inputs[0])
+            if operator.kind == "MEAN" and out and entry and out != entry:
+                first = [float(scale_of(*self.first[name])) for name in (out, entry)]
+                result[out] = entry, first[0] / first[1]
+        return result
 
     def bounds_of(self, name: str) -> tuple[float, float]:
         """The range of an owner's scale, both ends in single precision."""
         index = self.number[name]
         if name == INPUT_NAME:
             return self.first[name]
-        start = scale_of(*self.first[name])
-        scale = np.exp(np.float32(self.logarithm[index].item()))
-        if scale == np.exp(np.float32(np.log(start))):
-            return self.first[name]  # never trained: the range as it was given
+        scale = self._trained(name)
+        if scale is None:
+            return self.first[name]
         low = np.float32(LOWEST - self.zero_points[index]) * scale
         high = np.float32(HIGHEST - self.zero_points[index]) * scale
         return float(low), float(high)
+
+    def _trained(self, name: str) -> np.float32 | None:
+        """An owner's scale; None if it was never trained, so that its range is as it was given."""
+        if name in self.ratios:
+            entry, ratio = self.ratios[name]
+            moved = self._trained(entry)
+            return None if moved is None else np.float32(scale_of(*self.bounds_of(entry)) * ratio)
+        start = scale_of(*self.first[name])
+        scale = np.exp(np.float32(self.logarithm[self.number[name]].item()))
+        return None if scale == np.exp(np.float32(np.log(start))) else scale
 
     def bounds(self) -> Bounds:
         """The present range of every activation of the float file, for the quantizer."""
@@ -53,9 +75,11 @@ class Scales(nn.Module):
         """Index of each integer activation of the file -> (scale, zero point)."""
         learned = self.logarithm.exp()
         each: dict[str, tuple[Tensor, int]] = {}
-        for index, name in enumerate(self.owners):
+        for name in self.owners:
             low, high = self.bounds_of(name)
             exact = torch.tensor(scale_of(low, high))
-            through = exact if name == INPUT_NAME else learned[index] + (exact - learned[index]).detach()
+            source, ratio = self.ratios.get(name, (name, 1.0))
+            value = learned[self.number[source]] * ratio
+            through = exact if name == INPUT_NAME else value + (exact - value).detach()
             each[name] = through, zero_point_of(low, high)
         return {index: each[name] for index, name in self.placement.owner.items()}

@@ -27,6 +27,7 @@ from model.training.photographs import Photograph, read_folder, read_photographs
 from model.training.teacher import Teacher
 from model.training.views import VIEW
 from quantize.apply import apply_recipe
+from quantize.bounds import prepared
 from quantize.qat.gate import measure_agreement, require_agreement
 from quantize.qat.graph import read_graph
 from quantize.qat.loop import LOG, STATE, train
@@ -38,7 +39,7 @@ from quantize.qat.scales import Scales
 from quantize.qat.scoring import average_precision, runs_of
 from quantize.qat.store import save_weights, with_constants, without_place
 from quantize.qat.trainee import Trainee
-from quantize.ranges import TensorRange, prepared, read_ranges, write_ranges
+from quantize.ranges import TensorRange, read_ranges, write_ranges
 from quantize.recipe import Recipe, read_recipe
 from quantize.steps import Job, quantize, spec_made_from
 

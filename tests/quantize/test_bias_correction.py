@@ -14,7 +14,8 @@ from convert.runtimes import open_model
 from model.errors import InputError
 from quantize.apply import apply_recipe
 from quantize.bias_correction import correct_biases
-from quantize.ranges import measure_ranges, prepared
+from quantize.bounds import prepared
+from quantize.ranges import measure_ranges
 from quantize.recipe import read_recipe
 from quantize.sensitivity import all_int8
 from quantize.steps import correction_images

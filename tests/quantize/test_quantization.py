@@ -16,7 +16,8 @@ from convert.runtimes import open_model
 from model.artifact import sha256_of
 from model.errors import InputError
 from quantize.apply import apply_recipe, layer_names
-from quantize.ranges import Ranges, TensorRange, measure_ranges, prepared, read_ranges, write_ranges
+from quantize.bounds import prepared
+from quantize.ranges import Ranges, TensorRange, measure_ranges, read_ranges, write_ranges
 from quantize.recipe import LayerRule, Recipe, read_recipe
 from tests.conftest import EMBEDDED, ROOT, Converted
 

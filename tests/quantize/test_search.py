@@ -16,9 +16,10 @@ from convert.flatbuffer import read_model, write_model
 from model.artifact import Artifact
 from model.errors import InputError
 from quantize.__main__ import main
+from quantize.bounds import prepared
 from quantize.candidates import Bench, Trial, decibel
 from quantize.layers import Layer, layers_of
-from quantize.ranges import measure_ranges, prepared
+from quantize.ranges import measure_ranges
 from quantize.recipe import Recipe, read_recipe
 from quantize.scoring import part_of, score_file
 from quantize.search import Cost, Search, chosen_layers, counted_cost, pareto, ranked_layers
