@@ -12,14 +12,19 @@ from quantize.apply import apply_recipe
 from quantize.bounds import LEAST_DIVISOR, Bounds, prepared, without_ties
 from quantize.qat.graph import read_graph
 from quantize.qat.placement import scale_of
-from quantize.ranges import measure_ranges
+from quantize.ranges import Ranges, measure_ranges
 from quantize.recipe import read_recipe
 from tests.conftest import ROOT, Converted
 
 
 @pytest.fixture(scope="module")
-def bounds(converted: Converted) -> Bounds:
-    return prepared(measure_ranges(converted.float32, converted.photographs), "mse", converted.float32)
+def measured(converted: Converted) -> Ranges:
+    return measure_ranges(converted.float32, converted.photographs[:4])
+
+
+@pytest.fixture(scope="module")
+def bounds(converted: Converted, measured: Ranges) -> Bounds:
+    return prepared(measured, "mse", converted.float32)
 
 
 def test_no_mean_of_integers_is_near_a_tie(converted: Converted, bounds: Bounds, tmp_path: Path) -> None:
@@ -38,8 +43,7 @@ def test_no_mean_of_integers_is_near_a_tie(converted: Converted, bounds: Bounds,
         assert np.abs(of_all_sums % 1 - 0.5).min() > 1e-3
 
 
-def test_a_mean_moves_its_range_by_a_few_hundredths(converted: Converted, bounds: Bounds) -> None:
-    measured = measure_ranges(converted.float32, converted.photographs)
+def test_a_mean_moves_its_range_by_a_few_hundredths(measured: Ranges, bounds: Bounds) -> None:
     moved = {name: scale_of(*bounds[name]) / scale_of(*measured[name].bounds("mse")) for name in bounds}
     moved = {
         name: factor
