@@ -20,6 +20,8 @@ Bounds = dict[str, tuple[float, float]]
 PIXELS = (0.0, 255.0)
 LEAST_DIVISOR = 64
 """A mean's bounds move by 1 / LEAST_DIVISOR at most."""
+SINGLE_PRECISION = 1e-6
+"""Bounds that were moved, trained and kept in single precision are not moved again."""
 
 
 def prepared(ranges: Ranges, estimator: Estimator, model: Path) -> Bounds:
@@ -75,7 +77,8 @@ def without_ties(bounds: Bounds, parsed: Any) -> Bounds:
         while divisor < LEAST_DIVISOR:
             divisor *= 2
         odd = 2 * round((divisor - 1) / 2) + 1
-        result[text(out.name)] = bound[0] * odd / divisor, bound[1] * odd / divisor
+        if abs(odd / divisor - 1) > SINGLE_PRECISION:
+            result[text(out.name)] = bound[0] * odd / divisor, bound[1] * odd / divisor
     return result
 
 
