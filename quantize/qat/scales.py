@@ -17,7 +17,7 @@ class Scales(nn.Module):
 
     What is learned is the logarithm of each scale; zero points keep the value of the first range, and the
     input's range stays 0..255. A mean's scale follows that of what it is computed from, in the ratio of the
-    first ranges, unless other tensors share it: that keeps sums off ties (see `quantize.bounds.without_ties`).
+    first ranges, unless other tensors share it: that keeps sums off ties (`quantize.bounds.without_ties`).
     """
 
     def __init__(self, placement: Placement, bounds: Bounds) -> None:
@@ -36,12 +36,9 @@ class Scales(nn.Module):
         owner, result = self.placement.owner, {}
         for operator in self.placement.graph.operators:
             out, entry = owner.get(operator.outputs[0]), owner.get(operator.inputs[0])
-            if (
-                operator.kind == "MEAN"
-                and entry
-                and out
-                and self.placement.followers[out] == (out,) != (entry,)
-            ):
+            if operator.kind != "MEAN" or entry is None or out is None or entry == out:
+                continue
+            if self.placement.followers[out] == (out,):
                 first = [float(scale_of(*self.first[name])) for name in (out, entry)]
                 result[out] = entry, first[0] / first[1]
         return result

@@ -145,6 +145,16 @@ def test_sums_are_rounded_half_up_as_the_kernel_does() -> None:
     assert add(a, torch.zeros(3), half, half, -128, 127).tolist() == [1, 2, 0]
 
 
+def test_a_means_scale_follows_that_of_its_entry(integers: Integers) -> None:
+    scales = integers.mirror().scales
+    assert set(scales.ratios) == {"attention/0", "attention/1", "attention/2"}
+    with torch.no_grad():
+        scales.logarithm += 0.1 * torch.arange(len(scales.owners)) / len(scales.owners)
+    for mean, (entry, ratio) in scales.ratios.items():
+        now = scale_of(*scales.bounds_of(mean)) / scale_of(*scales.bounds_of(entry))
+        assert float(now) == pytest.approx(ratio, rel=1e-6)
+
+
 def test_a_batch_is_each_picture_alone(integers: Integers, converted: Converted) -> None:
     mirror = integers.mirror()
     pixels = torch.from_numpy(np.stack(converted.photographs[:3]))
