@@ -62,23 +62,30 @@ def without_ties(bounds: Bounds, parsed: Any) -> Bounds:
     A mean of n integers is their sum divided by n * output scale / input scale. Where that divisor is an odd
     number over a power of two, no sum comes nearer to a half than 1 / (2 * odd number). Elsewhere sums fall
     within a millionth of a half, and XNNPACK rounds those otherwise on x86 than on ARM: one photograph in
-    a few hundred had other bytes there. Means that share their bounds with another tensor keep them.
+    a few hundred had other bytes there. What is joined with a mean moves with it; bounds that several means
+    share, or a mean and what it is computed from, stay as they are.
     """
-    result, shared = dict(bounds), Counter(bounds.values())
+    result = dict(bounds)
     graph = parsed.subgraphs[0]
+    means = Counter(
+        bounds.get(text(graph.tensors[int(operator.outputs[0])].name))
+        for kind, operator in zip(operator_names(parsed), graph.operators, strict=True)
+        if kind == "MEAN"
+    )
     for kind, operator in zip(operator_names(parsed), graph.operators, strict=True):
         if kind != "MEAN":
             continue
         entry, out = (graph.tensors[int(i)] for i in (operator.inputs[0], operator.outputs[0]))
         before, bound = (result.get(text(tensor.name)) for tensor in (entry, out))
-        if before is None or bound is None or shared[bound] > 1:
+        if before is None or bound is None or before == bound or means[bound] > 1:
             continue
         divisor = float(math.prod(entry.shape) / math.prod(out.shape)) * _span(*bound) / _span(*before)
         while divisor < LEAST_DIVISOR:
             divisor *= 2
         odd = 2 * round((divisor - 1) / 2) + 1
         if abs(odd / divisor - 1) > SINGLE_PRECISION:
-            result[text(out.name)] = bound[0] * odd / divisor, bound[1] * odd / divisor
+            moved = bound[0] * odd / divisor, bound[1] * odd / divisor
+            result |= {name: moved for name, present in result.items() if present == bound}
     return result
 
 

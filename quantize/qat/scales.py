@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -16,8 +18,9 @@ class Scales(nn.Module):
     """Scales and zero points of one integer file, computed from ranges as the quantizer computes them.
 
     What is learned is the logarithm of each scale; zero points keep the value of the first range, and the
-    input's range stays 0..255. A mean's scale follows that of what it is computed from, in the ratio of the
-    first ranges, unless other tensors share it: that keeps sums off ties (`quantize.bounds.without_ties`).
+    input's range stays 0..255. The scale of a mean, and of what is joined with it, follows that of what the
+    mean is computed from, in the ratio of the first ranges: that keeps sums off ties
+    (`quantize.bounds.without_ties`).
     """
 
     def __init__(self, placement: Placement, bounds: Bounds) -> None:
@@ -33,12 +36,13 @@ class Scales(nn.Module):
 
     def _ratios(self) -> dict[str, tuple[str, float]]:
         """Owner of a mean's scale -> owner of its entry's scale, and the first scale over that one."""
-        owner, result = self.placement.owner, {}
-        for operator in self.placement.graph.operators:
+        owner = self.placement.owner
+        means = [operator for operator in self.placement.graph.operators if operator.kind == "MEAN"]
+        sharing = Counter(owner.get(operator.outputs[0]) for operator in means)
+        result = {}
+        for operator in means:
             out, entry = owner.get(operator.outputs[0]), owner.get(operator.inputs[0])
-            if operator.kind != "MEAN" or entry is None or out is None or entry == out:
-                continue
-            if self.placement.followers[out] == (out,):
+            if out is not None and entry is not None and entry != out and sharing[out] == 1:
                 first = [float(scale_of(*self.first[name])) for name in (out, entry)]
                 result[out] = entry, first[0] / first[1]
         return result
