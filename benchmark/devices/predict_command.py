@@ -73,6 +73,8 @@ def run_predict(options: argparse.Namespace) -> int:
 def predictions_of(measurements: list[Measurement]) -> list[Prediction]:
     """Predictions of every model on every class of phones that the counted cores and published figures allow.
 
+    A result file that was resumed after a model was made again holds counts of both: the newest stands.
+
     Raises:
         InputError: nothing was counted.
     """
@@ -82,8 +84,12 @@ def predictions_of(measurements: list[Measurement]) -> list[Prediction]:
         raise InputError(
             "no instructions in these results: run `python -m benchmark latency --device arm64 --profile`"
         )
+    newest = {
+        (one.machine["name"], one.model["file"]): one
+        for one in sorted(counted, key=lambda one: one.measured_at)
+    }
     found = []
-    for one in counted:
+    for one in (one for one in counted if one in newest.values()):
         for phone in PHONES:
             if phone.counted == one.machine["details"]["core"] and (made := predict(one, phone, counts)):
                 found.append(made)

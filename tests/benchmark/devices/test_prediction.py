@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from benchmark.__main__ import main
 from benchmark.devices import prediction
+from benchmark.devices.predict_command import predictions_of
 from benchmark.devices.prediction import (
     PHONES,
     Phone,
@@ -78,6 +80,14 @@ def test_what_nobody_published_is_not_predicted(two_networks):
 def test_a_model_without_operator_shares_is_refused(two_networks):
     with pytest.raises(InputError, match="count its instructions with --profile first"):
         predict(counted(1), PHONES[0], two_networks)
+
+
+def test_a_file_made_again_is_predicted_once_from_its_newest_count():
+    newest = replace(counted(50_000_000, FLOAT), measured_at="2026-11-23T17:00:00+00:00")
+    older = replace(counted(99_000_000), measured_at="2026-11-22T23:00:00+00:00")
+    assert predictions_of([newest, older]) == predictions_of([newest]) != []
+    elsewhere = counted(60_000_000, FLOAT, core="cortex-a72")
+    assert predictions_of([newest, elsewhere]) == predictions_of([newest]) + predictions_of([elsewhere])
 
 
 def test_mixed_models_get_both_cpis():
