@@ -116,4 +116,6 @@ def read_manifest(path: Path) -> Manifest:
             dict(value["skipped"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is not a calibration manifest: {error!r}") from None
+        raise InputError(
+            f"{path} is no manifest ({error!r}): make one with 'python -m calibration_data select'"
+        ) from None

@@ -12,6 +12,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 
 from model.artifact import replacing
 from model.errors import InputError
@@ -26,14 +27,31 @@ def read_model(path: Path) -> Any:
     """Parse a TFLite file into the schema's ModelT.
 
     Raises:
-        InputError: there is no such file or it is not TFLite.
+        InputError: as `read_content`.
+    """
+    return parse_model(read_content(path))
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a TFLite file that is whole, as the runtime verifies it.
+
+    Parsing a damaged file is no way to find out: LiteRT's C API crashes on most of them.
+
+    Raises:
+        InputError: there is no such file, it is not TFLite, or it is damaged.
     """
     if not path.is_file():
         raise InputError(f"no such TFLite file: {path}")
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
         raise InputError(f"{path} is not a TFLite file (its identifier is not TFL3)")
-    return parse_model(content)
+    try:
+        Interpreter(model_content=content)
+    except ValueError as error:
+        # Anything else (an operator that this runtime lacks) does not make it another kind of file.
+        if "flatbuffer" in str(error).lower():
+            raise InputError(f"{path} is damaged or truncated ({str(error).strip()})") from None
+    return content
 
 
 def parse_model(content: bytes) -> Any:

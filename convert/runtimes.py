@@ -136,9 +136,9 @@ class _TfliteModel(RunningModel):
     def __init__(self, path: Path, spec: DetectorSpec | None, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        content = path.read_bytes()
-        if content[4:8] != b"TFL3":
-            raise InputError(f"{path}: not a TFLite file")
+        from convert.flatbuffer import read_content
+
+        content = read_content(path)
         try:
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()

@@ -22,8 +22,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path in `path`'s folder that becomes `path` when the block ends without an error.
 
     Whatever interrupts the block (an error, ctrl-C, a full disk) leaves an earlier `path` untouched.
+
+    Raises:
+        InputError: `path` is a folder, or one of its parents is a file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise InputError(f"{path}: expected the name of a file to write, found a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{path.parent}: expected a folder to write into, found a file") from None
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)

@@ -43,9 +43,11 @@ def apply_recipe(
         output: File to write. Its input takes uint8 pixels if its first layer is int8.
 
     Raises:
-        InputError: a rule matches no layer, or an activation has no bounds.
+        InputError: the file is quantized already, a rule matches no layer, or an activation has no bounds.
     """
     parsed = read_model(model)
+    if any(_is_quantized(tensor) for tensor in parsed.subgraphs[0].tensors):
+        raise InputError(f"{model} is quantized already: apply recipes to the float32 file that convert made")
     layers = layer_names(parsed)
     recipe.check_layers(layers)
     tool = quantizer.Quantizer(str(model))
@@ -64,6 +66,11 @@ def apply_recipe(
     if entry.type == schema.TensorType.INT8:
         take_bytes(result)
     write_model(result, output)
+
+
+def _is_quantized(tensor: Any) -> bool:
+    scales = None if tensor.quantization is None else tensor.quantization.scale
+    return tensor.type == schema.TensorType.FLOAT16 or (scales is not None and len(scales) > 0)
 
 
 def _configure(tool: Any, recipe: Recipe, model: Any, layers: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.errors import InputError
+from convert.flatbuffer import read_content
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,13 @@ def ask_runtime(path: Path) -> Delegation:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    if not path.is_file():
-        raise InputError(f"no such TFLite file: {path}")
-    content = path.read_bytes()
-    if content[4:8] != b"TFL3":
-        raise InputError(f"{path} is not a TFLite file (its identifier is not TFL3)")
+    content = read_content(path)
     with _quiet():
         try:
             interpreter = Interpreter(model_content=content, num_threads=1)
             interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            if "flatbuffer" in str(error).lower():
-                raise InputError(f"{path} is damaged or truncated ({str(error).strip()})") from None
-            return Delegation((), str(error).splitlines()[0])  # whole, but not for this runtime
+        except (RuntimeError, ValueError) as error:  # whole, but not for this runtime
+            return Delegation((), str(error).splitlines()[0])
         nodes = interpreter._get_ops_details()
     own = [node for node in nodes if node["op_name"] != "DELEGATE"]
     makers = {int(i): place for place, node in enumerate(own) for i in node["outputs"]}

@@ -102,6 +102,8 @@ def read_recipe(path: Path) -> Recipe:
     _known_fields(
         path, value, {"name", "estimator", "layers", "bias_correction"}, required={"name", "layers"}
     )
+    if not isinstance(value["layers"], list):
+        raise InputError(f"{path}: layers is a list of rules, found {value['layers']!r}")
     rules = []
     for entry in value["layers"]:
         _known_fields(path, entry, {"match", "precision"}, required={"match", "precision"})
@@ -112,11 +114,16 @@ def read_recipe(path: Path) -> Recipe:
     return Recipe(value["name"], tuple(rules), value.get("estimator", "min_max"), correct)
 
 
-def _known_fields(path: Path, value: dict[str, Any], known: set[str], required: set[str]) -> None:
+def _known_fields(path: Path, value: Any, known: set[str], required: set[str]) -> None:
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected an object with {', '.join(sorted(known))}, found {value!r}")
     if unknown := sorted(set(value) - known):
         raise InputError(f"{path}: unknown field {unknown[0]!r}; expected {', '.join(sorted(known))}")
     if missing := sorted(required - set(value)):
         raise InputError(f"{path}: missing field {missing[0]!r}")
+    for field in sorted({"name", "match", "precision", "estimator"} & set(value)):
+        if not isinstance(value[field], str):
+            raise InputError(f"{path}: {field} is a text, found {value[field]!r}")
 
 
 def _one_of(what: str, value: str, allowed: Sequence[str]) -> None:

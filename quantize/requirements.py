@@ -58,7 +58,7 @@ def parse_requirements(line: str, known: Mapping[str, float]) -> list[Requiremen
             )
         figure, relation, number, percent = match.groups()
         if figure not in known:
-            near = difflib.get_close_matches(figure, known, 3, cutoff=0.4) or list(known)
+            near = difflib.get_close_matches(figure, known, 3) or list(known)
             raise InputError(f"--require: there is no figure {figure!r}; there are {', '.join(near)}")
         found.append(Requirement(figure, relation, float(number) / (100 if percent else 1)))
     return found

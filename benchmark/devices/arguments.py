@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark.devices.facts import Cluster, DeviceFacts
 from benchmark.devices.machine import DELEGATES, Delegate
 from benchmark.devices.opening import RUNNERS, Target, parse_device
+from convert.flatbuffer import read_content
 from model.errors import InputError
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -40,17 +41,13 @@ def target_of(options: argparse.Namespace) -> Target:
 
 
 def models_of(paths: Sequence[Path]) -> list[Path]:
-    """The model files, all of them present and TFLite.
+    """The model files, all of them present, TFLite and whole.
 
     Raises:
-        InputError: one is absent or no TFLite file.
+        InputError: one is absent, no TFLite file, or damaged.
     """
     for path in paths:
-        if not path.is_file():
-            raise InputError(f"no such model file: {path}")
-        with path.open("rb") as stream:
-            if stream.read(8)[4:] != b"TFL3":
-                raise InputError(f"{path}: not a TFLite file; devices run .tflite only")
+        read_content(path)
     return list(paths)
 
 

@@ -22,6 +22,17 @@ def test_an_interrupted_write_leaves_the_earlier_file_and_no_litter(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_an_output_that_cannot_be_a_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"{tmp_path}: expected the name of a file to write, found a folder"):
+        write_json(tmp_path, {})
+    taken = tmp_path / "taken"
+    taken.write_text("kept")
+    with pytest.raises(InputError, match="taken: expected a folder to write into, found a file"):
+        write_json(taken / "x.json", {})
+    assert taken.read_text() == "kept"
+    assert list(tmp_path.iterdir()) == [taken]
+
+
 def test_a_record_says_what_a_file_was_made_from(tmp_path: Path) -> None:
     source, made = tmp_path / "a.pth", tmp_path / "b.onnx"
     source.write_text("weights")

@@ -162,6 +162,10 @@ def test_recipes_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
         ('{"name": "x", "layers": [{"match": "(", "precision": "int8"}]}', "no regular expression"),
         ('{"name": "X Y", "layers": []}', "lower-case"),
         ('{"name": "x", "layers": [], "estimator": "best"}', "unknown estimator 'best'"),
+        ('{"name": "x", "layers": "all"}', "layers is a list of rules, found 'all'"),
+        ('{"name": "x", "layers": [5]}', "expected an object with match, precision, found 5"),
+        ('{"name": "x", "layers": [{"match": 1, "precision": "int8"}]}', "match is a text, found 1"),
+        ('{"name": "x", "layers": [], "estimator": ["mse"]}', "estimator is a text"),
         ("[", "not JSON"),
     ):
         path.write_text(content)
@@ -200,6 +204,25 @@ def test_a_missing_range_names_the_tensor(converted: Converted, ranges: Ranges, 
     with pytest.raises(InputError, match="laterals/1"):
         _applied(read_recipe(RECIPES / "int8.json"), converted, fewer, tmp_path / "x.tflite")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_quantized_already_is_refused(
+    int8: Path, converted: Converted, ranges: Ranges, tmp_path: Path
+) -> None:
+    output = tmp_path / "twice.tflite"
+    for recipe in ("int8", "float16"):
+        with pytest.raises(InputError, match="is quantized already"):
+            apply_recipe(read_recipe(RECIPES / f"{recipe}.json"), int8, prepared(ranges, "mse", int8), output)
+    assert not output.exists()
+
+
+def test_a_damaged_file_is_refused_before_it_is_parsed(converted: Converted, tmp_path: Path) -> None:
+    content = converted.float32.read_bytes()
+    for length in (20, len(content) // 2, len(content) - 100):
+        damaged = tmp_path / "damaged.tflite"
+        damaged.write_bytes(content[:length])
+        with pytest.raises(InputError, match="damaged or truncated"):
+            read_model(damaged)
 
 
 def test_bounds_follow_the_estimator_and_the_pixels() -> None:

@@ -162,6 +162,14 @@ def test_a_file_that_is_no_model(phone, benchmark_model, tmp_path, capsys):
     assert "not a TFLite file" in capsys.readouterr().err
 
 
+def test_a_damaged_model_never_reaches_a_runner_that_it_would_crash(tmp_path, capsys):
+    damaged = tmp_path / "damaged.tflite"
+    damaged.write_bytes(b"\x1c\0\0\0TFL3" + bytes(range(200)))
+    arguments = ["latency", "--device", "host", "--quick", "--model", str(damaged)]
+    assert main([*arguments, "--output", str(tmp_path / "results.json")]) == 2
+    assert "damaged.tflite is damaged or truncated" in capsys.readouterr().err
+
+
 def test_a_second_run_on_the_same_phone_is_refused(phone, tflite_file, benchmark_model, tmp_path, capsys):
     entered, leave = threading.Event(), threading.Event()
 
