@@ -1,11 +1,15 @@
 package org.featherface.demo
 
+import android.Manifest
 import android.app.Activity
 import android.content.Intent
+import android.content.pm.PackageManager
 import android.graphics.SurfaceTexture
 import android.hardware.display.DisplayManager
 import android.net.Uri
+import android.os.BadParcelableException
 import android.os.Bundle
+import android.os.Parcelable
 import android.view.TextureView
 import android.view.View
 import android.view.WindowManager
@@ -22,6 +26,7 @@ import org.featherface.demo.ui.DisplayTurns
 import org.featherface.demo.ui.MessagePanel
 import org.featherface.demo.ui.OverlayView
 import org.featherface.demo.ui.PreviewTransform
+import org.featherface.demo.ui.Settings
 import org.featherface.demo.ui.StatsText
 import org.featherface.demo.ui.UiState
 import org.featherface.demo.ui.find
@@ -46,6 +51,7 @@ class MainActivity :
     private var streaming: CameraMode? = null
     private var streamingTurn = 0
     private var hasAsked = false
+    private var asksAgain = false
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
@@ -58,11 +64,17 @@ class MainActivity :
         preview.surfaceTextureListener = this
         hasAsked = saved?.getBoolean(HAS_ASKED) ?: false
         val kept = lastNonConfigurationInstance as DemoModel?
-        model = kept ?: DemoModel(applicationContext, Wiring.models(this), Wiring.factory)
+        model = kept ?: newModel(saved)
         message = MessagePanel(find(R.id.message))
         stats = StatsText(find(R.id.stats), overlay)
         controls = Controls(find(android.R.id.content), model, ::openPicture)
-        if (kept == null) takePicture(intent)
+        if (saved == null) takePicture(intent)
+    }
+
+    private fun newModel(saved: Bundle?): DemoModel {
+        val settings = saved?.getBundle(SETTINGS)?.let(Settings::restored) ?: Settings()
+        @Suppress("DEPRECATION") // its successor exists only from API 33 on
+        return DemoModel(applicationContext, Wiring.models(this), Wiring.factory, settings, saved?.getParcelable(STILL))
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -86,6 +98,8 @@ class MainActivity :
     override fun onSaveInstanceState(state: Bundle) {
         super.onSaveInstanceState(state)
         state.putBoolean(HAS_ASKED, hasAsked)
+        state.putBundle(SETTINGS, Bundle().also(model.settings::save))
+        state.putParcelable(STILL, model.still)
     }
 
     @Deprecated("of the framework; its successor is not in the framework")
@@ -102,7 +116,10 @@ class MainActivity :
         preview.visibility = if (state is UiState.Live) View.VISIBLE else View.GONE
         still.visibility = if (state is UiState.Still) View.VISIBLE else View.GONE
         still.setImageBitmap((state as? UiState.Still)?.bitmap)
-        if (state !is UiState.Live) streaming = null
+        if (state !is UiState.Live && streaming != null) {
+            streaming = null
+            model.endStream()
+        }
         if (state !is UiState.Still && state !is UiState.Live) overlay.clear()
         stats.render(state)
         when (state) {
@@ -117,14 +134,23 @@ class MainActivity :
     override fun renderFaces() {
         val mirrored = (model.state as? UiState.Live)?.mode?.isFront ?: false
         overlay.show(model.result, mirrored)
-        stats.addFrame(model.result, model.state)
+        stats.addFrame(model.state)
     }
 
     override fun onRequestPermissionsResult(
         request: Int,
         permissions: Array<out String>,
         results: IntArray,
-    ) = model.refresh()
+    ) {
+        val refused = results.firstOrNull() == PackageManager.PERMISSION_DENIED
+        if (refused && asksAgain && !shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)) {
+            // The system asks no more; only its own settings can undo that.
+            val page = Uri.fromParts("package", packageName, null)
+            startActivity(Intent(SystemSettings.ACTION_APPLICATION_DETAILS_SETTINGS, page))
+        }
+        asksAgain = false
+        model.refresh()
+    }
 
     @Deprecated("of the framework; its successor is not in the framework")
     override fun onActivityResult(
@@ -146,7 +172,7 @@ class MainActivity :
         width: Int,
         height: Int,
     ) {
-        streaming?.let { PreviewTransform.apply(preview, it, displayTurn()) }
+        PreviewTransform.apply(preview, displayTurn())
     }
 
     override fun onSurfaceTextureDestroyed(texture: SurfaceTexture): Boolean {
@@ -162,7 +188,7 @@ class MainActivity :
         val size = mode.size
         frame.setShape(if (turn.isSideways) size.height else size.width, if (turn.isSideways) size.width else size.height)
         val texture = preview.surfaceTexture ?: return
-        PreviewTransform.apply(preview, mode, displayTurn())
+        PreviewTransform.apply(preview, displayTurn())
         if (mode == streaming) return
         streaming = mode
         streamingTurn = displayTurn()
@@ -191,13 +217,8 @@ class MainActivity :
     private fun actOn(state: UiState) {
         when (state) {
             is UiState.PermissionNeeded -> {
-                if (shouldShowRequestPermissionRationale(android.Manifest.permission.CAMERA)) {
-                    CameraPermission.ask(this)
-                } else {
-                    // The system asks no more; only its own settings can undo that.
-                    val page = Uri.fromParts("package", packageName, null)
-                    startActivity(Intent(SystemSettings.ACTION_APPLICATION_DETAILS_SETTINGS, page))
-                }
+                asksAgain = true
+                CameraPermission.ask(this)
             }
 
             is UiState.NoGpu -> {
@@ -223,12 +244,20 @@ class MainActivity :
 
     private fun takePicture(intent: Intent?) {
         if (intent?.action != Intent.ACTION_SEND) return
-        @Suppress("DEPRECATION") // its successor exists only from API 33 on
-        intent.getParcelableExtra<Uri>(Intent.EXTRA_STREAM)?.let(model::showStill)
+        val shared =
+            try {
+                @Suppress("DEPRECATION") // its successor exists only from API 33 on
+                intent.getParcelableExtra<Parcelable>(Intent.EXTRA_STREAM)
+            } catch (error: BadParcelableException) {
+                null // of a class that only the other app has
+            }
+        (shared as? Uri)?.let(model::showStill)
     }
 
     private companion object {
         const val OPEN_PICTURE = 2
         const val HAS_ASKED = "has_asked"
+        const val SETTINGS = "settings"
+        const val STILL = "still"
     }
 }

@@ -60,7 +60,7 @@ class CameraController(
         needed: Int,
     ): CameraMode? =
         try {
-            val modes = manager.cameraIdList.mapNotNull { modeOf(it, needed) }
+            val modes = manager.cameraIdList.mapNotNull { id -> factsOf(id)?.let { modeOf(id, it, needed) } }
             modes.find { it.isFront == front } ?: modes.firstOrNull()
         } catch (error: CameraAccessException) {
             null
@@ -69,7 +69,7 @@ class CameraController(
     /** Whether the phone has cameras on both sides. */
     fun hasBothSides(): Boolean =
         try {
-            val facings = manager.cameraIdList.map { manager.getCameraCharacteristics(it)[CameraCharacteristics.LENS_FACING] }
+            val facings = manager.cameraIdList.map { factsOf(it)?.get(CameraCharacteristics.LENS_FACING) }
             CameraCharacteristics.LENS_FACING_FRONT in facings && CameraCharacteristics.LENS_FACING_BACK in facings
         } catch (error: CameraAccessException) {
             false
@@ -83,14 +83,13 @@ class CameraController(
     ) {
         stop()
         val request = ++wanted
-        texture.setDefaultBufferSize(mode.size.width, mode.size.height)
         preview = Surface(texture)
         reader =
             ImageReader.newInstance(mode.size.width, mode.size.height, ImageFormat.YUV_420_888, BUFFERS).also {
                 it.setOnImageAvailableListener(listener::onFrame, thread)
             }
         try {
-            manager.openCamera(mode.id, Opening(mode, request), thread)
+            manager.openCamera(mode.id, Opening(mode, texture, request), thread)
         } catch (error: CameraAccessException) {
             lose(request, error.message)
         } catch (error: SecurityException) {
@@ -111,11 +110,21 @@ class CameraController(
         preview = null
     }
 
+    /** Null for a camera that was unplugged since it was listed. */
+    private fun factsOf(id: String): CameraCharacteristics? =
+        try {
+            manager.getCameraCharacteristics(id)
+        } catch (error: CameraAccessException) {
+            null
+        } catch (error: IllegalArgumentException) {
+            null
+        }
+
     private fun modeOf(
         id: String,
+        facts: CameraCharacteristics,
         needed: Int,
     ): CameraMode? {
-        val facts = manager.getCameraCharacteristics(id)
         val map = facts[CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP] ?: return null
         val sizes = map.getOutputSizes(ImageFormat.YUV_420_888)?.map { FrameSize(it.width, it.height) }.orEmpty()
         if (sizes.isEmpty()) return null
@@ -141,11 +150,14 @@ class CameraController(
     /** Follows one request to open a camera; ignores what comes after the request was withdrawn. */
     private inner class Opening(
         private val mode: CameraMode,
+        private val texture: SurfaceTexture,
         private val request: Int,
     ) : CameraDevice.StateCallback() {
         override fun onOpened(camera: CameraDevice) {
             if (request != wanted) return camera.close()
             device = camera
+            // Not earlier: when the app comes back, the view's first drawing sets the size to its own.
+            texture.setDefaultBufferSize(mode.size.width, mode.size.height)
             val surfaces = listOfNotNull(preview, reader?.surface)
             try {
                 @Suppress("DEPRECATION") // its successor exists only from API 28 on
@@ -189,6 +201,8 @@ class CameraController(
                 } catch (error: CameraAccessException) {
                     close(camera, error.message ?: "the camera does not stream")
                 } catch (error: IllegalStateException) {
+                    close(camera, error.message ?: "the camera does not stream")
+                } catch (error: IllegalArgumentException) {
                     close(camera, error.message ?: "the camera does not stream")
                 }
             }

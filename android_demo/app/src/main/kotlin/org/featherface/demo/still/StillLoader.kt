@@ -15,12 +15,13 @@ import java.io.InputStream
 
 /** Reads photographs: decoded, turned upright by their EXIF orientation, in software memory. */
 object StillLoader {
-    private const val MAX_SIDE = 4096
+    /** More than any phone's screen shows, and little enough for its memory. */
+    private const val MAX_SIDE = 2048
 
     /**
      * Read the photograph behind [uri], at most [MAX_SIDE] pixels on its longer side.
      *
-     * @throws DetectorException it cannot be opened or is not an image
+     * @throws DetectorException it cannot be opened, is not an image, or is too large for the memory
      */
     fun load(
         resolver: ContentResolver,
@@ -33,7 +34,7 @@ object StillLoader {
     /**
      * Read a photograph in full size.
      *
-     * @throws DetectorException it cannot be opened or is not an image
+     * @throws DetectorException it cannot be opened, is not an image, or is too large for the memory
      */
     fun load(file: File): Bitmap = load(file.name, Int.MAX_VALUE) { file.inputStream() }
 
@@ -64,6 +65,13 @@ object StillLoader {
             throw DetectorException("$name cannot be read: ${error.message}", error)
         } catch (error: SecurityException) {
             throw DetectorException("$name may not be read: ${error.message}", error)
+        } catch (error: DetectorException) {
+            throw error
+        } catch (error: RuntimeException) {
+            // What goes wrong inside another app's content provider is thrown here.
+            throw DetectorException("$name cannot be read: $error", error)
+        } catch (error: OutOfMemoryError) {
+            throw DetectorException("$name is too large for this phone's memory", error)
         }
 
     private fun orientationOf(stream: InputStream): Int =
@@ -88,6 +96,6 @@ object StillLoader {
             ExifInterface.ORIENTATION_ROTATE_270 -> turn.setRotate(-90f)
             else -> return stored
         }
-        return Bitmap.createBitmap(stored, 0, 0, stored.width, stored.height, turn, false)
+        return Bitmap.createBitmap(stored, 0, 0, stored.width, stored.height, turn, false).also { stored.recycle() }
     }
 }

@@ -41,7 +41,7 @@ class Controls(
         fill(threads, threadCounts.map { "$label: $it" }) { change(threads = threadCounts[it]) }
         threshold.setOnSeekBarChangeListener(ThresholdListener())
         camera.setOnClickListener {
-            if (model.showsStill) model.showStill(null) else model.change(model.settings.copy(frontCamera = !model.settings.frontCamera))
+            if (model.still != null) model.showStill(null) else model.change(model.settings.copy(frontCamera = !model.settings.frontCamera))
         }
         root.find<View>(R.id.open_picture).setOnClickListener { openPicture() }
     }
@@ -55,8 +55,8 @@ class Controls(
         val percent = Math.round(model.scoreThreshold * 100)
         if (!threshold.isPressed) threshold.progress = percent
         thresholdValue.text = root.resources.getString(R.string.threshold, percent)
-        camera.setText(if (model.showsStill) R.string.back_to_camera else R.string.switch_camera)
-        camera.visibility = if (model.showsStill || model.hasBothCameras) View.VISIBLE else View.INVISIBLE
+        camera.setText(if (model.still != null) R.string.back_to_camera else R.string.switch_camera)
+        camera.visibility = if (model.still != null || model.hasBothCameras) View.VISIBLE else View.INVISIBLE
     }
 
     private fun change(

@@ -14,7 +14,7 @@ import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.DetectorFactory
 import org.featherface.demo.detector.Rotation
 import org.featherface.demo.runtime.ModelSource
-import org.featherface.demo.still.StillLoader
+import org.featherface.demo.still.Picture
 
 /** The screen, as the model sees it. All calls come on the main thread. */
 interface DemoScreen {
@@ -29,11 +29,15 @@ interface DemoScreen {
  * Holds the app's state; outlives a rotation of the screen. Everything public is for the main thread.
  *
  * @param context the application's, never an activity's
+ * @param settings to begin with; the first model where they name none
+ * @param still photograph to begin with; null: the camera
  */
 class DemoModel(
     private val context: Context,
     private val models: ModelSource,
     factory: DetectorFactory,
+    settings: Settings = Settings(),
+    still: Uri? = null,
 ) : CameraListener {
     private val main = Handler(Looper.getMainLooper())
     private val detection = DetectionThread(models, factory)
@@ -43,17 +47,24 @@ class DemoModel(
     private var screen: DemoScreen? = null
     private var loaded: LoadResult.Loaded? = null
     private var loading: Settings? = null
-    private var still: Uri? = null
+    private var reading: Uri? = null
+    private val search = Runnable(::searchPicture)
 
     @Volatile private var rotation = Rotation.NONE
 
-    @Volatile private var threshold: Float? = null
+    @Volatile private var threshold: Float? = settings.scoreThreshold
+
+    @Volatile private var picture: Picture? = null
 
     var state: UiState = UiState.Starting
         private set
-    var settings = Settings(model = models.names().firstOrNull())
-        private set
     val modelNames: List<String> = models.names()
+    var settings = if (settings.model in modelNames) settings else settings.copy(model = modelNames.firstOrNull())
+        private set
+
+    /** The photograph that is shown or was tried; null: the camera. */
+    var still: Uri? = still
+        private set
 
     /** The newest faces. */
     val result = FrameResult()
@@ -67,7 +78,11 @@ class DemoModel(
     /** Show this model's state on [shown], or on no screen. */
     fun attach(shown: DemoScreen?) {
         screen = shown
-        if (shown == null) detection.handler.post(camera::stop) else refresh()
+        when {
+            shown == null -> detection.handler.post(camera::stop)
+            state is UiState.Still -> become(state)
+            else -> refresh()
+        }
     }
 
     /** Take over new settings and whatever follows from them. */
@@ -81,7 +96,8 @@ class DemoModel(
             result.clear()
         }
         if (next.scoreThreshold != previous.scoreThreshold && next.copy(scoreThreshold = previous.scoreThreshold) == previous) {
-            if (still != null) detectStill() else screen?.render()
+            if (still != null && loaded != null) showPicture()
+            screen?.render()
             return
         }
         refresh()
@@ -90,12 +106,10 @@ class DemoModel(
     /** Show the photograph behind [uri]; null goes back to the camera. */
     fun showStill(uri: Uri?) {
         still = uri
+        picture = null
         result.clear()
         refresh()
     }
-
-    /** Whether a photograph is shown or was tried. */
-    val showsStill: Boolean get() = still != null
 
     /** Try again after something was missing: a permission, the camera, a model. */
     fun refresh() {
@@ -103,7 +117,7 @@ class DemoModel(
         when {
             name == null -> become(UiState.NoModel)
             loaded == null -> load(name)
-            still != null -> detectStill()
+            still != null -> showPicture()
             else -> chooseCamera()
         }
     }
@@ -131,9 +145,11 @@ class DemoModel(
 
     override fun onFrame(reader: ImageReader) {
         val image = reader.acquireLatestImage() ?: return
+        val start = System.nanoTime()
         val frame = image.use { frames.read(it, rotation) }
+        val copied = (System.nanoTime() - start) / 1e6
         try {
-            if (detection.detect(frame, threshold, result)) main.post(publish)
+            if (detection.detect(frame, threshold, result, copied)) main.post(publish)
         } catch (error: DetectorException) {
             main.post { become(UiState.BrokenModel(settings.model.orEmpty(), error.message.orEmpty())) }
             camera.stop()
@@ -186,20 +202,44 @@ class DemoModel(
         )
     }
 
-    private fun detectStill() {
+    /** Read the photograph if that has not been done, and search it with the settings in force. */
+    private fun showPicture() {
         val uri = still ?: return
-        val limit = threshold
-        if (state !is UiState.Still) become(UiState.Starting)
-        detection.handler.post {
-            val next =
-                try {
-                    val bitmap = StillLoader.load(context.contentResolver, uri)
-                    detection.detect(StillLoader.pixelsOf(bitmap), limit, result)
-                    UiState.Still(bitmap, result.faces.count)
-                } catch (error: DetectorException) {
-                    UiState.BrokenStill(error.message.orEmpty())
-                }
-            main.post { if (still == uri) become(next) }
+        if (picture == null) {
+            if (state != UiState.OpeningStill) become(UiState.OpeningStill)
+            if (reading == uri) return
+            reading = uri
+            Picture.read(context.contentResolver, uri) { read, problem -> main.post { if (still == uri) take(read, problem) } }
+        } else {
+            if (state !is UiState.Still) become(UiState.OpeningStill)
+            detection.handler.removeCallbacks(search)
+            detection.handler.post(search)
+        }
+    }
+
+    private fun take(
+        read: Picture?,
+        problem: String,
+    ) {
+        reading = null
+        picture = read
+        if (read == null) become(UiState.BrokenStill(problem)) else refresh()
+    }
+
+    /** On the detector's thread. */
+    private fun searchPicture() {
+        val shown = picture ?: return
+        val problem =
+            try {
+                detection.detect(shown.pixels, threshold, result)
+                null
+            } catch (error: DetectorException) {
+                error.message.orEmpty()
+            }
+        val faces = result.faces.count
+        main.post {
+            if (picture !== shown) return@post
+            become(if (problem == null) UiState.Still(shown.bitmap, faces) else UiState.BrokenModel(settings.model.orEmpty(), problem))
         }
     }
 

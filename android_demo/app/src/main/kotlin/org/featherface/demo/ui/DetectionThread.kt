@@ -65,6 +65,7 @@ class DetectionThread(
     /**
      * Find faces. Only on [handler]'s thread.
      *
+     * @param copied milliseconds that the frame took from the camera's buffer to [image]
      * @return false if no model is loaded
      * @throws DetectorException the network failed
      */
@@ -72,10 +73,11 @@ class DetectionThread(
         image: ImageSource,
         threshold: Float?,
         result: FrameResult,
+        copied: Double = 0.0,
     ): Boolean {
         val current = pipeline ?: return false
         val found = current.detect(image, threshold ?: current.detector.spec.scoreThreshold)
-        result.set(found, current.times, image)
+        result.set(found, current.times, image, copied)
         return true
     }
 

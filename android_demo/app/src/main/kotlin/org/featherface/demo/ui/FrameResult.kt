@@ -2,6 +2,7 @@ package org.featherface.demo.ui
 
 import org.featherface.demo.detector.Detections
 import org.featherface.demo.detector.ImageSource
+import org.featherface.demo.detector.Stage
 import org.featherface.demo.detector.StageTimes
 
 /**
@@ -10,22 +11,29 @@ import org.featherface.demo.detector.StageTimes
  * @property imageWidth pixels of the upright image that the faces refer to, as [imageHeight]
  */
 class FrameResult {
-    val faces = Detections(MAX_SHOWN)
+    var faces = Detections(USUAL)
+        private set
     val times = StageTimes()
     var imageWidth = 0
         private set
     var imageHeight = 0
         private set
 
-    /** Take in a new frame's faces. */
+    /**
+     * Take in a new frame's faces.
+     *
+     * @param copied milliseconds that the frame took from the camera's buffer to [image]
+     */
     @Synchronized
     fun set(
         found: Detections,
         took: StageTimes,
         image: ImageSource,
+        copied: Double,
     ) {
-        faces.copyFrom(found)
+        take(found)
         took.milliseconds.copyInto(times.milliseconds)
+        times.milliseconds[Stage.LETTERBOX.ordinal] += copied
         imageWidth = image.uprightWidth
         imageHeight = image.uprightHeight
     }
@@ -33,7 +41,7 @@ class FrameResult {
     /** Copy the newest faces to [target]. */
     @Synchronized
     fun copyTo(target: FrameResult) {
-        target.faces.copyFrom(faces)
+        target.take(faces)
         times.milliseconds.copyInto(target.times.milliseconds)
         target.imageWidth = imageWidth
         target.imageHeight = imageHeight
@@ -45,8 +53,13 @@ class FrameResult {
         faces.count = 0
     }
 
+    private fun take(found: Detections) {
+        if (found.count > faces.capacity) faces = Detections(found.capacity)
+        faces.copyFrom(found)
+    }
+
     private companion object {
-        /** More boxes than this on a phone's screen are a wall. */
-        const val MAX_SHOWN = 200
+        /** Room to begin with; a larger crowd makes more. */
+        const val USUAL = 64
     }
 }

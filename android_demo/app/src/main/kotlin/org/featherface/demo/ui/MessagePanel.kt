@@ -29,6 +29,10 @@ class Message(
                         Message(getString(R.string.starting_title), getString(R.string.starting_text), null)
                     }
 
+                    is UiState.OpeningStill -> {
+                        Message(getString(R.string.opening_title), getString(R.string.starting_text), null)
+                    }
+
                     is UiState.PermissionNeeded -> {
                         Message(
                             getString(R.string.permission_title),

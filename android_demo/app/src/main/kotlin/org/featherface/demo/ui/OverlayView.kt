@@ -6,6 +6,7 @@ import android.graphics.Paint
 import android.util.AttributeSet
 import android.view.View
 import org.featherface.demo.R
+import org.featherface.demo.detector.StageTimes
 
 /** Hears how many milliseconds a drawing took; not a function type, which would box every number. */
 fun interface DrawListener {
@@ -34,6 +35,9 @@ class OverlayView(
 
     /** Number of faces on the screen. */
     val faceCount: Int get() = shown.faces.count
+
+    /** How long the stages of the shown frame took; the detector does not write to it. */
+    val times: StageTimes get() = shown.times
 
     /** Show the faces of [result]; [mirror] where the picture behind is a mirror's. */
     fun show(
@@ -65,10 +69,13 @@ class OverlayView(
 
     override fun onDraw(canvas: Canvas) {
         val start = System.nanoTime()
-        if (shown.faces.count == 0 || shown.imageWidth == 0) return
+        if (shown.faces.count > 0 && shown.imageWidth > 0) drawFaces(canvas)
+        drawListener?.onDrawn((System.nanoTime() - start) / 1e6)
+    }
+
+    private fun drawFaces(canvas: Canvas) {
         val place = mapping ?: ViewMapping(shown.imageWidth, shown.imageHeight, width, height, mirrored).also { mapping = it }
         for (index in shown.faces.count - 1 downTo 0) drawFace(canvas, place, index)
-        drawListener?.onDrawn((System.nanoTime() - start) / 1e6)
     }
 
     private fun drawFace(

@@ -33,20 +33,17 @@ class StatsText(
     }
 
     /** Take in the faces of a frame or a picture that is shown now. */
-    fun addFrame(
-        result: FrameResult,
-        state: UiState,
-    ) {
+    fun addFrame(state: UiState) {
         if (overlay.faceCount != lastCount) {
             lastCount = overlay.faceCount
             overlay.contentDescription = faces()
         }
         if (state is UiState.Still) {
-            text.text = text.resources.getString(R.string.stats_still, faces(), result.times.total)
+            text.text = text.resources.getString(R.string.stats_still, faces(), overlay.times.total)
             return
         }
         val now = System.nanoTime()
-        budget.addFrame(result.times, now)
+        budget.addFrame(overlay.times, now)
         if (now - lastText < TEXT_INTERVAL) return
         lastText = now
         text.text = "${text.resources.getString(R.string.stats_live, budget.fps, budget.total)} · ${faces()}\n${stages()}"

@@ -13,6 +13,9 @@ sealed interface UiState {
         val mode: CameraMode,
     ) : UiState
 
+    /** A still image is being read and searched. */
+    data object OpeningStill : UiState
+
     /** A still image with its faces. */
     data class Still(
         val bitmap: Bitmap,

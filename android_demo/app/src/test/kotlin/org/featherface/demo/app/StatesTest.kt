@@ -3,10 +3,12 @@ package org.featherface.demo.app
 import android.Manifest
 import android.content.Context
 import android.content.Intent
+import android.content.pm.PackageManager
 import android.graphics.Bitmap
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraManager
 import android.net.Uri
+import android.os.Bundle
 import android.view.View
 import android.widget.Button
 import android.widget.TextView
@@ -17,9 +19,12 @@ import org.featherface.demo.detector.Delegate
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.GpuUnavailableException
 import org.featherface.demo.runtime.BundledModels
+import org.featherface.demo.ui.CameraPermission
 import org.featherface.demo.ui.OverlayView
 import org.featherface.demo.ui.UiState
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotSame
 import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -29,9 +34,13 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.shadows.ShadowCameraCharacteristics
 import org.robolectric.shadows.StreamConfigurationMapBuilder
+import org.robolectric.util.ReflectionHelpers
 import java.io.ByteArrayInputStream
 import java.io.ByteArrayOutputStream
 import java.io.File
+import java.io.InputStream
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.atomic.AtomicInteger
 
 /** Every state of the app has its screen, and none crashes. */
 class StatesTest : AppTest() {
@@ -52,9 +61,28 @@ class StatesTest : AppTest() {
         await("permission") { activity.model.state is UiState.PermissionNeeded }
         assertEquals(Manifest.permission.CAMERA, shadowOf(activity).lastRequestedPermission.requestedPermissions.single())
         assertShows(activity, R.string.permission_title)
+        answer(activity, PackageManager.PERMISSION_DENIED)
+        assertFalse("the first refusal is just that", opensSettings(activity))
         activity.find<Button>(R.id.message_action).performClick()
-        val next = shadowOf(activity).nextStartedActivity
-        assertEquals(android.provider.Settings.ACTION_APPLICATION_DETAILS_SETTINGS, next.action)
+        answer(activity)
+        assertFalse("a question that was put aside is no refusal", opensSettings(activity))
+        activity.find<Button>(R.id.message_action).performClick()
+        answer(activity, PackageManager.PERMISSION_DENIED)
+        assertTrue(opensSettings(activity))
+    }
+
+    private fun opensSettings(activity: MainActivity): Boolean {
+        val started = generateSequence { shadowOf(activity).nextStartedActivity }.map { it.action }
+        return android.provider.Settings.ACTION_APPLICATION_DETAILS_SETTINGS in started.toList()
+    }
+
+    private fun answer(
+        activity: MainActivity,
+        vararg results: Int,
+    ) {
+        // What the framework does before it hands on the answer; Robolectric has no way to give one.
+        ReflectionHelpers.setField(activity, "mHasCurrentPermissionsRequest", false)
+        activity.onRequestPermissionsResult(CameraPermission.REQUEST, arrayOf(Manifest.permission.CAMERA), results)
     }
 
     @Test
@@ -129,6 +157,65 @@ class StatesTest : AppTest() {
     }
 
     @Test
+    fun aPictureIsReadOnceHoweverOftenItIsSearched() {
+        val reads = AtomicInteger()
+        val content = picture()
+        val controller = start(share { ByteArrayInputStream(content).also { reads.incrementAndGet() } })
+        val model = controller.get().model
+        await("still") { (model.state as? UiState.Still)?.faces == 18 }
+        val once = reads.get()
+        for (percent in 40..70) model.change(model.settings.copy(scoreThreshold = percent / 100f))
+        await("fewer") { (model.state as? UiState.Still)?.faces == 8 }
+        assertTrue("searches that nobody waits for are left out", factory.opened.single().runs < 32)
+        controller.pause().resume()
+        controller.recreate()
+        assertEquals("shown at once", 8, controller.get().find<OverlayView>(R.id.overlay).faceCount)
+        assertEquals(once, reads.get())
+    }
+
+    @Test
+    fun whatGoesWrongInAnotherAppsProviderIsSaid() {
+        val activity = start(share { throw UnsupportedOperationException("not today") }).get()
+        await("broken still") { activity.model.state is UiState.BrokenStill }
+        assertTrue(activity.find<TextView>(R.id.message_text).text.contains("not today"))
+    }
+
+    @Test
+    fun aProviderThatNeverAnswersHoldsUpNothing() {
+        val forever = CountDownLatch(1)
+        val activity = start(share { ByteArrayInputStream(ByteArray(0)).also { forever.await() } }).get()
+        await("opening") { activity.model.state == UiState.OpeningStill }
+        assertShows(activity, R.string.opening_title)
+        activity.find<Button>(R.id.camera).performClick()
+        await("back") { activity.model.state is UiState.NoCamera }
+        forever.countDown()
+        await("end") { Thread.getAllStackTraces().keys.none { it.name == "picture" } }
+    }
+
+    @Test
+    fun somethingElseThanAPictureIsNotTaken() {
+        val intent = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, Intent("no picture"))
+        val activity = start(intent).get()
+        await("camera") { activity.model.state is UiState.NoCamera }
+    }
+
+    @Test
+    fun afterTheSystemEndedItInTheBackgroundItGoesOnWhereItWas() {
+        val intent = share(picture())
+        val controller = start(intent)
+        val before = controller.get().model
+        await("still") { before.state is UiState.Still }
+        val options = before.settings.options.copy(threads = 1)
+        before.change(before.settings.copy(options = options, scoreThreshold = 0.7f))
+        val saved = Bundle()
+        controller.pause().stop().saveInstanceState(saved)
+        val after = Robolectric.buildActivity(MainActivity::class.java, intent).setup(saved).get().model
+        assertNotSame(before, after)
+        assertEquals(before.settings, after.settings)
+        await("fewer") { (after.state as? UiState.Still)?.faces == 8 }
+    }
+
+    @Test
     fun aFileThatIsNoPictureIsRefused() {
         val activity = start(share("no picture".toByteArray())).get()
         await("broken still") { activity.model.state is UiState.BrokenStill }
@@ -162,9 +249,11 @@ class StatesTest : AppTest() {
     private fun start(intent: Intent = Intent(Intent.ACTION_MAIN)): ActivityController<MainActivity> =
         Robolectric.buildActivity(MainActivity::class.java, intent).setup()
 
-    private fun share(content: ByteArray): Intent {
+    private fun share(content: ByteArray) = share { ByteArrayInputStream(content) }
+
+    private fun share(open: () -> InputStream): Intent {
         val uri = Uri.parse("content://pictures/one.png")
-        shadowOf(application.contentResolver).registerInputStreamSupplier(uri) { ByteArrayInputStream(content) }
+        shadowOf(application.contentResolver).registerInputStreamSupplier(uri) { open() }
         return Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, uri)
     }
 
