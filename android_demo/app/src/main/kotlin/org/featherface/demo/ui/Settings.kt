@@ -34,7 +34,8 @@ data class Settings(
 
         /** What [save] kept in [state], when the system ended the app in the background. */
         fun restored(state: Bundle): Settings {
-            val options = RuntimeOptions(state.getInt(THREADS, defaultThreads()), Delegate.of(state.getString(DELEGATE, "")) ?: Delegate.CPU)
+            val options =
+                RuntimeOptions(state.getInt(THREADS, defaultThreads()), Delegate.of(state.getString(DELEGATE, "")) ?: Delegate.CPU)
             val threshold = if (state.containsKey(THRESHOLD)) state.getFloat(THRESHOLD) else null
             return Settings(state.getString(MODEL), options, state.getBoolean(FRONT), threshold)
         }

@@ -209,7 +209,12 @@ class StatesTest : AppTest() {
         before.change(before.settings.copy(options = options, scoreThreshold = 0.7f))
         val saved = Bundle()
         controller.pause().stop().saveInstanceState(saved)
-        val after = Robolectric.buildActivity(MainActivity::class.java, intent).setup(saved).get().model
+        val after =
+            Robolectric
+                .buildActivity(MainActivity::class.java, intent)
+                .setup(saved)
+                .get()
+                .model
         assertNotSame(before, after)
         assertEquals(before.settings, after.settings)
         await("fewer") { (after.state as? UiState.Still)?.faces == 8 }
