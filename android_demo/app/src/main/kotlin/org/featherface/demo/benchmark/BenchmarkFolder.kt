@@ -37,12 +37,20 @@ class BenchmarkFolder(
         return file
     }
 
+    /**
+     * The JSON beside the model at [path]; null if there is none.
+     *
+     * @throws DetectorException it leads outside of this folder
+     */
+    fun sidecar(path: String): File? = "$path.json".takeIf { File(root, it).isFile }?.let(::find)
+
     /** The images at [path], a file or a folder, in order of their paths. */
     fun images(path: String): List<File> {
         val start = find(path)
         val found =
             start
                 .walkTopDown()
+                .onEnter(::contains)
                 .filter { it.isFile && it.extension.lowercase() in EXTENSIONS && contains(it) }
                 .sortedBy { it.path }
                 .toList()
@@ -74,7 +82,13 @@ class BenchmarkFolder(
         }
     }
 
-    private fun contains(file: File) = file.canonicalPath.startsWith(root.canonicalPath + File.separator)
+    /** Whether [file] is below the root once links are followed. */
+    private fun contains(file: File): Boolean =
+        try {
+            file.canonicalPath.startsWith(root.canonicalPath + File.separator)
+        } catch (error: IOException) {
+            throw DetectorException("$file cannot be resolved: ${error.message}", error)
+        }
 
     companion object {
         const val MODELS = "models"

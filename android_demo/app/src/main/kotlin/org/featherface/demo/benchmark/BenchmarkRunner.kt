@@ -53,7 +53,7 @@ class BenchmarkRunner(
         val result = begin(request)
         val file = folder.find(request.model)
         val files = request.images?.let(folder::images).orEmpty()
-        val model = PushedModel.open(file)
+        val model = PushedModel.open(file, folder.sidecar(request.model))
         val digest = Sha256.of(file)
         val start = Conditions(facts)
         events.started(request, digest)
@@ -113,12 +113,22 @@ class BenchmarkRunner(
         }
     }
 
+    /** The first images that can be read, as many as the limits allow; `detect` names the ones that cannot. */
     private fun latencyImages(files: List<File>): List<ImageSource> {
         if (files.isEmpty()) return listOf(noise())
-        return files.take(LATENCY_IMAGES).map { file ->
-            val bitmap = StillLoader.load(file)
-            StillLoader.pixelsOf(bitmap).also { bitmap.recycle() }
+        val images = mutableListOf<ArgbImage>()
+        var problem: DetectorException? = null
+        for (file in files) {
+            if (images.size == LATENCY_IMAGES || images.sumOf { it.width * it.height } > LATENCY_PIXELS) break
+            try {
+                val bitmap = StillLoader.load(file)
+                images += StillLoader.pixelsOf(bitmap)
+                bitmap.recycle()
+            } catch (error: DetectorException) {
+                problem = error
+            }
         }
+        return images.ifEmpty { throw DetectorException("none of ${files.size} images can be read: ${problem?.message}", problem) }
     }
 
     private fun noise(): ArgbImage {
@@ -197,8 +207,10 @@ class BenchmarkRunner(
     private companion object {
         const val SCHEMA = 1
 
-        /** As many as fit into a small phone's memory at full size. */
         const val LATENCY_IMAGES = 8
+
+        /** No further image is taken when there are so many pixels: a small phone's memory holds little more. */
+        const val LATENCY_PIXELS = 16_000_000
         const val NOISE_SEED = 20_240_101L
         const val NOISE_WIDTH = 640
         const val NOISE_HEIGHT = 480

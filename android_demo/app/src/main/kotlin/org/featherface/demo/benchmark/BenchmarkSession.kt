@@ -10,6 +10,7 @@ import org.featherface.demo.Wiring
 import org.featherface.demo.detector.DetectorException
 import org.json.JSONObject
 import java.io.File
+import java.io.IOException
 import java.util.concurrent.atomic.AtomicBoolean
 
 /** What the benchmark's screen shows. */
@@ -100,19 +101,36 @@ object BenchmarkSession {
             folder.prepare()
             runner = BenchmarkRunner(folder, Wiring.factory, DeviceFacts(context))
             finish(context, folder, request.runId, runner.run(request, Events(request)))
-        } catch (error: DetectorException) {
-            saveFailure(folder, runner.failure(request, runId.orEmpty(), error.message.orEmpty()), runId)
-            fail(runId, error.message.orEmpty())
-        } catch (error: OutOfMemoryError) {
-            fail(runId, "out of memory: use smaller or fewer images")
-        } catch (error: RuntimeException) {
-            Log.e(TAG, "a bug in the app", error)
-            fail(runId, "a bug in the app: $error; its trace is in logcat above")
+        } catch (error: Throwable) {
+            // Whatever it is: the host waits for a line that ends the run, and for its result.
+            val problem = problemOf(error)
+            saveFailure(folder, runner.failure(request, runId.orEmpty(), problem), runId)
+            fail(runId, problem)
         } finally {
             if (wakeLock.isHeld) wakeLock.release()
             running.set(false)
         }
     }
+
+    private fun problemOf(error: Throwable): String =
+        when (error) {
+            is DetectorException -> {
+                error.message.orEmpty()
+            }
+
+            is OutOfMemoryError -> {
+                "out of memory: use smaller or fewer images"
+            }
+
+            is IOException -> {
+                "a file cannot be read: ${error.message}"
+            }
+
+            else -> {
+                Log.e(TAG, "a bug in the app", error)
+                "a bug in the app: $error; its trace is in logcat above"
+            }
+        }
 
     private fun finish(
         context: Context,

@@ -33,8 +33,8 @@ class DetectTask(
                     detect(file)
                 } catch (error: UnreadableImage) {
                     facts(file)
-                        .put("width", 0)
-                        .put("height", 0)
+                        .put("width", JSONObject.NULL)
+                        .put("height", JSONObject.NULL)
                         .put("error", error.message)
                         .put("detections", JSONArray())
                 },

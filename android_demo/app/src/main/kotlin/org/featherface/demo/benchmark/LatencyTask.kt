@@ -59,7 +59,7 @@ class LatencyTask(
         ends.add(seconds)
     }
 
-    private fun expected(seconds: Double) = if (seconds > 0) (totals.size * request.minSeconds / seconds).toInt() else 0
+    private fun expected(seconds: Double) = if (seconds > 0) (totals.size / seconds * request.minSeconds).toInt() else 0
 
     private fun report(seconds: Double): JSONObject {
         val enough = totals.size >= request.runs && seconds >= request.minSeconds

@@ -59,15 +59,20 @@ class BundledModels(
 
 /** A model in a folder of the phone. */
 object PushedModel {
-    /** @throws DetectorException the file cannot be read or is not a usable model */
-    fun open(file: File): ModelFile {
-        val bytes =
-            try {
-                FileInputStream(file).use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, file.length()) }
-            } catch (error: IOException) {
-                throw DetectorException("${file.name} cannot be read: ${error.message}", error)
-            }
-        val sidecar = File(file.path + ".json")
-        return ModelFile.read(file.name, bytes) { if (sidecar.isFile) sidecar.readText() else null }
-    }
+    /**
+     * Read the model in [file].
+     *
+     * @param sidecar the JSON with its spec; null if there is none
+     * @throws DetectorException a file cannot be read or is not a usable model
+     */
+    fun open(
+        file: File,
+        sidecar: File?,
+    ): ModelFile =
+        try {
+            val bytes = FileInputStream(file).use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, file.length()) }
+            ModelFile.read(file.name, bytes) { sidecar?.readText() }
+        } catch (error: IOException) {
+            throw DetectorException("${file.name} cannot be read: ${error.message}", error)
+        }
 }

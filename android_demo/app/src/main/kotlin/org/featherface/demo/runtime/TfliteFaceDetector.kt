@@ -69,31 +69,44 @@ class TfliteFaceDetector private constructor(
             options: RuntimeOptions,
         ): FaceDetector {
             val gpu = if (options.delegate == Delegate.GPU) openGpu() else null
+            var interpreter: Interpreter? = null
             try {
-                return TfliteFaceDetector(model.spec, interpreterOf(model, options, gpu), gpu)
-            } catch (error: DetectorException) {
+                val settings = Interpreter.Options().setNumThreads(options.threads)
+                settings.setUseXNNPACK(options.delegate == Delegate.CPU)
+                gpu?.let(settings::addDelegate)
+                interpreter = Interpreter(model.bytes, settings)
+                interpreter.allocateTensors()
+                return TfliteFaceDetector(model.spec, interpreter, gpu)
+            } catch (error: Throwable) {
+                // In this order: an interpreter must not outlive its delegate, not even until its finalizer runs.
+                interpreter?.close()
                 gpu?.close()
-                throw error
+                throw problemOf(error, model, isGpu = gpu != null)
             }
         }
 
-        private fun interpreterOf(
+        private fun problemOf(
+            error: Throwable,
             model: ModelFile,
-            options: RuntimeOptions,
-            gpu: GpuDelegate?,
-        ): Interpreter {
-            val settings = Interpreter.Options().setNumThreads(options.threads)
-            settings.setUseXNNPACK(options.delegate == Delegate.CPU)
-            gpu?.let(settings::addDelegate)
-            try {
-                return Interpreter(model.bytes, settings).also { it.allocateTensors() }
-            } catch (error: RuntimeException) {
-                if (gpu != null) throw GpuUnavailableException("the GPU refuses ${model.name}: ${error.message}", error)
-                throw DetectorException("the runtime refuses ${model.name}: ${error.message}", error)
-            } catch (error: UnsatisfiedLinkError) {
-                throw DetectorException("the runtime's native library does not load on this phone: ${error.message}", error)
+            isGpu: Boolean,
+        ): Throwable =
+            when (error) {
+                is RuntimeException -> {
+                    if (isGpu) {
+                        GpuUnavailableException("the GPU refuses ${model.name}: ${error.message}", error)
+                    } else {
+                        DetectorException("the runtime refuses ${model.name}: ${error.message}", error)
+                    }
+                }
+
+                is UnsatisfiedLinkError -> {
+                    DetectorException("the runtime's native library does not load on this phone: ${error.message}", error)
+                }
+
+                else -> {
+                    error
+                }
             }
-        }
 
         private fun openGpu(): GpuDelegate =
             try {

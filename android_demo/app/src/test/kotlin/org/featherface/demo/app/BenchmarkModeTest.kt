@@ -5,10 +5,14 @@ import android.graphics.Bitmap
 import android.graphics.BitmapFactory
 import android.widget.TextView
 import org.featherface.demo.R
+import org.featherface.demo.Wiring
 import org.featherface.demo.benchmark.BenchmarkActivity
 import org.featherface.demo.benchmark.BenchmarkSession
 import org.featherface.demo.benchmark.BenchmarkState
+import org.featherface.demo.detector.DetectorFactory
 import org.featherface.demo.detector.Golden
+import org.featherface.demo.detector.ModelFile
+import org.featherface.demo.detector.RuntimeOptions
 import org.featherface.demo.detector.jsonOf
 import org.featherface.demo.detector.objects
 import org.json.JSONObject
@@ -94,13 +98,56 @@ class BenchmarkModeTest : AppTest() {
     @Test
     fun pathsOutsideOfTheFolderAreRefused() {
         val secret = File(application.filesDir, "secret.tflite").apply { writeText("secret") }
-        java.nio.file.Files
-            .createSymbolicLink(File(external, "models/link.tflite").toPath(), secret.toPath())
+        link(File(external, "models/link.tflite"), secret)
         for ((number, path) in listOf("/etc/passwd", "models/../../secret.tflite", "models/link.tflite", "").withIndex()) {
             val error = failure("outside$number") { putExtra("model", path) }
             assertTrue("$path: $error", error.contains("relative to") || error.contains("outside"))
         }
     }
+
+    @Test
+    fun aLinkOutOfTheFolderIsNotFollowedForTheSpecOrForImages() {
+        val outside = File(application.filesDir, "outside").apply { mkdirs() }
+        File(external, "images/set/a.png").copyTo(File(outside, "private.png"), overwrite = true)
+        link(File(external, "images/set/linked"), outside)
+        start { order("linked") }
+        val images = JSONObject(File(end("linked").getString("result")).readText()).getJSONArray("images").objects()
+        assertEquals(listOf("images/set/a.png", "images/set/c.png"), images.map { it.getString("file") })
+        val sidecar = File(external, "models/m.tflite.json")
+        val moved = File(outside, "m.json").also { sidecar.copyTo(it, overwrite = true) }
+        check(sidecar.delete())
+        link(sidecar, moved)
+        assertTrue(failure("spec") { }.contains("outside"))
+    }
+
+    @Test
+    fun whateverEndsARunItSaysSo() {
+        val ends =
+            listOf(
+                OutOfMemoryError("heap") to "out of memory",
+                UnsatisfiedLinkError("libx.so") to "libx.so",
+                java.io.IOException("the card is gone") to "the card is gone",
+                org.json.JSONException("NaN") to "NaN",
+                IllegalStateException("odd") to "odd",
+            )
+        for ((number, end) in ends.withIndex()) {
+            Wiring.factory =
+                object : DetectorFactory by factory {
+                    override fun open(
+                        model: ModelFile,
+                        options: RuntimeOptions,
+                    ) = throw end.first
+                }
+            val error = failure("end$number") { }
+            assertTrue(error, error.contains(end.second))
+        }
+    }
+
+    private fun link(
+        place: File,
+        target: File,
+    ) = java.nio.file.Files
+        .createSymbolicLink(place.toPath(), target.toPath())
 
     @Test
     fun badExtrasAreRefusedByName() {
@@ -135,10 +182,13 @@ class BenchmarkModeTest : AppTest() {
     @Test
     fun aBrokenImageIsReportedAndTheOthersGoOn() {
         File(external, "images/set/b.jpg").writeText("no picture")
-        start { order("broken").putExtra("tasks", "detect") }
-        val images = JSONObject(File(end("broken").getString("result")).readText()).getJSONArray("images").objects()
+        start { order("broken") }
+        val result = JSONObject(File(end("broken").getString("result")).readText())
+        assertEquals("the readable ones", 2, result.getJSONObject("latency").getInt("images"))
+        val images = result.getJSONArray("images").objects()
         assertEquals(listOf("images/set/a.png", "images/set/b.jpg", "images/set/c.png"), images.map { it.getString("file") })
         assertTrue(images[1].getString("error").contains("cannot be decoded"))
+        assertTrue("unknown is null", images[1].isNull("width") && images[1].isNull("height"))
         assertEquals(18, images[2].getJSONArray("detections").length())
     }
 

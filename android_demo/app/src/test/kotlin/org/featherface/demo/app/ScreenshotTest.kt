@@ -107,6 +107,6 @@ class ScreenshotTest : AppTest() {
         // The integer model first: the one that phones want.
         override fun names(): List<String> = files.map { it.name }.sortedBy { !it.endsWith("_int8.tflite") }
 
-        override fun open(name: String): ModelFile = PushedModel.open(files.first { it.name == name })
+        override fun open(name: String): ModelFile = PushedModel.open(files.first { it.name == name }, sidecar = null)
     }
 }

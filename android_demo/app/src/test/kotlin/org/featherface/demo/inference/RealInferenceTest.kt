@@ -37,7 +37,7 @@ class RealInferenceTest {
         factory: LiteRtFactory,
         model: JSONObject,
     ) {
-        val file = PushedModel.open(File(model.getString("model")))
+        val file = PushedModel.open(File(model.getString("model")), sidecar = null)
         factory.open(file, RuntimeOptions(1, Delegate.CPU)).use { detector ->
             val found = DetectionPipeline(detector).detect(photograph(File(model.getString("photograph"))))
             println("${file.name} (spec from ${file.specSource}): ${found.count} face(s), first score ${found.scores[0]}")
