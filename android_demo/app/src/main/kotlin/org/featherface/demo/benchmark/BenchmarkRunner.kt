@@ -117,13 +117,17 @@ class BenchmarkRunner(
     private fun latencyImages(files: List<File>): List<ImageSource> {
         if (files.isEmpty()) return listOf(noise())
         val images = mutableListOf<ArgbImage>()
+        var pixels = 0L
         var problem: DetectorException? = null
         for (file in files) {
-            if (images.size == LATENCY_IMAGES || images.sumOf { it.width * it.height } > LATENCY_PIXELS) break
+            if (images.size == LATENCY_IMAGES) break
             try {
                 val bitmap = StillLoader.load(file)
-                images += StillLoader.pixelsOf(bitmap)
+                pixels += bitmap.width.toLong() * bitmap.height
+                val fits = images.isEmpty() || pixels <= LATENCY_PIXELS
+                if (fits) images += StillLoader.pixelsOf(bitmap)
                 bitmap.recycle()
+                if (!fits) break
             } catch (error: DetectorException) {
                 problem = error
             }
@@ -209,7 +213,7 @@ class BenchmarkRunner(
 
         const val LATENCY_IMAGES = 8
 
-        /** No further image is taken when there are so many pixels: a small phone's memory holds little more. */
+        /** All images but a larger first one fit into this together: 64 MB, a small phone's heap holds little more. */
         const val LATENCY_PIXELS = 16_000_000
         const val NOISE_SEED = 20_240_101L
         const val NOISE_WIDTH = 640

@@ -104,7 +104,7 @@ object BenchmarkSession {
         } catch (error: Throwable) {
             // Whatever it is: the host waits for a line that ends the run, and for its result.
             val problem = problemOf(error)
-            saveFailure(folder, runner.failure(request, runId.orEmpty(), problem), runId)
+            saveFailure(context, folder, runId) { runner.failure(request, it, problem) }
             fail(runId, problem)
         } finally {
             if (wakeLock.isHeld) wakeLock.release()
@@ -138,33 +138,48 @@ object BenchmarkSession {
         runId: String,
         result: JSONObject,
     ) {
-        val bytes = (result.toString(1) + "\n").toByteArray()
-        folder.write(folder.result(runId), bytes)
-        var readable = folder.result(runId)
-        val outside = external(context)
-        if (outside != null && outside.root != folder.root) {
-            outside.prepare()
-            readable = outside.result(runId)
-            outside.write(readable, bytes)
-        }
+        val bytes = bytesOf(result)
+        val readable = save(context, folder, runId, bytes)
         val line = JSONObject().put("run_id", runId).put("result", readable.path).put("bytes", bytes.size)
         become(BenchmarkState.Done(runId, readable))
         say("DONE", line.put("sha256", Sha256.of(bytes)))
     }
 
     private fun saveFailure(
+        context: Context,
         folder: BenchmarkFolder,
-        result: JSONObject,
         runId: String?,
+        result: (String) -> JSONObject,
     ) {
         if (runId == null) return
         try {
-            folder.prepare()
-            folder.write(folder.result(runId), (result.toString(1) + "\n").toByteArray())
-        } catch (error: DetectorException) {
-            Log.w(TAG, "the failure cannot be written: ${error.message}")
+            save(context, folder, runId, bytesOf(result(runId)))
+        } catch (error: Throwable) {
+            // What ended the run may end this too (no memory, no storage), but not the line that says so.
+            Log.w(TAG, "the failure cannot be written: $error")
         }
     }
+
+    /**
+     * Write a result to [folder], and to the external one if that is another.
+     *
+     * @return the file that `adb pull` can read, if there is one: the external one
+     */
+    private fun save(
+        context: Context,
+        folder: BenchmarkFolder,
+        runId: String,
+        bytes: ByteArray,
+    ): File {
+        val folders = listOfNotNull(folder, external(context)).distinctBy { it.root }
+        for (each in folders) {
+            each.prepare()
+            each.write(each.result(runId), bytes)
+        }
+        return folders.last().result(runId)
+    }
+
+    private fun bytesOf(result: JSONObject): ByteArray = (result.toString(1) + "\n").toByteArray()
 
     private fun fail(
         runId: String?,

@@ -10,6 +10,7 @@ import org.featherface.demo.still.StillLoader
 import org.json.JSONArray
 import org.json.JSONObject
 import java.io.File
+import java.io.IOException
 import java.nio.ByteBuffer
 
 /** Finds the faces in every pushed image once, so that accuracy can be measured on the phone itself. */
@@ -71,7 +72,15 @@ class DetectTask(
             throw UnreadableImage(error)
         }
 
-    private fun facts(file: File) = JSONObject().put("file", folder.nameOf(file)).put("sha256", Sha256.of(file))
+    private fun facts(file: File) = JSONObject().put("file", folder.nameOf(file)).put("sha256", digestOf(file) ?: JSONObject.NULL)
+
+    /** Null where the file cannot be opened: that is reported as the image's error, and must not end the run. */
+    private fun digestOf(file: File): String? =
+        try {
+            Sha256.of(file)
+        } catch (error: IOException) {
+            null
+        }
 
     private fun facesOf(found: Detections): JSONArray =
         JSONArray(

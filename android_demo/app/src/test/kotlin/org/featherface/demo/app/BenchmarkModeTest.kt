@@ -143,6 +143,25 @@ class BenchmarkModeTest : AppTest() {
         }
     }
 
+    @Test
+    fun aFailureThatCannotBeSavedIsStillSaid() {
+        Wiring.factory =
+            object : DetectorFactory by factory {
+                override val runtime: String
+                    get() = throw OutOfMemoryError("heap")
+            }
+        start { order("unsaved") }
+        await("end of the run") { has("FAILED") && !BenchmarkSession.isRunning }
+        assertTrue(line("FAILED").getString("error").contains("out of memory"))
+        assertFalse(File(external, "results/unsaved.json").exists())
+    }
+
+    @Test
+    fun aFailureInsideIsWrittenOutsideToo() {
+        failure("nothing_inside") { putExtra("root", "internal").putExtra("model", "models/absent.tflite") }
+        assertTrue(File(internal, "results/nothing_inside.json").isFile)
+    }
+
     private fun link(
         place: File,
         target: File,
