@@ -60,6 +60,10 @@ SETS ?= $(DEMO_SET)
 REPORT_MODELS ?= $(wildcard $(BUILD)/*.tflite $(BUILD)/*.onnx)
 COSTS = $(wildcard $(addprefix $(BUILD)/benchmark/,latency.json cost.json predictions.json))
 
+# The code that a file is made by: a change makes it anew.
+CONVERTER := $(shell find model/foundation model/geometry model/layers model/networks model/runtime convert -name '*.py')
+QUANTIZER := $(shell find quantize -name '*.py' -not -path '*/qat/*' -not -path '*/inspect/*')
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 PHOTOGRAPHS ?= $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled)
@@ -72,7 +76,7 @@ help:  ## List the targets
 setup: .venv/installed  ## Make the environment .venv from the lock file
 
 .venv/installed: requirements.lock
-	@test -x .venv/bin/python || $(PYTHON) model/setup_check.py
+	@test -x .venv/bin/python || $(PYTHON) model/foundation/setup_check.py
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 && .venv/bin/python -m pip install -q --disable-pip-version-check uv || command -v uv >/dev/null
 	PATH="$(CURDIR)/.venv/bin:$$PATH" uv pip install --python .venv/bin/python -r requirements.lock
@@ -101,7 +105,7 @@ $(DEMO)/label.stamp: calibration_data/demo.py | .venv/installed
 	@$(RUN) calibration_data demo --output $(DEMO)
 	@touch $@
 
-$(ONNX) $(FLOAT) &: $(WORK)/checkpoint.sha256 $(DEMO)/label.stamp $(wildcard model/*.py convert/*.py)
+$(ONNX) $(FLOAT) &: $(WORK)/checkpoint.sha256 $(DEMO)/label.stamp $(CONVERTER)
 	@$(RUN) convert --checkpoint "$(CHECKPOINT)" --network "$(NETWORK)" --size "$(SIZE)" \
 	  --photographs $(DEMO)/evaluation/images --output $(BUILD)
 
@@ -110,7 +114,7 @@ $(WORK)/ranges.json: $(FLOAT) $(WORK)/calibration.json
 
 QUANTIZE = @$(RUN) quantize apply --model $(FLOAT) --checkpoint "$(CHECKPOINT)" --recipe $< --output $@ \
   --photographs $(DEMO)/evaluation/images
-STEPS := $(FLOAT) $(wildcard quantize/*.py)
+STEPS := $(FLOAT) $(QUANTIZER)
 
 $(BUILD)/$(NAME)_float16.tflite: quantize/recipes/float16.json $(STEPS)
 	$(QUANTIZE)
@@ -125,7 +129,7 @@ onnx: $(ONNX_QUANTIZED)  ## The same recipes for ONNX Runtime, by NNCF (CALIBRAT
 
 $(BUILD)/$(NAME)_int8.onnx: quantize/recipes/int8.json
 $(BUILD)/$(NAME)_int8_fp16.onnx: quantize/recipes/$(NETWORK)_int8_fp16.json
-$(ONNX_QUANTIZED): $(ONNX) $(WORK)/calibration.json $(wildcard quantize/*.py)
+$(ONNX_QUANTIZED): $(ONNX) $(WORK)/calibration.json $(QUANTIZER)
 	@$(RUN) quantize onnx --recipe $(filter quantize/recipes/%,$^) --model $(ONNX) --checkpoint "$(CHECKPOINT)" \
 	  --calibration $(WORK)/calibration.json --photographs $(DEMO)/evaluation/images --output $@
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from model.command_line import run_command
+from model.foundation.command_line import run_command
 
 COMMANDS = {
     "benchmark.doctor": ("doctor",),
-    "benchmark.summary": ("summary",),
-    "benchmark.evaluate": ("evaluate",),
-    "benchmark.wider_eval": ("wider-eval",),
-    "benchmark.drift": ("drift",),
-    "benchmark.report": ("report",),
-    "benchmark.gate": ("gate",),
-    "benchmark.bit_exact": ("hashes",),
+    "benchmark.report.build_table": ("summary",),
+    "benchmark.accuracy.evaluate": ("evaluate",),
+    "benchmark.accuracy.wider_eval": ("wider-eval",),
+    "benchmark.accuracy.drift": ("drift",),
+    "benchmark.report.command": ("report",),
+    "benchmark.report.gate": ("gate",),
+    "benchmark.accuracy.bit_exact": ("hashes",),
     "benchmark.devices.list_command": ("devices",),
-    "benchmark.devices.arm_command": ("arm",),
+    "benchmark.emulation.command": ("arm",),
     "benchmark.devices.latency_command": ("latency",),
     "benchmark.devices.run_command": ("run",),
-    "benchmark.devices.phone_command": ("evaluate-phone",),
-    "benchmark.devices.predict_command": ("predict", "calibrate"),
+    "benchmark.phone.phone_command": ("evaluate-phone",),
+    "benchmark.prediction.command": ("predict", "calibrate"),
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from model.artifact import tool_versions
+from model.foundation.artifact import tool_versions
 
 PACKAGES = (
     "torch",

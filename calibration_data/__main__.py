@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from model.errors import exit_code_of
+from model.foundation.errors import exit_code_of
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from calibration_data.images import Pixels, load_rgb
-from model.artifact import replacing
+from model.foundation.artifact import replacing
 
 SPLITS = {"calibration": 64, "evaluation": 64}
 BACKGROUNDS = (

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 Pixels = NDArray[np.uint8]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration_data.images import image_size, list_images
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 __all__ = ["LabelledImage", "list_images", "read_labels"]
 

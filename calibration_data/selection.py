@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from calibration_data.images import Pixels, ReadableImages, describe_broken, list_images, load_rgb
-from model.artifact import read_json, sha256_of, write_json
-from model.errors import InputError
+from model.foundation.artifact import read_json, sha256_of, write_json
+from model.foundation.errors import InputError
 
 
 @dataclass(frozen=True)

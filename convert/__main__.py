@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from model.errors import exit_code_of
-from model.spec import parse_size
+from model.foundation.errors import exit_code_of
+from model.geometry.spec import parse_size
 
 PARITY_IMAGES = 24
 
@@ -22,14 +22,14 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the files")
     arguments = parser.parse_args()
     # What is checked first costs nothing; PyTorch is only loaded for arguments that can work.
-    from model.networks import spec_of
+    from model.networks.registry import spec_of
 
     spec = spec_of(arguments.network, *parse_size(arguments.size))
-    from convert.onnx_export import export_onnx
+    from convert.onnx_file.export import export_onnx
     from convert.photographs import parity_inputs
-    from convert.progress import step
-    from convert.tflite_export import export_tflite
+    from convert.tflite.export import export_tflite
     from model.checkpoint import load_checkpoint
+    from model.foundation.progress import step
 
     loaded = load_checkpoint(arguments.checkpoint, arguments.network)
     for note in loaded.notes:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from model.blocks import Detector, Outputs
-from model.deformable import DeformableConv2d
-from model.spec import DetectorSpec
+from model.geometry.spec import DetectorSpec
+from model.layers.blocks import Detector, Outputs
+from model.layers.deformable import DeformableConv2d
 
 Layout = Literal["NCHW", "NHWC"]
 

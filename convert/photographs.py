@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from calibration_data.images import ReadableImages, describe_broken, list_images
-from model.errors import InputError
-from model.letterbox import Pixels, letterbox
-from model.spec import DetectorSpec
+from model.foundation.errors import InputError
+from model.geometry.letterbox import Pixels, letterbox
+from model.geometry.spec import DetectorSpec
 
 
 def parity_inputs(folder: Path, spec: DetectorSpec, count: int) -> list[Pixels]:

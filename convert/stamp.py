@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from model.artifact import replacing, sha256_of
-from model.errors import InputError, exit_code_of
-from model.spec import NETWORK_NAMES, DetectorSpec, parse_size
+from model.foundation.artifact import replacing, sha256_of
+from model.foundation.errors import InputError, exit_code_of
+from model.geometry.spec import NETWORK_NAMES, DetectorSpec, parse_size
 
 
 def main() -> int:

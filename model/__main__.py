@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from model.command_line import run_command
+from model.foundation.command_line import run_command
 
 COMMANDS = {
-    "model.summary": ("summary",),
+    "model.parameters": ("summary",),
     "model.training.commands": ("teach", "train"),
     "model.training.comparing": ("compare",),
 }

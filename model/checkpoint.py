@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.blocks import Detector
-from model.errors import InputError
-from model.networks import network_named
+from model.foundation.errors import InputError
+from model.layers.blocks import Detector
+from model.networks.registry import network_named
 
 PROFILER_ENTRIES = ("total_ops", "total_params")
 WRAPPERS = ("state_dict", "model_state_dict")

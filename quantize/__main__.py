@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from model.command_line import run_command
+from model.foundation.command_line import run_command
 
 COMMANDS = {
     "quantize.commands": ("apply", "ranges"),
-    "quantize.equalize_command": ("equalize",),
-    "quantize.tuning_commands": ("sensitivity", "search", "bias-correction", "curve"),
-    "quantize.audit": ("audit",),
-    "quantize.lint": ("lint",),
-    "quantize.compare": ("compare",),
-    "quantize.onnx_branch": ("onnx",),
+    "quantize.tune.equalize_command": ("equalize",),
+    "quantize.tune.tuning_commands": ("sensitivity", "search", "bias-correction", "curve"),
+    "quantize.inspect.audit": ("audit",),
+    "quantize.inspect.lint": ("lint",),
+    "quantize.inspect.compare": ("compare",),
+    "quantize.onnx_runtime.steps": ("onnx",),
     "quantize.qat.commands": ("qat",),
 }
 

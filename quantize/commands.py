@@ -34,7 +34,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _apply(options: argparse.Namespace) -> int:
-    from quantize import steps
+    from quantize.apply import steps
 
     job = steps.Job(
         options.model, options.checkpoint, options.ranges, options.output, tuple(options.calibration)
@@ -44,7 +44,7 @@ def _apply(options: argparse.Namespace) -> int:
 
 
 def _ranges(options: argparse.Namespace) -> int:
-    from quantize import steps
+    from quantize.apply import steps
 
     steps.measure(options.model, options.checkpoint, options.calibration, options.output)
     return 0

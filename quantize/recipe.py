@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from model.artifact import read_json
-from model.errors import InputError
+from model.foundation.artifact import read_json
+from model.foundation.errors import InputError
 
 Precision = Literal["int8", "float16", "float32"]
 Estimator = Literal["min_max", "mean_min_max", "percentile", "mse", "entropy"]

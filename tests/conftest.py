@@ -12,9 +12,9 @@ import pytest
 
 from calibration_data.demo import write_demo_set
 from calibration_data.readers import LabelledImage, read_labels
-from model.letterbox import Pixels, letterbox
-from model.networks import spec_of
-from model.spec import DetectorSpec
+from model.geometry.letterbox import Pixels, letterbox
+from model.geometry.spec import DetectorSpec
+from model.networks.registry import spec_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -57,8 +57,8 @@ class Converted:
 def converted(tmp_path_factory: pytest.TempPathFactory, demo_faces: list[LabelledImage]) -> Converted:
     """A rectangle, so that height and width cannot be mistaken for one another."""
     from calibration_data.images import load_rgb
-    from convert.onnx_export import export_onnx
-    from convert.tflite_export import export_tflite
+    from convert.onnx_file.export import export_onnx
+    from convert.tflite.export import export_tflite
     from model.checkpoint import load_checkpoint
 
     spec = spec_of("featherface_v2", 96, 128)

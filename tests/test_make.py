@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.artifact import Artifact
+from model.foundation.artifact import Artifact
 from tests.conftest import ROOT
 
 PRECISIONS = ("float32", "float16", "int8", "int8_fp16")

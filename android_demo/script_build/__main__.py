@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from android_demo.script_build.layout import APK, MAIN_ACTIVITY
-from model.errors import InputError, exit_code_of
+from model.foundation.errors import InputError, exit_code_of
 
 
 def main() -> int:

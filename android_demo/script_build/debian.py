@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 PACKAGES = {"aapt2": "aapt", "apksigner": "apksigner", "adb": "adb"}
 

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 
 from android_demo.script_build.layout import MODEL_PATTERN, MODELS, OUTPUT
-from model.artifact import Artifact
-from model.boxes import Detections, detect
-from model.errors import InputError
-from model.letterbox import letterbox
-from model.spec import DetectorSpec
+from model.foundation.artifact import Artifact
+from model.foundation.errors import InputError
+from model.geometry.boxes import Detections, detect
+from model.geometry.letterbox import letterbox
+from model.geometry.spec import DetectorSpec
 
 TOLERANCE_PX = {"float32": 0.05, "int8": 1e-3}
 """Both run the same library on the same pixels. Integer outputs must agree exactly; floats may be summed in

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from android_demo.script_build.layout import MAIN, OUTPUT, TESTS
 from android_demo.script_build.pins import files_of
-from model.artifact import sha256_of
-from model.errors import InputError
+from model.foundation.artifact import sha256_of
+from model.foundation.errors import InputError
 
 JVM_TARGET = "11"
 

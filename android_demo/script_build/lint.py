@@ -7,7 +7,7 @@ import subprocess
 from android_demo.script_build.kotlin import java
 from android_demo.script_build.layout import ROOT
 from android_demo.script_build.pins import files_of
-from model.errors import GateError
+from model.foundation.errors import GateError
 
 
 def run_ktlint(*, correct: bool) -> None:

@@ -14,8 +14,8 @@ from android_demo.script_build.kotlin import compile_app, java, runtime_jars
 from android_demo.script_build.layout import APK, ASSETS, MIN_SDK, MODEL_PATTERN, MODELS, OUTPUT, cache
 from android_demo.script_build.pins import dexer, files_of
 from android_demo.script_build.resources import RESOURCE_APK, link
-from model.artifact import replacing, sha256_of
-from model.errors import InputError
+from model.foundation.artifact import replacing, sha256_of
+from model.foundation.errors import InputError
 
 ABIS = ("arm64-v8a", "armeabi-v7a")
 LIBRARY_ALIGNMENT = 16384

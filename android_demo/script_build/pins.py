@@ -18,8 +18,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from android_demo.script_build.layout import cache
-from model.artifact import replacing, sha256_of, write_json
-from model.errors import InputError
+from model.foundation.artifact import replacing, sha256_of, write_json
+from model.foundation.errors import InputError
 
 PINS = Path(__file__).with_name("pins.json")
 DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"

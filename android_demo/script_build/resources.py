@@ -18,7 +18,7 @@ from android_demo.script_build.layout import (
     VERSION_NAME,
 )
 from android_demo.script_build.pins import files_of
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 GENERATED = OUTPUT / "generated"
 RESOURCE_APK = OUTPUT / "resources.apk"

@@ -14,7 +14,7 @@ from android_demo.script_build.kotlin import compile_app, compile_tests, java, r
 from android_demo.script_build.layout import GOLDEN, OUTPUT, PACKAGE, cache
 from android_demo.script_build.pins import files_of
 from android_demo.script_build.resources import RESOURCE_APK, link
-from model.errors import GateError
+from model.foundation.errors import GateError
 
 SCREENSHOTS = OUTPUT / "screenshots"
 

@@ -13,7 +13,7 @@ from android_demo.script_build import elf16k
 from android_demo.script_build.debian import run
 from android_demo.script_build.layout import MIN_SDK, MODEL_PATTERN, MODELS, PACKAGE, TARGET_SDK
 from android_demo.script_build.package import ABIS, LIBRARY_ALIGNMENT
-from model.errors import GateError
+from model.foundation.errors import GateError
 
 PERMISSIONS = {"android.permission.CAMERA", "android.permission.WAKE_LOCK"}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import adbutils  # type: ignore[import-untyped]
 
 from benchmark.devices.errors import DeviceError, DeviceFullError, DeviceGoneError, DeviceTimeoutError
-from model.artifact import replacing, sha256_of
+from model.foundation.artifact import replacing, sha256_of
 
 SERVER_TIMEOUT_S = 60.0
 """Silence on a connection after which the device counts as hanging, where a call names no other limit."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmark.devices.facts import Cluster, DeviceFacts
 from benchmark.devices.machine import DELEGATES, Delegate
 from benchmark.devices.opening import RUNNERS, Target, parse_device
-from convert.flatbuffer import read_content
-from model.errors import InputError
+from model.foundation.errors import InputError
+from model.runtime.flatbuffer import read_content
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 

@@ -9,8 +9,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmark.devices.cache import cache_folder, filling
-from model.errors import InputError
+from model.foundation.cache import cache_folder, filling
+from model.foundation.errors import InputError
 
 SOURCES = Path(__file__).resolve().parents[1] / "runner"
 GLIBC = "2.34"

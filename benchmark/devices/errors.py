@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 
 class DeviceError(InputError):

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration_data.images import list_images, load_rgb
-from convert.runtimes import open_model
-from model.errors import InputError
-from model.letterbox import letterbox
+from model.foundation.errors import InputError
+from model.geometry.letterbox import letterbox
+from model.runtime.running import open_model
 
 
 @dataclass(frozen=True)

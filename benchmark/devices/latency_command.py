@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmark.devices.app import AppRun
 from benchmark.devices.arguments import (
     add_target,
     clusters_of,
@@ -18,15 +17,16 @@ from benchmark.devices.arguments import (
     models_of,
     target_of,
 )
-from benchmark.devices.arm.armhf import ArmhfMachine
-from benchmark.devices.arm.guest import CORES
-from benchmark.devices.cost import arm64_cost, arm64_machine, armhf_cost
 from benchmark.devices.method import QUICK, Limits, Method, settings_of
 from benchmark.devices.opening import Target, opened
 from benchmark.devices.results import Measurement, ResultFile
 from benchmark.devices.tables import cost_table, latency_table, operator_table, stage_table
+from benchmark.emulation.armhf import ArmhfMachine
+from benchmark.emulation.cost import arm64_cost, arm64_machine, armhf_cost
+from benchmark.emulation.guest import CORES
+from benchmark.phone.app import AppRun
 from calibration_data.images import list_images
-from model.artifact import sha256_of
+from model.foundation.artifact import sha256_of
 
 DEFAULT_OUTPUT = Path("build/benchmark/latency.json")
 COUNTED_CORES = ("cortex-a53", "cortex-a76")

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmark.devices import adb
-from benchmark.devices.arm.guest import CORES
 from benchmark.devices.errors import DeviceError
 from benchmark.devices.facts import Cluster, DeviceFacts, read_facts
+from benchmark.emulation.guest import CORES
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

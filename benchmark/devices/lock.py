@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmark.devices.cache import cache_folder
 from benchmark.devices.errors import DeviceError
+from model.foundation.cache import cache_folder
 
 
 @contextmanager

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from benchmark.devices.adb import AdbDevice
-from benchmark.devices.app import AppMachine
 from benchmark.devices.conditions import ConditionLog, cool_down, logged, throttle_ratio
 from benchmark.devices.facts import Cluster
 from benchmark.devices.machine import Delegate, Machine, RunRequest
 from benchmark.devices.results import Measurement, Timing, machine_facts, model_facts, now
 from benchmark.devices.runner_output import RunnerOutput, Statistics
-from model.errors import InputError
+from benchmark.phone.app import AppMachine
+from model.foundation.errors import InputError
 
 REPLICATE_TOLERANCE = 0.05
 """Source: MLPerf Inference rules, section on replicability: results within 5 %."""

@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.devices import adb
-from benchmark.devices.android import BenchmarkModelMachine
-from benchmark.devices.app import AppMachine, AppRun
-from benchmark.devices.arm import wheels
-from benchmark.devices.arm.armhf import ArmhfMachine
-from benchmark.devices.arm.guest import CORES
-from benchmark.devices.arm.image import guest_image
 from benchmark.devices.compile import runner_for
-from benchmark.devices.cost import arm64_machine
 from benchmark.devices.errors import DeviceError
 from benchmark.devices.facts import DeviceFacts, read_facts
-from benchmark.devices.host import HostMachine
-from benchmark.devices.linux import LinuxMachine
+from benchmark.devices.kinds.android import BenchmarkModelMachine
+from benchmark.devices.kinds.host import HostMachine
+from benchmark.devices.kinds.linux import LinuxMachine
 from benchmark.devices.lock import locked
 from benchmark.devices.machine import Machine
-from model.errors import InputError
+from benchmark.emulation import wheels
+from benchmark.emulation.armhf import ArmhfMachine
+from benchmark.emulation.cost import arm64_machine
+from benchmark.emulation.guest import CORES
+from benchmark.emulation.image import guest_image
+from benchmark.phone.app import AppMachine, AppRun
+from model.foundation.errors import InputError
 
 KINDS = ("host", "arm64", "armhf", "adb")
 RUNNERS = ("auto", "benchmark_model", "app", "linux")
@@ -138,7 +138,7 @@ def _machine(
 
 def board_library() -> Path:
     """The folder of the arm64 libLiteRt.so, which any Linux board with glibc 2.34 can load."""
-    from benchmark.devices.cache import cache_folder
+    from model.foundation.cache import cache_folder
 
     with suppress(InputError):
         return guest_image(fetch=False).library

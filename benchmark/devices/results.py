@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmark.devices.machine import Machine
 from benchmark.devices.runner_output import Operator
-from model.artifact import read_json, sha256_of, write_json
-from model.errors import InputError
+from model.foundation.artifact import read_json, sha256_of, write_json
+from model.foundation.errors import InputError
 
 FORMAT = "featherface-benchmark"
 VERSION = 1

@@ -22,8 +22,8 @@ from benchmark.devices.frames import Frames, chosen_images, read_outputs, write_
 from benchmark.devices.machine import Machine, RunRequest
 from benchmark.devices.opening import Target, opened, parse_device
 from benchmark.devices.results import machine_facts, model_facts, now
-from model.artifact import write_json
-from model.errors import GateError, InputError
+from model.foundation.artifact import write_json
+from model.foundation.errors import GateError, InputError
 
 DEFAULT_OUTPUT = Path("build/benchmark/run")
 OUTPUT_NAMES = ("boxes", "scores", "landmarks")

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.artifact import read_json
-from model.errors import InputError
+from model.foundation.artifact import read_json
+from model.foundation.errors import InputError
 from model.training.crops import (
     STEP,
     Crop,

@@ -12,8 +12,8 @@ import cv2
 import torch
 from torch import Tensor
 
-from model.artifact import write_json
-from model.errors import InputError
+from model.foundation.artifact import write_json
+from model.foundation.errors import InputError
 from model.training.batches import BatchSource, CachedViews, FreshViews
 from model.training.loop import STATE, train
 from model.training.photographs import Photograph, read_folder, read_photographs

@@ -15,12 +15,12 @@ from rich.progress import track
 from rich.table import Table
 
 from calibration_data.images import load_rgb
-from model.artifact import sha256_of, write_json
-from model.average_precision import SCORE_FLOOR, Truth, match
-from model.blocks import Detector
 from model.checkpoint import load_checkpoint
-from model.errors import InputError
-from model.networks import NETWORKS
+from model.evaluation.average_precision import SCORE_FLOOR, Truth, match
+from model.foundation.artifact import sha256_of, write_json
+from model.foundation.errors import InputError
+from model.layers.blocks import Detector
+from model.networks.registry import NETWORKS
 from model.training.photographs import Photograph, read_folder
 from model.training.scoring import found_in
 from model.training.start import channels_last

@@ -8,10 +8,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from model.anchors import anchors
-from model.boxes import Floats, decode_boxes, encode_boxes, encode_landmarks, iou_matrix
-from model.networks import spec_of
-from model.spec import DetectorSpec
+from model.geometry.anchors import anchors
+from model.geometry.boxes import Floats, decode_boxes, encode_boxes, encode_landmarks, iou_matrix
+from model.geometry.spec import DetectorSpec
+from model.networks.registry import spec_of
 from model.training.views import VIEW, Faces
 
 SPEC = spec_of("featherface_v2", VIEW, VIEW)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from model.errors import InputError
+from model.foundation.errors import InputError
 from model.training.batches import Batch, BatchSource, CachedViews
 from model.training.student import DivergedError, Student
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.blocks import Outputs
-from model.boxes import MAX_LOG_SIZE
+from model.geometry.boxes import MAX_LOG_SIZE
+from model.layers.blocks import Outputs
 from model.training.batches import Batch
 from model.training.crops import SPEC
 from model.training.teacher import face_logit

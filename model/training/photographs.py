@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from calibration_data.images import image_size, list_images
 from calibration_data.readers import LabelledImage, read_labels
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 HELD_ASIDE = 0.05
 """Share of every folder that is never trained on; it selects the weights."""

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from model.artifact import replacing
-from model.errors import InputError
+from model.foundation.artifact import replacing
+from model.foundation.errors import InputError
 from model.training.loop import LOG
 
 PLOT = "training.png"

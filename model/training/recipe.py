@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from calibration_data.images import load_rgb
-from model.average_precision import SCORE_FLOOR, Truth, match
-from model.blocks import Detector
-from model.boxes import Detections, detect
-from model.letterbox import letterbox, network_input
-from model.networks import spec_of
+from model.evaluation.average_precision import SCORE_FLOOR, Truth, match
+from model.geometry.boxes import Detections, detect
+from model.geometry.letterbox import letterbox, network_input
+from model.layers.blocks import Detector
+from model.networks.registry import spec_of
 from model.training.photographs import Photograph
 
 

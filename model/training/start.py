@@ -8,10 +8,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from model.blocks import Detector, MobileNetV1
-from model.errors import InputError
-from model.featherface_v2 import ConvBn, FeatherFaceV2, Separable
-from model.spec import DetectorSpec
+from model.foundation.errors import InputError
+from model.geometry.spec import DetectorSpec
+from model.layers.blocks import Detector, MobileNetV1
+from model.networks.featherface_v2 import ConvBn, FeatherFaceV2, Separable
 
 
 def channels_last(network: Detector) -> Detector:

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model.artifact import replacing
-from model.blocks import Detector
 from model.checkpoint import load_checkpoint
-from model.errors import InputError
-from model.featherface_v2 import FeatherFaceV2
-from model.networks import network_named, spec_of
-from model.spec import DetectorSpec
+from model.foundation.artifact import replacing
+from model.foundation.errors import InputError
+from model.geometry.spec import DetectorSpec
+from model.layers.blocks import Detector
+from model.networks.featherface_v2 import FeatherFaceV2
+from model.networks.registry import network_named, spec_of
 from model.training.batches import Batch
 from model.training.losses import LOSSES, Losses, feature_loss
 from model.training.recipe import Recipe

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.artifact import sha256_of
-from model.blocks import Detector
-from model.boxes import Floats
 from model.checkpoint import load_checkpoint
-from model.errors import InputError
-from model.networks import spec_of
-from model.spec import DetectorSpec
+from model.foundation.artifact import sha256_of
+from model.foundation.errors import InputError
+from model.geometry.boxes import Floats
+from model.geometry.spec import DetectorSpec
+from model.layers.blocks import Detector
+from model.networks.registry import spec_of
 from model.training.crops import MIRRORED_POINTS, MIRRORED_SIGNS, SPEC, mirrored_anchors
 from model.training.start import channels_last
 from model.training.views import VIEW

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from model.artifact import read_json, replacing, write_json
-from model.errors import InputError
+from model.foundation.artifact import read_json, replacing, write_json
+from model.foundation.errors import InputError
 from model.training.photographs import Photograph, photograph_sizes, trainable
 from model.training.teacher import Teacher
 from model.training.views import VIEW_DTYPE, draw_view

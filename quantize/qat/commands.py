@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from quantize.qat.recipe import Schedule
+from quantize.qat.schedule import Schedule
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -58,7 +58,7 @@ def _qat(options: argparse.Namespace) -> int:
     import cv2
     import torch
 
-    from model.errors import InputError
+    from model.foundation.errors import InputError
     from quantize.qat import steps
 
     if options.threads < 1:

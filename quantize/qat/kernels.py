@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from quantize.qat.graph import Operator
+from convert.tflite.graph import Operator
 from quantize.qat.integers import add, half_up, integer_weight, requantize, rounded
 from quantize.qat.plain_kernels import PLAIN_KERNELS
 from quantize.qat.run import NONE, RELU, Kernel, Run

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from model.errors import InputError
+from model.foundation.errors import InputError
 from model.training.batches import Batch
 from model.training.student import DivergedError
 from model.training.views import TILE

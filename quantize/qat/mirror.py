@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.blocks import Outputs
-from model.errors import InputError
-from quantize.qat.graph import Operator
+from convert.tflite.graph import Operator
+from model.foundation.errors import InputError
+from model.layers.blocks import Outputs
 from quantize.qat.kernels import KERNELS, unknown
 from quantize.qat.placement import Placement
 from quantize.qat.run import Run

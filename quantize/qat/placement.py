@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.flatbuffer import INPUT_NAME, read_model
-from model.errors import InputError
-from quantize.apply import apply_recipe
-from quantize.bounds import PIXELS, Bounds, joined
-from quantize.qat.graph import WEIGHTED, Graph, read_graph
+from convert.tflite.graph import WEIGHTED, Graph, read_graph
+from model.foundation.errors import InputError
+from model.runtime.flatbuffer import INPUT_NAME, read_model
+from quantize.apply.quantizer import apply_recipe
+from quantize.calibrate.clipping import PIXELS, Bounds, joined
 from quantize.recipe import Recipe
 
 LEVELS = 255

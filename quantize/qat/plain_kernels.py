@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from quantize.qat.graph import Operator
+from convert.tflite.graph import Operator
 from quantize.qat.run import Kernel, Run
 
 

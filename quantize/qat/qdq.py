@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from convert.flatbuffer import INPUT_NAME, SPEC_METADATA
-from convert.parity import Raw, Runs, measure_parity
-from convert.runtimes import open_model
-from model.artifact import Artifact, replacing, tool_versions
-from model.letterbox import Pixels
-from model.spec import DetectorSpec
-from quantize.qat.graph import WEIGHTED, FileTensor, Operator
+from convert.difference import Raw, Runs, measure_parity
+from convert.tflite.graph import WEIGHTED, FileTensor, Operator
+from model.foundation.artifact import Artifact, replacing, tool_versions
+from model.geometry.letterbox import Pixels
+from model.geometry.spec import DetectorSpec
+from model.runtime.flatbuffer import INPUT_NAME, SPEC_METADATA
+from model.runtime.running import open_model
 from quantize.qat.integers import integer_weight
 from quantize.qat.kernels import SAME
 from quantize.qat.mirror import Mirror

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quantize.qat.graph import FileTensor, Graph, Operator
+from convert.tflite.graph import FileTensor, Graph, Operator
 
 LOWEST, HIGHEST = -128, 127
 NONE, RELU, RELU6 = 0, 1, 3

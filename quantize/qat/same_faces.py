@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convert.parity import FACE_SCORE, Runs
-from model.boxes import Detections, detect, iou_matrix
-from model.errors import GateError
-from model.letterbox import Pixels
-from model.spec import DetectorSpec
+from convert.difference import FACE_SCORE, Runs
+from model.foundation.errors import GateError
+from model.geometry.boxes import Detections, detect, iou_matrix
+from model.geometry.letterbox import Pixels
+from model.geometry.spec import DetectorSpec
 
 SAME_FACE_IOU = 0.5
 """The overlap at which AP counts a face as found."""

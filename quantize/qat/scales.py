@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from convert.flatbuffer import INPUT_NAME
-from quantize.bounds import Bounds
+from model.runtime.flatbuffer import INPUT_NAME
+from quantize.calibrate.clipping import Bounds
 from quantize.qat.placement import Placement, scale_of, zero_point_of
 from quantize.qat.run import HIGHEST, LOWEST
 
@@ -20,7 +20,7 @@ class Scales(nn.Module):
     What is learned is the logarithm of each scale; zero points keep the value of the first range, and the
     input's range stays 0..255. The scale of a mean, and of what is joined with it, follows that of what the
     mean is computed from, in the ratio of the first ranges: that keeps sums off ties
-    (`quantize.bounds.without_ties`).
+    (`quantize.calibrate.clipping.without_ties`).
     """
 
     def __init__(self, placement: Placement, bounds: Bounds) -> None:

@@ -8,11 +8,11 @@ import torch
 
 from calibration_data.images import load_rgb
 from calibration_data.readers import LabelledImage
-from convert.parity import Raw, Runs
-from model.average_precision import SCORE_FLOOR, Truth, match
-from model.boxes import detect
-from model.letterbox import Pixels, letterbox
-from model.spec import DetectorSpec
+from convert.difference import Raw, Runs
+from model.evaluation.average_precision import SCORE_FLOOR, Truth, match
+from model.geometry.boxes import detect
+from model.geometry.letterbox import Pixels, letterbox
+from model.geometry.spec import DetectorSpec
 from quantize.qat.mirror import Mirror
 
 

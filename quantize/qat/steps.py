@@ -10,38 +10,38 @@ from typing import Any
 import numpy as np
 
 from calibration_data.readers import LabelledImage
-from convert.onnx_export import export_onnx
-from convert.parity import Runs, torch_reference
+from convert.difference import Runs, torch_reference
+from convert.onnx_file.export import export_onnx
 from convert.photographs import parity_inputs
-from convert.progress import step
-from convert.runtimes import open_model
-from convert.tflite_export import export_tflite
-from model.artifact import Artifact, read_json, sha256_of, tool_versions, write_json
-from model.blocks import Detector
+from convert.tflite.export import export_tflite
+from convert.tflite.graph import read_graph
 from model.checkpoint import load_checkpoint
-from model.errors import GateError, InputError
-from model.letterbox import Pixels
-from model.spec import DetectorSpec
+from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions, write_json
+from model.foundation.errors import GateError, InputError
+from model.foundation.progress import step
+from model.geometry.letterbox import Pixels
+from model.geometry.spec import DetectorSpec
+from model.layers.blocks import Detector
+from model.runtime.running import open_model
 from model.training.batches import FreshViews
 from model.training.photographs import Photograph, read_folder, read_photographs
 from model.training.teacher import Teacher
 from model.training.views import VIEW
-from quantize.apply import apply_recipe
-from quantize.bounds import prepared
-from quantize.qat.gate import measure_agreement, require_agreement
-from quantize.qat.graph import read_graph
+from quantize.apply.quantizer import apply_recipe
+from quantize.apply.steps import Job, quantize, spec_made_from
+from quantize.calibrate.activation_ranges import TensorRange, read_ranges, write_ranges
+from quantize.calibrate.clipping import prepared
+from quantize.qat.faithfulness import measure_agreement, require_agreement
 from quantize.qat.loop import LOG, STATE, train
 from quantize.qat.mirror import Mirror, Weights
 from quantize.qat.placement import find_placement
 from quantize.qat.qdq import export_qdq, supports
-from quantize.qat.recipe import Schedule
 from quantize.qat.scales import Scales
+from quantize.qat.schedule import Schedule
 from quantize.qat.scoring import average_precision, runs_of
 from quantize.qat.store import save_weights, with_constants, without_place
 from quantize.qat.trainee import Trainee
-from quantize.ranges import TensorRange, read_ranges, write_ranges
 from quantize.recipe import Recipe, read_recipe
-from quantize.steps import Job, quantize, spec_made_from
 
 LOOKED_AT = 24
 """Photographs held aside, of each labelled folder, on which the log's AP is measured."""

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.artifact import replacing
-from model.blocks import Detector
-from model.spec import DetectorSpec
+from model.foundation.artifact import replacing
+from model.geometry.spec import DetectorSpec
+from model.layers.blocks import Detector
 
 Constants = Mapping[str, NDArray[np.float32]]
 Layer = nn.Conv2d | nn.Linear

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from model.artifact import replacing
-from model.errors import InputError
+from model.foundation.artifact import replacing
+from model.foundation.errors import InputError
 from model.training.batches import Batch
 from model.training.losses import LOSSES, Losses
 from model.training.student import DivergedError
 from quantize.qat.mirror import Mirror
-from quantize.qat.recipe import Schedule
+from quantize.qat.schedule import Schedule
 
 LOSS = "focal"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from android_demo.script_build import debian, layout, package, verify
-from model.errors import GateError, InputError
+from model.foundation.errors import GateError, InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 ABSENT = [name for name in ("javac", "mvn") if not shutil.which(name)]

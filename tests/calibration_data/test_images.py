@@ -10,7 +10,7 @@ from PIL import Image
 
 from calibration_data import images
 from calibration_data.images import ReadableImages, describe_broken, image_size, list_images, load_rgb
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 

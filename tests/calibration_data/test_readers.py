@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from calibration_data.readers import read_labels
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from calibration_data.demo import SPLITS, write_demo_set
 from calibration_data.images import load_rgb
 from calibration_data.readers import LabelledImage, read_labels
 from calibration_data.selection import read_manifest, select_images, write_manifest
-from model.artifact import sha256_of
-from model.errors import InputError
+from model.foundation.artifact import sha256_of
+from model.foundation.errors import InputError
 
 
 def _pictures(folder: Path, count: int) -> None:
@@ -84,10 +84,10 @@ def test_demo_faces_are_inside_apart_and_of_many_sizes(demo_faces: list[Labelled
 
 def test_published_v1_finds_the_demo_faces(shared: Path, demo_faces: list[LabelledImage]) -> None:
     """The labels are right by the judgement of a detector that had no part in making them."""
-    from convert.runtimes import open_model
-    from model.boxes import detect, iou_matrix
-    from model.letterbox import letterbox
-    from model.networks import spec_of
+    from model.geometry.boxes import detect, iou_matrix
+    from model.geometry.letterbox import letterbox
+    from model.networks.registry import spec_of
+    from model.runtime.running import open_model
 
     spec = spec_of("featherface_v1", 320, 320)
     network = open_model(shared / "checkpoints" / "featherface_v1_w64.pth", spec)

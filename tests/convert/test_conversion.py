@@ -10,13 +10,13 @@ import onnx
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from convert.flatbuffer import metadata, read_model, spec_inside, text
-from convert.operators import operator_names, require_builtin
-from convert.parity import OutputParity, Parity, measure_parity, require_parity
-from convert.runtimes import open_model
-from model.artifact import Artifact, sha256_of
-from model.errors import GateError
-from model.spec import DetectorSpec
+from convert.difference import OutputParity, Parity, measure_parity, require_parity
+from convert.tflite.operators import operator_names, require_builtin
+from model.foundation.artifact import Artifact, sha256_of
+from model.foundation.errors import GateError
+from model.geometry.spec import DetectorSpec
+from model.runtime.flatbuffer import metadata, read_model, spec_inside, text
+from model.runtime.running import open_model
 from tests.conftest import EMBEDDED, Converted
 
 EXPECTED_OPERATORS = {

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from convert.deployed import Deployed, fold_batch_norms
-from convert.layer_names import same_layer
-from convert.parity import torch_reference
-from model.blocks import Detector
-from model.networks import NETWORKS, spec_of
+from convert.difference import torch_reference
+from convert.tflite.naming import same_layer
+from model.layers.blocks import Detector
+from model.networks.registry import NETWORKS, spec_of
 
 
 def _shaken(name: str) -> Detector:

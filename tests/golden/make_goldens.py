@@ -3,7 +3,7 @@
     python tests/golden/make_goldens.py --networks ../shared/goldens  # real photographs' raw outputs
     python tests/golden/make_goldens.py --models build/featherface_v2_320x320_int8.tflite  # deployed files'
 
-Raw outputs of real networks go in, `model/boxes.py` and `model/letterbox.py` say what must come out. Nothing
+Raw outputs of real networks go in, `model/geometry` says what must come out. Nothing
 here holds a photograph. Regenerate only when the contract changes, and say why in the commit.
 """
 
@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.artifact import Artifact
-from model.boxes import Detections, detect
-from model.letterbox import Letterbox, letterbox
-from model.networks import spec_of
-from model.spec import DetectorSpec
+from model.foundation.artifact import Artifact
+from model.geometry.boxes import Detections, detect
+from model.geometry.letterbox import Letterbox, letterbox
+from model.geometry.spec import DetectorSpec
+from model.networks.registry import spec_of
 
 HERE = Path(__file__).parent
 IMAGE_HW = (427, 640)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from model.checkpoint import load_checkpoint
-from model.errors import InputError
-from model.featherface_v2 import FeatherFaceV2
+from model.foundation.errors import InputError
+from model.networks.featherface_v2 import FeatherFaceV2
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from convert.flatbuffer import write_model
+from model.runtime.flatbuffer import write_model
 
 VERSIONS = {"CONV_2D": 3, "DEQUANTIZE": 2, "QUANTIZE": 1, "CONCATENATION": 2, "SPLIT": 2}
 """The first version of each operator's int8 form."""

@@ -12,9 +12,9 @@ import pytest
 from scripted_adb import Phone, recorded
 
 from benchmark.__main__ import main
-from benchmark.devices.app import PACKAGE
 from benchmark.devices.errors import DeviceError
 from benchmark.devices.results import read_results
+from benchmark.phone.app import PACKAGE
 
 ROOT = f"/storage/emulated/0/Android/data/{PACKAGE}/files/benchmark"
 STATS = {"mean": 20.0, "std": 1.0, "min": 19.0, "p50": 20.0, "p90": 21.0, "p99": 22.0, "max": 23.0}
@@ -244,7 +244,7 @@ def test_the_app_has_no_operator_profile(app, tflite_file, tmp_path, capsys):
 
 
 def test_detections_of_the_phone_by_image_name():
-    from benchmark.devices.phone_command import phone_detections
+    from benchmark.phone.phone_command import phone_detections
 
     face = {"box_xyxy": [1, 2, 3, 4], "score": 0.9, "landmarks_xy": [[1, 1]] * 5}
     entry = {"file": "images/set/deep/a.jpg", "height": 10, "width": 20, "error": None, "detections": [face]}

@@ -17,18 +17,18 @@ import pytest
 from ai_edge_quantizer import quantizer, recipe
 
 from benchmark.devices import adb
-from benchmark.devices.arm.armhf import ArmhfMachine, UserEmulator
-from benchmark.devices.arm.guest import running_guest
-from benchmark.devices.arm.image import GUEST, cpio_of, guest_image
-from benchmark.devices.arm.packages import Packages, unpacked
-from benchmark.devices.cache import cache_folder
 from benchmark.devices.compile import runner_for
-from benchmark.devices.cost import TICK, arm64_cost, arm64_machine
 from benchmark.devices.errors import DeviceError, DeviceGoneError
-from benchmark.devices.host import HostMachine
-from benchmark.devices.linux import FOLDER, LinuxMachine
+from benchmark.devices.kinds.host import HostMachine
+from benchmark.devices.kinds.linux import FOLDER, LinuxMachine
 from benchmark.devices.machine import MachineFacts, RunRequest
-from model.errors import InputError
+from benchmark.emulation.armhf import ArmhfMachine, UserEmulator
+from benchmark.emulation.cost import TICK, arm64_cost, arm64_machine
+from benchmark.emulation.guest import running_guest
+from benchmark.emulation.image import GUEST, cpio_of, guest_image
+from benchmark.emulation.packages import Packages, unpacked
+from model.foundation.cache import cache_folder
+from model.foundation.errors import InputError
 
 pytestmark = [pytest.mark.arm, pytest.mark.slow]
 
@@ -115,7 +115,7 @@ def test_a_guest_that_dies_in_a_command():
 
 def test_the_emulator_ends_with_the_process_that_started_it():
     code = (
-        "from benchmark.devices.arm.guest import running_guest\n"
+        "from benchmark.emulation.guest import running_guest\n"
         "with running_guest('cortex-a53', counting=False) as guest:\n"
         "    print(guest.device.serial, flush=True); input()"
     )

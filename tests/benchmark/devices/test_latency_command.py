@@ -11,7 +11,7 @@ import pytest
 from scripted_adb import Phone, recorded
 
 from benchmark.__main__ import main
-from benchmark.devices.linux import FOLDER
+from benchmark.devices.kinds.linux import FOLDER
 from benchmark.devices.results import read_results
 
 TIMINGS = """INFO: count=5 first=90000 curr=80000 min=80000 max=90000 avg=82000 std=10
@@ -80,7 +80,8 @@ def test_a_broken_series_keeps_what_is_done_and_resumes(
 def test_a_hanging_run_is_ended_on_the_phone(
     phone, tflite_file, benchmark_model, tmp_path, capsys, monkeypatch
 ):
-    from benchmark.devices import android, method
+    from benchmark.devices import method
+    from benchmark.devices.kinds import android
 
     monkeypatch.setattr(method.Method, "_request", _short_request(method.Method._request))
     monkeypatch.setattr(android.BenchmarkModelMachine.__init__, "__defaults__", (0.5,))

@@ -13,7 +13,6 @@ from scripted_adb import Phone, recorded
 
 from benchmark.devices import adb
 from benchmark.devices.conditions import cool_down, logged, take_sample, throttle_ratio
-from benchmark.devices.cost import spread_of
 from benchmark.devices.errors import DeviceError
 from benchmark.devices.facts import Cluster
 from benchmark.devices.lock import locked
@@ -29,7 +28,8 @@ from benchmark.devices.method import (
 )
 from benchmark.devices.results import ResultFile, merged, read_results
 from benchmark.devices.runner_output import RunnerOutput, Statistics
-from model.errors import InputError
+from benchmark.emulation.cost import spread_of
+from model.foundation.errors import InputError
 
 LITTLE = Cluster("little", (0, 1, 2, 3), "Cortex-A55", 300000, 1800000)
 BIG = Cluster("big", (4, 5), "Cortex-A76", 300000, 2200000)

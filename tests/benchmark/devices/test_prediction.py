@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from benchmark.__main__ import main
-from benchmark.devices import prediction
-from benchmark.devices.predict_command import predictions_of
-from benchmark.devices.prediction import (
+from benchmark.devices.results import Instructions, Measurement
+from benchmark.devices.runner_output import Operator
+from benchmark.prediction import cycles as prediction
+from benchmark.prediction.command import predictions_of
+from benchmark.prediction.cycles import (
     PHONES,
     Phone,
     cpi_of,
@@ -20,10 +22,8 @@ from benchmark.devices.prediction import (
     read_calibration,
     transfer_error,
 )
-from benchmark.devices.published import LATENCIES, Published
-from benchmark.devices.results import Instructions, Measurement
-from benchmark.devices.runner_output import Operator
-from model.errors import InputError
+from benchmark.prediction.published import LATENCIES, Published
+from model.foundation.errors import InputError
 
 FLOAT = Operator("Delegate/Fully Connected (NC, F32) GEMM", "", 1.0)
 INTEGER = Operator("Delegate/Convolution (NHWC, QC8) DWConv", "", 1.0)

@@ -8,7 +8,7 @@ import pytest
 from benchmark.devices.arguments import counts_of, duration_s
 from benchmark.devices.frames import chosen_images, read_outputs
 from benchmark.devices.run_command import agreement
-from model.errors import InputError
+from model.foundation.errors import InputError
 
 
 def test_no_frames_agree():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.errors import InputError
-from model.featherface_v2 import FeatherFaceV2
+from model.foundation.errors import InputError
+from model.networks.featherface_v2 import FeatherFaceV2
 from model.training import teaching
 from model.training.batches import SIDES, CachedViews, FreshViews
 from model.training.photographs import read_folder, trainable

@@ -7,8 +7,8 @@ import torch
 
 from model.__main__ import main
 from model.checkpoint import load_checkpoint
-from model.featherface_v2 import FeatherFaceV2
-from model.retinaface import RetinaFace
+from model.networks.featherface_v2 import FeatherFaceV2
+from model.networks.retinaface import RetinaFace
 from model.training import batches, commands, teaching
 from model.training.loop import LOG, STATE, WEIGHTS
 from model.training.plots import PLOT

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from model.__main__ import main
-from model.boxes import Detections
-from model.featherface_v2 import FeatherFaceV2
+from model.geometry.boxes import Detections
+from model.networks.featherface_v2 import FeatherFaceV2
 from model.training import comparing
 from model.training.comparing import compare_on
 from model.training.photographs import Photograph, read_folder

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model.anchors import anchors
-from model.boxes import decode_boxes, decode_landmarks, encode_boxes
+from model.geometry.anchors import anchors
+from model.geometry.boxes import decode_boxes, decode_landmarks, encode_boxes
 from model.training.crops import (
     SPEC,
     Crop,

@@ -6,7 +6,7 @@ import torch
 from small_batches import SmallBatches
 
 from model.checkpoint import load_checkpoint
-from model.errors import InputError
+from model.foundation.errors import InputError
 from model.training import student as student_module
 from model.training.loop import LOG, STATE, WEIGHTS, train
 from model.training.plots import plot_run, read_log

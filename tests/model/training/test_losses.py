@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.boxes import decode_boxes
+from model.geometry.boxes import decode_boxes
 from model.training.batches import Batch
 from model.training.losses import feature_loss, focal_losses, multibox_losses
 from model.training.recipe import Recipe

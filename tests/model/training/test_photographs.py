@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.errors import InputError
+from model.foundation.errors import InputError
 from model.training.photographs import HELD_ASIDE, Photograph, read_folder, read_photographs, trainable
 
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from model.training.batches import Batch
-from quantize.apply import apply_recipe
-from quantize.bounds import Bounds, prepared
+from quantize.apply.quantizer import apply_recipe
+from quantize.calibrate.activation_ranges import measure_ranges
+from quantize.calibrate.clipping import Bounds, prepared
 from quantize.qat.mirror import Mirror, Weights
 from quantize.qat.placement import Placement, find_placement
 from quantize.qat.scales import Scales
-from quantize.ranges import measure_ranges
 from quantize.recipe import Recipe, read_recipe
 from tests.conftest import ROOT, Converted
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from convert.parity import Runs, measure_parity
-from convert.runtimes import open_model
-from model.errors import GateError, InputError
-from quantize.apply import apply_recipe
-from quantize.qat.gate import measure_agreement, require_agreement
+from convert.difference import Runs, measure_parity
+from model.foundation.errors import GateError, InputError
+from model.runtime.running import open_model
+from quantize.apply.quantizer import apply_recipe
+from quantize.qat.faithfulness import measure_agreement, require_agreement
 from quantize.qat.integers import Requantize, add, requantize
 from quantize.qat.mirror import Mirror, Weights
 from quantize.qat.placement import find_placement, scale_of, zero_point_of

@@ -12,23 +12,23 @@ import pytest
 import torch
 
 from convert.deployed import fold_batch_norms
-from convert.layer_names import weighted_layers
-from convert.onnx_export import export_onnx
-from convert.parity import torch_reference
-from convert.tflite_export import export_tflite
-from model.artifact import write_json
-from model.blocks import Detector
+from convert.difference import torch_reference
+from convert.onnx_file.export import export_onnx
+from convert.tflite.export import export_tflite
+from convert.tflite.naming import weighted_layers
 from model.checkpoint import load_checkpoint
-from model.errors import GateError, InputError
-from model.networks import network_named, spec_of
+from model.foundation.artifact import write_json
+from model.foundation.errors import GateError, InputError
+from model.layers.blocks import Detector
+from model.networks.registry import network_named, spec_of
 from model.training.batches import FreshViews
 from model.training.photographs import read_photographs
 from model.training.teacher import Teacher
 from quantize.__main__ import main
-from quantize.apply import apply_recipe
-from quantize.qat.gate import measure_agreement, require_agreement
+from quantize.apply.quantizer import apply_recipe
+from quantize.qat.faithfulness import measure_agreement, require_agreement
 from quantize.qat.loop import LOG, STATE, train
-from quantize.qat.recipe import Schedule
+from quantize.qat.schedule import Schedule
 from quantize.qat.steps import refuse_trained, require_way_back, settle_weights
 from quantize.qat.store import save_weights, with_constants, without_place
 from quantize.qat.trainee import Trainee

@@ -7,7 +7,7 @@ object Anchors {
      *
      * @return `[N, 3]`: centre x, centre y and side, in pixels of the network's input
      *
-     * Source: `model/anchors.py` (RetinaFace's PriorBox without its division by the input size).
+     * Source: `model/geometry/anchors.py` (RetinaFace's PriorBox without its division by the input size).
      */
     fun of(spec: DetectorSpec): FloatArray {
         val anchors = FloatArray(3 * spec.anchorCount)

@@ -6,7 +6,7 @@ import kotlin.math.min
 /**
  * Turns a network's raw outputs into boxes and landmarks in pixels of its input. Not safe for two threads at once.
  *
- * Does what `model/boxes.py` does, operation for operation in float32, so that both give the same faces.
+ * Does what `model/geometry/boxes.py` does, operation for operation in float32, so that both give the same faces.
  */
 class BoxDecoder(
     private val spec: DetectorSpec,

@@ -5,7 +5,7 @@ import org.json.JSONException
 import org.json.JSONObject
 
 /**
- * Geometry and conventions of one detector at one input size, as `model/spec.py` defines them.
+ * Geometry and conventions of one detector at one input size, as `model/geometry/spec.py` defines them.
  *
  * Nothing about a model is written into this app: sizes, anchors, variances and thresholds all come from here.
  *

@@ -10,7 +10,7 @@ import kotlin.math.round
  * @property scale pixels of the input = pixels of the image times this
  * @property contentWidth columns of the input that the image covers, as [contentHeight] rows
  *
- * Source: `model/letterbox.py`.
+ * Source: `model/geometry/letterbox.py`.
  */
 data class Letterbox(
     val imageWidth: Int,

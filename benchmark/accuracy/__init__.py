@@ -1,0 +1,1 @@
+"""AP on labelled sets, drift between two models, WIDER FACE's protocol."""

@@ -1,0 +1,79 @@
+"""Detections drawn on photographs: one picture, or reference and candidate side by side."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from model.evaluation.face_changes import FaceChanges
+from model.geometry.boxes import Detections
+from model.geometry.letterbox import Pixels
+
+SHOWN, CHANGED, MOVED = (40, 170, 90), (220, 50, 40), (240, 160, 0)
+"""RGB: a face that both models show; one that only this model shows; one that moved."""
+
+
+def draw_faces(
+    image_rgb: Pixels, found: Detections, colours: Sequence[tuple[int, int, int]], width: int
+) -> Pixels:
+    """Scale an image to `width` pixels and draw boxes and landmarks on it.
+
+    Args:
+        image_rgb: uint8 [H, W, 3].
+        found: Faces in pixels of the image.
+        colours: R, G, B of each face.
+        width: Of the picture.
+
+    Returns:
+        uint8 RGB [H', width, 3].
+    """
+    scale = width / image_rgb.shape[1]
+    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas = cv2.resize(image_rgb, (width, max(1, round(image_rgb.shape[0] * scale))), interpolation=shrink)
+    canvas = np.ascontiguousarray(canvas, np.uint8)
+    for box, points, colour in zip(found.boxes_xyxy * scale, found.landmarks * scale, colours, strict=True):
+        x0, y0, x1, y1 = (int(v) for v in np.clip(np.round(box), -10_000, 10_000))
+        cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, 2, cv2.LINE_AA)
+        if y1 - y0 >= 24:
+            for x, y in np.clip(np.round(points), -10_000, 10_000).astype(int):
+                cv2.circle(canvas, (int(x), int(y)), 2, colour, -1, cv2.LINE_AA)
+    return np.asarray(canvas, np.uint8)
+
+
+def draw_side_by_side(
+    image_rgb: Pixels, reference: Detections, candidate: Detections, changes: FaceChanges, width: int = 480
+) -> Pixels:
+    """The reference's faces at the left, the candidate's at the right.
+
+    Green is shown by both, red by this one only (lost at the left, gained at the right), orange moved.
+
+    Returns:
+        uint8 RGB [H', 2 * width + 8, 3], with a white line between.
+    """
+    left = [SHOWN] * len(reference)
+    right = [SHOWN] * len(candidate)
+    for first, second in changes.moved.tolist():
+        left[first] = right[second] = MOVED
+    for index in changes.lost.tolist():
+        left[index] = CHANGED
+    for index in changes.gained.tolist():
+        right[index] = CHANGED
+    pictures = [draw_faces(image_rgb, reference, left, width), draw_faces(image_rgb, candidate, right, width)]
+    gap = np.full((pictures[0].shape[0], 8, 3), 255, np.uint8)
+    return np.concatenate([pictures[0], gap, pictures[1]], axis=1)
+
+
+def jpeg(image_rgb: Pixels, quality: int = 80) -> bytes:
+    """Encode uint8 RGB [H, W, 3] as JPEG."""
+    done, encoded = cv2.imencode(".jpg", image_rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError("the picture could not be encoded")
+    return encoded.tobytes()
+
+
+def data_url(image_rgb: Pixels, quality: int = 80) -> str:
+    """The picture as a data: address, for a page that carries everything with it."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(image_rgb, quality)).decode()

@@ -1,0 +1,1 @@
+"""The demo app as a device: its benchmark mode and its detections."""

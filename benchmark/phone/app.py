@@ -1,0 +1,299 @@
+"""The demo app's benchmark mode on a phone: the whole path of a frame, and evaluation of pushed images.
+
+The contract with the app is android_demo/BENCHMARK_MODE.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmark.devices.adb import AdbDevice
+from benchmark.devices.errors import DeviceError, DeviceTimeoutError
+from benchmark.devices.machine import Machine, MachineFacts, RunRequest
+from benchmark.devices.runner_output import RunnerOutput
+from benchmark.phone.app_result import as_runner_output
+from model.foundation.artifact import read_json, sha256_of
+from model.foundation.errors import InputError
+
+PACKAGE = "org.featherface.demo"
+ACTIVITY = f"{PACKAGE}/.benchmark.BenchmarkActivity"
+TAG = "FeatherFaceBenchmark"
+SCHEMA = 1
+DELEGATES = {"xnnpack": "cpu", "none": "cpu_reference", "gpu": "gpu"}
+READY_TIMEOUT_S = 30.0
+SILENCE_S = 90.0
+"""The app reports progress every second; a single slow image or the start of a GPU takes longer."""
+
+OVERLAP = 20
+"""Log lines before the start that are read again, so that none is missed; those of other runs are skipped."""
+
+_LINE = re.compile(r"^(READY|STARTED|PROGRESS|DONE|FAILED)\s+(\{.*\})\s*$")
+
+
+@dataclass(frozen=True)
+class AppRun:
+    """What the app is asked to do, beyond a RunRequest.
+
+    Attributes:
+        tasks: "latency", "detect" or both.
+        images: Name below the phone's image folder -> image file here; empty for noise.
+        image_set: Name of that folder.
+        score_threshold: For decoding; None: the spec's.
+        hash_tensors: Add hashes of inputs and outputs.
+    """
+
+    tasks: tuple[str, ...] = ("latency",)
+    images: Mapping[str, Path] = field(default_factory=dict)
+    image_set: str = "images"
+    score_threshold: float | None = None
+    hash_tensors: bool = False
+
+
+@dataclass
+class AppMachine(Machine):
+    """A phone with the demo app installed.
+
+    Attributes:
+        device: The phone.
+        machine_facts: What it is.
+        task: What the app does in `run`.
+        last_result: The app's own JSON of the last run.
+    """
+
+    device: AdbDevice
+    machine_facts: MachineFacts
+    task: AppRun = field(default_factory=AppRun)
+    last_result: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._root = ""
+        self._internal = False
+
+    @property
+    def facts(self) -> MachineFacts:
+        return self.machine_facts
+
+    @property
+    def runner(self) -> dict[str, str]:
+        app = self.last_result.get("app", {})
+        return {
+            "name": "app",
+            "runtime": str(app.get("runtime", "")),
+            "version": str(app.get("version_name", "")),
+        }
+
+    def run(self, request: RunRequest) -> RunnerOutput:
+        if request.profile:
+            raise InputError("the app gives no operator profile: use --runner benchmark_model with --profile")
+        self.last_result = self.measure(request, self.task)
+        return as_runner_output(self.last_result)
+
+    def measure(self, request: RunRequest, task: AppRun) -> dict[str, Any]:
+        """Run the app's benchmark mode once.
+
+        Returns:
+            The app's result, as BENCHMARK_MODE.md describes it.
+
+        Raises:
+            DeviceError: the app is not installed, the phone is locked, the app fails or dies, or the
+                result is damaged.
+        """
+        self._require_usable()
+        if not self._root:
+            self._prepare()
+        run_id = f"run-{int(time.time() * 1000):x}"
+        model = self._push(request.model, f"models/{sha256_of(request.model)[:16]}.tflite")
+        sidecar = request.model.with_name(request.model.name + ".json")
+        if sidecar.is_file():
+            self._push(sidecar, f"{model}.json")
+        images = self._push_images(task) if task.images else None
+        extras = self._extras(run_id, model, images, request, task)
+        with self._log() as lines:
+            self._start(extras, stop=True)
+            done = self._follow(lines, run_id, request)
+        return self._result(run_id, done)
+
+    def close(self) -> None:
+        """Remove the models, images and results from the phone."""
+        if self._root:
+            self.device.remove(self._root)
+        self.device.remove(STAGING)
+        with suppress(DeviceError):
+            self.device.shell(f"run-as {PACKAGE} rm -rf files/benchmark", timeout_s=10)
+
+    def _require_usable(self) -> None:
+        serial = self.device.serial
+        if f"package:{PACKAGE}" not in self.device.shell(f"pm list packages {PACKAGE}").stdout.split():
+            raise DeviceError(
+                f"{serial}: the demo app is not installed; `adb install` it, or use --runner benchmark_model"
+            )
+        window = self.device.shell("dumpsys window | grep -E 'mDreamingLockscreen|isKeyguardShowing'").stdout
+        if re.search(r"(mDreamingLockscreen|isKeyguardShowing)=true", window):
+            raise DeviceError(f"{serial} is locked: unlock its screen and keep it on, then repeat")
+
+    def _prepare(self) -> None:
+        with self._log() as lines:
+            self._start(["--ez", "prepare", "true"], stop=False)
+            ready = _wait(lines, "READY", self.device.serial)
+        self._internal = not ready.get("root") or not self._writable(str(ready["root"]))
+        self._root = "" if self._internal else str(ready["root"])
+
+    def _writable(self, root: str) -> bool:
+        probe = f"{shlex.quote(root)}/.writable"
+        return self.device.shell(f"touch {probe} && rm {probe}").exit_code == 0
+
+    def _push(self, source: Path, name: str) -> str:
+        """Bring a file below the app's root; its path relative to it."""
+        if not self._internal:
+            self.device.push(source, f"{self._root}/{name}")
+            return name
+        staged = f"{STAGING}/{Path(name).name}"
+        self.device.push(source, staged)
+        self.device.check(f"chmod 644 {shlex.quote(staged)}")
+        folder, target = (
+            shlex.quote(f"files/benchmark/{Path(name).parent}"),
+            shlex.quote(f"files/benchmark/{name}"),
+        )
+        self.device.check(f"run-as {PACKAGE} mkdir -p {folder}")
+        self.device.check(f"run-as {PACKAGE} cp {shlex.quote(staged)} {target}")
+        return name
+
+    def _push_images(self, task: AppRun) -> str:
+        target = f"images/{task.image_set}"
+        for name, image in task.images.items():
+            self._push(image, f"{target}/{name}")
+        return target
+
+    def _extras(
+        self, run_id: str, model: str, images: str | None, request: RunRequest, task: AppRun
+    ) -> list[str]:
+        extras = ["--es", "run_id", run_id, "--es", "model", model, "--es", "tasks", ",".join(task.tasks)]
+        extras += ["--es", "root", "internal" if self._internal else "external"]
+        extras += ["--ei", "threads", str(request.threads), "--es", "delegate", DELEGATES[request.delegate]]
+        extras += ["--ei", "warmup_runs", str(request.warmup_runs), "--ei", "runs", str(request.runs)]
+        extras += ["--ei", "min_seconds", str(round(request.min_seconds))]
+        extras += ["--ei", "max_seconds", str(max(1, round(request.max_seconds)))]
+        if images is not None:
+            extras += ["--es", "images", images]
+        if task.score_threshold is not None:
+            extras += ["--ef", "score_threshold", f"{task.score_threshold:g}"]
+        if task.hash_tensors:
+            extras += ["--ez", "hash_tensors", "true"]
+        if request.processors:
+            extras += ["--ez", "wait_for_go", "true"]
+        return extras
+
+    def _start(self, extras: Sequence[str], stop: bool) -> None:
+        line = " ".join(shlex.quote(extra) for extra in extras)
+        done = self.device.shell(f"am start {'-S ' if stop else ''}-n {ACTIVITY} {line}")
+        text = done.stdout + done.stderr
+        if done.exit_code != 0 or "Error" in text:
+            raise DeviceError(
+                f"{self.device.serial}: the app's benchmark mode did not start: "
+                f"{text.strip().splitlines()[-1]}"
+            )
+
+    @contextmanager
+    def _log(self) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
+        """The app's log lines from now on, as (word, JSON)."""
+        with self.device.lines(f"logcat -T {OVERLAP} -v raw -s {TAG}:I", SILENCE_S) as lines:
+            yield _events(lines)
+
+    def _follow(
+        self, lines: Iterator[tuple[str, dict[str, Any]]], run_id: str, request: RunRequest
+    ) -> dict[str, Any]:
+        limit = time.monotonic() + request.max_seconds * 2 + 600
+        try:
+            for word, value in lines:
+                if time.monotonic() > limit:
+                    break
+                if value.get("run_id") not in (run_id, None):
+                    continue
+                if word == "STARTED" and request.processors:
+                    self._pin(int(value["pid"]), run_id, request.processors)
+                if word == "FAILED":
+                    raise DeviceError(f"{self.device.serial}: the app says: {value.get('error')}")
+                if word == "DONE":
+                    return value
+        except KeyboardInterrupt:
+            self.device.shell(f"am force-stop {PACKAGE}")
+            raise
+        except DeviceTimeoutError:
+            running = self.device.shell(f"pidof {PACKAGE}").stdout.strip()
+            if not running:
+                raise DeviceError(
+                    f"{self.device.serial}: the app ended without a result (crash?); see `adb logcat`"
+                ) from None
+            self.device.shell(f"am force-stop {PACKAGE}")
+            raise
+        raise DeviceError(f"{self.device.serial}: the app's log ended without a result; repeat with --resume")
+
+    def _pin(self, pid: int, run_id: str, processors: tuple[int, ...]) -> None:
+        """Bind the app to processors before it makes its threads, then let it go on."""
+        mask = sum(1 << number for number in processors)
+        done = self.device.shell(f"run-as {PACKAGE} taskset -ap {mask:x} {pid}")
+        if done.exit_code != 0:
+            self.device.shell(f"am force-stop {PACKAGE}")
+            raise DeviceError(
+                f"{self.device.serial} does not let the app be pinned "
+                f"({(done.stderr + done.stdout).strip()}): "
+                "install the app's debug build, or measure without --cluster"
+            )
+        go = f"go/{run_id}"
+        if self._internal:
+            self.device.check(
+                f"run-as {PACKAGE} sh -c 'mkdir -p files/benchmark/go && touch files/benchmark/{go}'"
+            )
+        else:
+            self.device.check(f"mkdir -p {self._root}/go && touch {self._root}/{go}")
+
+    def _result(self, run_id: str, done: dict[str, Any]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / f"{run_id}.json"
+            if self._internal:
+                path = shlex.quote(f"files/benchmark/results/{run_id}.json")
+                target.write_text(self.device.check(f"run-as {PACKAGE} cat {path}"), encoding="utf-8")
+            else:
+                self.device.pull(f"{self._root}/results/{run_id}.json", target)
+            if sha256_of(target) != done.get("sha256"):
+                raise DeviceError(
+                    f"{self.device.serial}: the app's result arrived damaged: repeat with --resume"
+                )
+            result = read_json(target)
+        if result.get("schema") != SCHEMA:
+            raise DeviceError(
+                f"the app writes results of schema {result.get('schema')}, expected {SCHEMA}: update it"
+            )
+        return result
+
+
+STAGING = "/data/local/tmp/featherface"
+"""Where files wait to be copied by the app where adb may not write into its folder."""
+
+
+def _events(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line in lines:
+        if match := _LINE.match(line):
+            with suppress(json.JSONDecodeError):
+                yield match.group(1), json.loads(match.group(2))
+
+
+def _wait(lines: Iterator[tuple[str, dict[str, Any]]], word: str, serial: str) -> dict[str, Any]:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    for found, value in lines:
+        if found == word:
+            return value
+        if time.monotonic() > deadline:
+            break
+    raise DeviceError(
+        f"{serial}: the app did not say {word} within {READY_TIMEOUT_S:.0f} s: is its screen on?"
+    )

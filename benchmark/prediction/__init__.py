@@ -1,0 +1,1 @@
+"""From counted instructions to predicted latencies, clearly called so."""

@@ -1,0 +1,194 @@
+"""Predicted latency: instructions times cycles per instruction over the clock. Never a measurement.
+
+Cycles per instruction (CPI) are fitted to published latencies of public networks, whose instructions are
+counted with the same emulator and runtime: CPI = latency x clock x threads / instructions. With several
+threads it contains what threads lose to each other and to memory. Integer and float code have a CPI each.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.devices.results import Measurement
+from benchmark.devices.runner_output import Operator
+from benchmark.prediction.published import BUILD_ERROR, BUILDS_32_BIT, LATENCIES, Kind, Published
+from model.foundation.artifact import read_json
+from model.foundation.errors import InputError
+
+CALIBRATION = Path(__file__).with_name("calibration.json")
+_INTEGER = re.compile(r"\b(Q[CSU]8W?|[SUX]8|INT8)\b")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A core's CPI for one kind of arithmetic.
+
+    Attributes:
+        board: Whose latencies it was fitted to.
+        processor: The core.
+        threads: Threads of those latencies.
+        kind: Float or int8.
+        cpi: Geometric mean over the networks.
+        error: Largest error when each network is predicted from the others (0.1 is 10 %), times BUILD_ERROR's
+            factor where the published build was a 32-bit one.
+        points: Number of latencies.
+    """
+
+    board: str
+    processor: str
+    threads: int
+    kind: Kind
+    cpi: float
+    error: float
+    points: int
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A class of phones to predict for.
+
+    Attributes:
+        name: E.g. "4x or 8x Cortex-A53, 1.4 GHz".
+        counted: The emulated core whose instructions it executes.
+        clock_ghz: Clock of the cores that work.
+        board: The board whose CPI it gets.
+        transferred: The CPI comes from another core than the phone's.
+    """
+
+    name: str
+    counted: str
+    clock_ghz: float
+    board: str
+    transferred: bool = False
+
+
+PHONES = (
+    Phone("Cortex-A53 x4, 1.4 GHz", "cortex-a53", 1.4, "Raspberry Pi 3+"),
+    Phone("Cortex-A53 x4, 1.8 GHz", "cortex-a53", 1.8, "Raspberry Pi 3+"),
+    Phone("Cortex-A53 x4, 2.0 GHz", "cortex-a53", 2.0, "Raspberry Pi 3+"),
+    Phone("Cortex-A55 x4, 1.8 GHz", "cortex-a55", 1.8, "Raspberry Pi 3+", transferred=True),
+    Phone("Cortex-A55 x4, 2.0 GHz", "cortex-a55", 2.0, "Raspberry Pi 3+", transferred=True),
+    Phone("Cortex-A72 x4, 1.5 GHz", "cortex-a72", 1.5, "Raspberry Pi 4 (64-bit)"),
+    Phone("Cortex-A73 x1, 2.35 GHz", "cortex-a72", 2.35, "Pixel 2"),
+    Phone("Cortex-A75 x1, 2.0 GHz", "cortex-a76", 2.0, "Pixel 3a"),
+    Phone("Cortex-A76 x1, 2.2 GHz", "cortex-a76", 2.2, "Pixel 3a", transferred=True),
+)
+"""Phones with eight Cortex-A53 or A55 have two groups of four: four threads run on the faster group."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predicted latency with its interval.
+
+    Attributes:
+        model: The file.
+        phone: For which class of phones.
+        milliseconds: One inference.
+        error: Relative error that the fit shows on what it was not fitted to; the interval is a factor of
+            1 + error.
+        integer_share: Part of the instructions that is integer arithmetic.
+    """
+
+    model: str
+    phone: str
+    milliseconds: float
+    error: float
+    integer_share: float
+
+    @property
+    def fps(self) -> float:
+        """Inferences a second."""
+        return 1000 / self.milliseconds
+
+    @property
+    def fps_interval(self) -> tuple[float, float]:
+        """Lowest and highest inferences a second within the error."""
+        return self.fps / (1 + self.error), self.fps * (1 + self.error)
+
+
+def read_calibration(path: Path = CALIBRATION) -> dict[tuple[str, str, str], int]:
+    """Instructions of the public networks: (network, kind, emulated core) -> count.
+
+    Raises:
+        InputError: the file is absent or broken.
+    """
+    rows = read_json(path).get("instructions")
+    if not isinstance(rows, list):
+        raise InputError(f"{path} holds no instruction counts: make it with `python -m benchmark calibrate`")
+    return {(row["network"], row["kind"], row["core"]): int(row["count"]) for row in rows}
+
+
+def cpi_of(latency: Published, counts: dict[tuple[str, str, str], int]) -> float:
+    """Cycles per instruction that a published latency implies."""
+    count = counts[latency.network, latency.kind, latency.emulated]
+    return latency.milliseconds * 1e6 * latency.clock_ghz * latency.threads / count
+
+
+def fit(board: str, kind: Kind, counts: dict[tuple[str, str, str], int]) -> Fit | None:
+    """Fit a board's CPI; None without at least two published latencies: one alone has no error to report."""
+    points = [one for one in LATENCIES if (one.board, one.kind) == (board, kind)]
+    if len(points) < 2:
+        return None
+    logs = [math.log(cpi_of(one, counts)) for one in points]
+    left_out = [abs(log - (sum(logs) - log) / (len(logs) - 1)) for log in logs]
+    cpi = math.exp(sum(logs) / len(logs))
+    other_build = 1 + BUILD_ERROR if board in BUILDS_32_BIT else 1.0
+    error = math.exp(max(left_out)) * other_build - 1
+    return Fit(board, points[0].processor, points[0].threads, kind, cpi, error, len(points))
+
+
+def transfer_error(kind: Kind, threads: int, counts: dict[tuple[str, str, str], int]) -> float:
+    """Largest error when one board's CPI predicts another's: the price of a borrowed CPI."""
+    boards = dict.fromkeys(one.board for one in LATENCIES if one.kind == kind and one.threads == threads)
+    fits = [found for board in boards if (found := fit(board, kind, counts))]
+    if len(fits) < 2:
+        return math.inf
+    return max(math.expm1(abs(math.log(one.cpi / other.cpi))) for one in fits for other in fits)
+
+
+def integer_share(operators: Sequence[Operator]) -> float:
+    """Part of an inference's instructions that integer operators execute, 0 to 1.
+
+    Operators that do not say (LiteRT's own kernels) count as the majority does.
+    """
+    integer = sum(one.share for one in operators if _INTEGER.search(one.kind))
+    plain = sum(one.share for one in operators if re.search(r"F(32|16)", one.kind))
+    told = integer + plain
+    return integer / told if told else 0.0
+
+
+def predict(
+    measurement: Measurement, phone: Phone, counts: dict[tuple[str, str, str], int]
+) -> Prediction | None:
+    """Predict one model's latency on one class of phones.
+
+    Returns:
+        None where no published latency calibrates the arithmetic that the model uses.
+
+    Raises:
+        InputError: the measurement has no instructions or no operator shares.
+    """
+    if measurement.instructions is None or not measurement.operators:
+        raise InputError(f"{measurement.model['file']}: count its instructions with --profile first")
+    share = integer_share(measurement.operators)
+    parts: list[tuple[float, Kind]] = [(share, "int8"), (1 - share, "float")]
+    cycles, error = 0.0, 0.0
+    threads = 1
+    for part, kind in parts:
+        if part < 0.01:
+            continue
+        found = fit(phone.board, kind, counts)
+        if found is None:
+            return None
+        threads = found.threads
+        cycles += part * measurement.instructions.count * found.cpi
+        transferred = transfer_error(kind, found.threads, counts) if phone.transferred else 0.0
+        error = max(error, found.error, transferred)
+    if math.isinf(error):
+        return None
+    milliseconds = cycles / (phone.clock_ghz * threads * 1e6)
+    return Prediction(measurement.model["file"], phone.name, milliseconds, error, share)

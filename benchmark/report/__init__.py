@@ -1,0 +1,1 @@
+"""One page about all made files, and the gate on it."""

@@ -1,0 +1,1 @@
+"""An ONNX file: its export, names and graph."""

@@ -1,0 +1,1 @@
+"""A TFLite file: its buffers, operators, graph and names."""

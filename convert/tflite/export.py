@@ -1,0 +1,92 @@
+"""Checkpoint -> float TFLite. The only module that touches the TFLite converter."""
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from convert.deployed import Deployed
+from convert.difference import measure_parity, require_parity, torch_reference
+from convert.tflite.naming import name_layers
+from convert.tflite.operators import require_builtin
+from model.foundation.artifact import Artifact, replacing, tool_versions
+from model.geometry.letterbox import Pixels
+from model.geometry.spec import DetectorSpec
+from model.layers.blocks import Detector
+from model.runtime.flatbuffer import SIGNATURE, name_interface, read_model, write_model
+from model.runtime.running import open_model
+
+SCORE_LIMIT = {"scores": 1e-3}
+TOOLS = ("torch", "litert-torch", "litert-converter", "ai-edge-litert")
+
+
+def export_tflite(
+    network: Detector,
+    spec: DetectorSpec,
+    made_from: dict[str, Path],
+    output: Path,
+    photographs: Sequence[Pixels],
+) -> Artifact:
+    """Convert a network to a float32 TFLite file of builtin operators only.
+
+    The file takes `image`, float32 RGB in 0..255 [1, H, W, 3], returns the spec's outputs, and carries
+    the spec as metadata. Its outputs are held against PyTorch's and against the simplified ONNX file's.
+
+    Args:
+        network: In evaluation mode.
+        spec: Input size and conventions.
+        made_from: "checkpoint" and "onnx", the files it is made from and held against.
+        output: The .tflite file to write.
+        photographs: uint8 RGB [H, W, 3] of the spec's size, for the parity.
+
+    Raises:
+        GateError: scores differ by more than 1e-3 from either reference, or an operator is not builtin.
+    """
+    with replacing(output) as temporary:
+        deployed = Deployed(network, spec, "NHWC")
+        _convert(deployed, spec, temporary)
+        model = read_model(temporary)
+        name_interface(model, spec)
+        name_layers(model, deployed)
+        operators = require_builtin(model)
+        write_model(model, temporary)
+        file, onnx = open_model(temporary), open_model(made_from["onnx"])
+        parity = {
+            "torch": measure_parity(
+                torch_reference(network, spec), lambda x: file.run(x).values, photographs, spec
+            ),
+            "onnx": measure_parity(
+                lambda x: onnx.run(x).values, lambda x: file.run(x).values, photographs, spec
+            ),
+        }
+        for reference, measured in parity.items():
+            require_parity(measured, SCORE_LIMIT, f"{output.name} against {reference}")
+    return Artifact.save(
+        output,
+        sources=made_from,
+        spec=spec.to_json(),
+        precision="float32",
+        tools=tool_versions(*TOOLS),
+        operators=operators,
+        parity={reference: measured.to_json() for reference, measured in parity.items()},
+    )
+
+
+def _convert(module: Deployed, spec: DetectorSpec, output: Path) -> None:
+    # The converter's XLA back end asks for a GPU and warns at length when there is none.
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import litert_torch
+
+    example = torch.zeros(1, spec.input_height, spec.input_width, 3)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        converted = litert_torch.signature(
+            SIGNATURE, copy.deepcopy(module), sample_kwargs={"image": example}
+        ).convert()
+    converted.export(str(output))

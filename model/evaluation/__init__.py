@@ -1,0 +1,1 @@
+"""A running model, the input protocol, the loop from images to detections, average precision."""

@@ -1,0 +1,143 @@
+"""Files that a step makes: written whole or not at all, each with a JSON record of its origin beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from model.foundation.errors import InputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path in `path`'s folder that becomes `path` when the block ends without an error.
+
+    Whatever interrupts the block (an error, ctrl-C, a full disk) leaves an earlier `path` untouched.
+
+    Raises:
+        InputError: `path` is a folder, or one of its parents is a file.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: expected the name of a file to write, found a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{path.parent}: expected a folder to write into, found a file") from None
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InputError: the file is absent, is not JSON, or holds something other than an object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 as 64 lower-case hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def tool_versions(*distributions: str) -> dict[str, str]:
+    """The installed version of each named distribution; absent ones are left out."""
+    found: dict[str, str] = {}
+    for name in distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file and the record beside it (`X` and `X.json`)."""
+
+    path: Path
+    record: Mapping[str, Any]
+
+    @staticmethod
+    def record_path(path: Path) -> Path:
+        """Where the record of `path` stands: `X.json` beside `X`."""
+        return path.with_name(path.name + ".json")
+
+    @classmethod
+    def save(cls, path: Path, *, sources: Mapping[str, Path], **facts: Any) -> Artifact:
+        """Record what `path` is and what it was made from.
+
+        Args:
+            path: The finished file.
+            sources: Role -> file it was made from; their hashes are recorded.
+            facts: JSON values (spec, recipe, versions, parity ...), recorded as they are.
+        """
+        record = {
+            "file": path.name,
+            "bytes": path.stat().st_size,
+            "sha256": sha256_of(path),
+            "made_from": {
+                role: {"file": source.name, "sha256": sha256_of(source)} for role, source in sources.items()
+            },
+            **facts,
+        }
+        write_json(cls.record_path(path), record)
+        return cls(path, record)
+
+    @classmethod
+    def load(cls, path: Path) -> Artifact:
+        """Read the record beside `path`.
+
+        Raises:
+            InputError: the file or its record is absent or unreadable.
+        """
+        if not path.is_file():
+            raise InputError(f"no such file: {path}")
+        return cls(path, read_json(cls.record_path(path)))
+
+    def require_made_from(self, checkpoint: Path) -> None:
+        """Stop unless the file was made from this checkpoint.
+
+        Raises:
+            InputError: the checkpoint is absent or another one.
+        """
+        made_from = self.record.get("made_from", {}).get("checkpoint", {})
+        if not checkpoint.is_file():
+            raise InputError(f"no such checkpoint file: {checkpoint}")
+        if made_from.get("sha256") != sha256_of(checkpoint):
+            raise InputError(
+                f"{self.path} was made from {made_from.get('file')}, not from {checkpoint}; convert again"
+            )

@@ -1,0 +1,52 @@
+"""What a user sees of long steps: one line each, with its time; the tools' own chatter is kept aside."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from model.foundation.errors import GateError, InputError
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Show `title` with a spinner while the block runs and its time when it ends.
+
+    Whatever the block's libraries write to standard output or error, from C++ too, is held back and
+    only shown if the block fails.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    started = time.monotonic()
+    with os.fdopen(os.dup(2), "w") as screen, tempfile.TemporaryFile("w+") as chatter:
+        console = Console(file=screen)
+        os.dup2(chatter.fileno(), 1)
+        os.dup2(chatter.fileno(), 2)
+        try:
+            with console.status(title):
+                yield
+        except (InputError, GateError, OSError):
+            raise  # said in one line by the command line; the tools' chatter would drown it
+        except Exception:
+            _restore(kept)
+            chatter.seek(0)
+            console.print(f"[red]failed[/red]  {title}")
+            console.print(chatter.read()[-4000:], markup=False, highlight=False)
+            raise
+        finally:
+            _restore(kept)
+        console.print(f"[green]done[/green]  {title}  [dim]{time.monotonic() - started:.1f} s[/dim]")
+
+
+def _restore(kept: tuple[int, int]) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(kept[0], 1)
+    os.dup2(kept[1], 2)

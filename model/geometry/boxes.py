@@ -1,0 +1,157 @@
+"""Offsets <-> boxes, overlap, non-maximum suppression, raw outputs -> detections. NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.foundation.errors import InputError
+from model.geometry.anchors import anchors
+from model.geometry.spec import DetectorSpec
+
+Floats = NDArray[np.float32]
+
+MAX_LOG_SIZE = 8.0
+"""Largest exponent of a decoded size: e^8 times the anchor is larger than any image, and finite."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Faces in one image, best score first.
+
+    Attributes:
+        boxes_xyxy: float32 [K, 4], each row (x_min, y_min, x_max, y_max) in pixels.
+        scores: float32 [K], probability of a face.
+        landmarks: float32 [K, 5, 2], (x, y) in pixels of left eye, right eye, nose, left and right
+            mouth corner, as they appear in the image.
+    """
+
+    boxes_xyxy: Floats
+    scores: Floats
+    landmarks: Floats
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def above(self, score: float) -> Detections:
+        """The detections whose score is greater than `score`."""
+        keep = self.scores > score
+        return Detections(self.boxes_xyxy[keep], self.scores[keep], self.landmarks[keep])
+
+
+def decode_boxes(offsets: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
+    """Offsets [N, 4] (dx, dy, log dw, log dh) at anchors [N, 4] -> boxes_xyxy [N, 4] in pixels.
+
+    Source: SSD (Liu et al., 2016), section 2.2, with the variances of its published code.
+    """
+    centre = anchor[:, :2] + offsets[:, :2] * np.float32(variances[0]) * anchor[:, 2:]
+    size = anchor[:, 2:] * np.exp(np.minimum(offsets[:, 2:] * np.float32(variances[1]), MAX_LOG_SIZE))
+    return np.concatenate([centre - size / 2, centre + size / 2], axis=1).astype(np.float32)
+
+
+def encode_boxes(boxes_xyxy: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
+    """The inverse of `decode_boxes`: boxes [N, 4] in pixels, one per anchor -> offsets [N, 4].
+
+    Raises:
+        ValueError: a box has no area (its logarithm would be infinite).
+    """
+    size = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
+    if size.size and size.min() <= 0:
+        raise ValueError("a box without area cannot be encoded")
+    centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
+    shift = (centre - anchor[:, :2]) / (np.float32(variances[0]) * anchor[:, 2:])
+    scale = np.log(size / anchor[:, 2:]) / np.float32(variances[1])
+    return np.concatenate([shift, scale], axis=1).astype(np.float32)
+
+
+def decode_landmarks(offsets: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
+    """Offsets [N, 10] (x, y of five points) at anchors [N, 4] -> points [N, 5, 2] in pixels."""
+    points = offsets.reshape(-1, 5, 2)
+    return (anchor[:, None, :2] + points * np.float32(variances[0]) * anchor[:, None, 2:]).astype(np.float32)
+
+
+def encode_landmarks(points: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
+    """The inverse of `decode_landmarks`: points [N, 5, 2] in pixels -> offsets [N, 10]."""
+    shift = (points - anchor[:, None, :2]) / (np.float32(variances[0]) * anchor[:, None, 2:])
+    return np.asarray(shift.reshape(-1, 10), np.float32)
+
+
+def iou_matrix(first_xyxy: Floats, second_xyxy: Floats) -> Floats:
+    """Intersection over union of boxes [A, 4] with boxes [B, 4] -> [A, B]; 0 where both are empty."""
+    low = np.maximum(first_xyxy[:, None, :2], second_xyxy[None, :, :2])
+    high = np.minimum(first_xyxy[:, None, 2:], second_xyxy[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    areas = _area(first_xyxy)[:, None] + _area(second_xyxy)[None] - shared
+    return np.asarray(np.divide(shared, areas, out=np.zeros_like(shared), where=areas > 0), np.float32)
+
+
+def _area(boxes_xyxy: Floats) -> Floats:
+    size = np.clip(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0, None)
+    return np.asarray(size[:, 0] * size[:, 1])
+
+
+def nms(boxes_xyxy: Floats, scores: Floats, iou: float, keep: int) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression.
+
+    Args:
+        boxes_xyxy: [N, 4] in pixels.
+        scores: [N]; among equal scores the lower index wins, so the result is reproducible.
+        iou: A box that overlaps a kept one by more than this is dropped.
+        keep: At most this many boxes are kept.
+
+    Returns:
+        Indices of the kept boxes, best score first.
+    """
+    order = np.argsort(-scores, kind="stable")
+    # One row a coordinate, best first, and the areas once: several times faster than `iou_matrix` a box.
+    rows = np.ascontiguousarray(np.vstack([boxes_xyxy[order].T, _area(boxes_xyxy[order])]))
+    kept: list[int] = []
+    while len(order) and len(kept) < keep:
+        kept.append(int(order[0]))
+        left, top, right, bottom, area = rows[:, 0]
+        order, rows = order[1:], rows[:, 1:]
+        width = np.minimum(rows[2], right) - np.maximum(rows[0], left)
+        height = np.minimum(rows[3], bottom) - np.maximum(rows[1], top)
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        union = np.maximum(area + rows[4] - shared, np.finfo(np.float32).tiny)  # empty boxes overlap nothing
+        apart = shared / union <= iou
+        order, rows = order[apart], rows[:, apart]
+    return np.asarray(kept, np.intp)
+
+
+def detect(
+    boxes: Floats, scores: Floats, landmarks: Floats, spec: DetectorSpec, score_threshold: float | None = None
+) -> Detections:
+    """Turn a network's three raw outputs for one image into detections in pixels of its input.
+
+    Args:
+        boxes: [1, N, 4] or [N, 4] offsets.
+        scores: [1, N, C] or [N, C] probabilities, the face's in the last channel.
+        landmarks: [1, N, 10] or [N, 10] offsets.
+        spec: Says the anchors, variances and the limits of the suppression.
+        score_threshold: Replaces the spec's default.
+
+    Raises:
+        InputError: a shape contradicts the spec, or an output is not finite.
+    """
+    outputs = []
+    for name, array, shape in zip(
+        spec.output_names, (boxes, scores, landmarks), spec.output_shapes, strict=True
+    ):
+        if array.size != shape[1] * shape[2] or array.shape[-1] != shape[2]:
+            raise InputError(f"output {name}: the spec expects {list(shape)}, found {list(array.shape)}")
+        flat = np.asarray(array, np.float32).reshape(shape[1:])
+        if not np.isfinite(flat).all():
+            raise InputError(f"output {name} holds NaN or infinite values")
+        outputs.append(flat)
+    face = outputs[1][:, -1]
+    candidates = np.flatnonzero(face > (spec.score_threshold if score_threshold is None else score_threshold))
+    order = np.argsort(-face[candidates], kind="stable")[: spec.pre_nms_top_k]
+    candidates = candidates[order]
+    anchor = anchors(spec)[candidates]
+    boxes_xyxy = decode_boxes(outputs[0][candidates], anchor, spec.variances)
+    kept = nms(boxes_xyxy, face[candidates], spec.nms_iou, spec.max_detections)
+    points = decode_landmarks(outputs[2][candidates[kept]], anchor[kept], spec.variances)
+    return Detections(boxes_xyxy[kept], face[candidates[kept]], points)

@@ -1,0 +1,131 @@
+"""DetectorSpec: everything a program needs to feed a detector and read its outputs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from model.foundation.artifact import read_json
+from model.foundation.errors import InputError
+
+MAX_SIDE = 4096
+NETWORK_NAMES = ("featherface_v1", "featherface_v2", "retinaface")
+
+
+@dataclass(frozen=True)
+class DetectorSpec:
+    """Geometry and conventions of one detector at one input size.
+
+    A deployed file (ONNX, TFLite) takes RGB pixels in 0..255 and returns three outputs in the order
+    of `output_names`: boxes [1, N, 4] and landmarks [1, N, 10] as offsets from the anchors, scores
+    [1, N, score_channels] as probabilities, the last channel being the face's.
+
+    Attributes:
+        network: Name of the network, e.g. "featherface_v2".
+        input_height, input_width: Input size in pixels, multiples of the largest stride.
+        channel_order: Order in which the bare PyTorch network expects the channels.
+        mean: Subtracted from the pixels before the bare PyTorch network, in `channel_order`.
+        pad_rgb: Colour of the letterbox's border, R, G, B in 0..255.
+        strides: Pixels between anchor cells, one per pyramid level.
+        anchor_sizes: Side of each square anchor of a cell in pixels, one tuple per level.
+        variances: Scale of centre and of size offsets.
+        score_channels: 1 (probability of a face) or 2 (background, face).
+        output_names: Names of boxes, scores and landmarks in every file.
+        score_threshold: Default score above which a detection is shown.
+        nms_iou: Overlap above which the lower-scored detection is dropped.
+        pre_nms_top_k, max_detections: Candidates kept before and detections kept after suppression.
+    """
+
+    network: str
+    input_height: int
+    input_width: int
+    channel_order: Literal["RGB", "BGR"] = "BGR"
+    mean: tuple[float, float, float] = (104.0, 117.0, 123.0)
+    pad_rgb: tuple[int, int, int] = (123, 117, 104)
+    strides: tuple[int, ...] = (8, 16, 32)
+    anchor_sizes: tuple[tuple[int, ...], ...] = ((16, 32), (64, 128), (256, 512))
+    variances: tuple[float, float] = (0.1, 0.2)
+    score_channels: int = 2
+    output_names: tuple[str, str, str] = ("boxes", "scores", "landmarks")
+    score_threshold: float = 0.5
+    nms_iou: float = 0.4
+    pre_nms_top_k: int = 5000
+    max_detections: int = 750
+
+    def __post_init__(self) -> None:
+        step = max(self.strides, default=0)
+        for name, side in (("height", self.input_height), ("width", self.input_width)):
+            if step < 1 or not 0 < side <= MAX_SIDE or side % step:
+                raise InputError(
+                    f"input {name} must be a multiple of {step} from {step} to {MAX_SIDE}, found {side}"
+                )
+        if self.channel_order not in ("RGB", "BGR"):
+            raise InputError(f"channel_order must be RGB or BGR, found {self.channel_order!r}")
+        if len(self.strides) != len(self.anchor_sizes):
+            raise InputError(
+                f"{len(self.strides)} strides but anchor sizes for {len(self.anchor_sizes)} levels"
+            )
+        if self.score_channels not in (1, 2):
+            raise InputError(f"score_channels must be 1 or 2, found {self.score_channels}")
+        if len(set(self.output_names)) != 3:
+            raise InputError(f"output_names must be three different names, found {self.output_names}")
+
+    @property
+    def anchor_count(self) -> int:
+        """N, the number of anchors of all levels."""
+        return sum(
+            (self.input_height // stride) * (self.input_width // stride) * len(sizes)
+            for stride, sizes in zip(self.strides, self.anchor_sizes, strict=True)
+        )
+
+    @property
+    def output_shapes(self) -> tuple[tuple[int, int, int], ...]:
+        """Shapes of boxes, scores and landmarks."""
+        n = self.anchor_count
+        return (1, n, 4), (1, n, self.score_channels), (1, n, 10)
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as JSON values; `from_json` reads it back."""
+        return dict(json.loads(json.dumps(asdict(self))))
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> DetectorSpec:
+        """Build a spec from `to_json`'s value.
+
+        Raises:
+            InputError: a field is missing, unknown or out of range.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(value) - known):
+            raise InputError(f"unknown field(s) in the detector spec: {', '.join(unknown)}")
+        if missing := sorted({"network", "input_height", "input_width"} - set(value)):
+            raise InputError(f"missing field(s) in the detector spec: {', '.join(missing)}")
+        return cls(**{name: _tuples(item) for name, item in value.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read "320" (square) or "480x640" (height x width) into (height, width) in pixels.
+
+    Raises:
+        InputError: the text is not a size; multiples of the stride are checked by DetectorSpec.
+    """
+    parts = text.lower().split("x")
+    if len(parts) not in (1, 2) or not all(part.isascii() and part.isdigit() for part in parts):
+        raise InputError(f"a size is one number or HEIGHTxWIDTH (e.g. 320 or 480x640), found {text!r}")
+    return int(parts[0]), int(parts[-1])
+
+
+def read_spec(path: Path) -> DetectorSpec:
+    """Read a detector spec: its own JSON, or the record that lies beside a file and holds one.
+
+    Raises:
+        InputError: absent, no JSON, or no spec.
+    """
+    value = read_json(path)
+    return DetectorSpec.from_json(value.get("spec", value))

@@ -1,0 +1,1 @@
+"""The networks known by name: a file each."""

@@ -1,0 +1,145 @@
+"""`python -m model summary`: parameters and multiply-accumulates of a network, part by part, beside V1's."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.geometry.spec import parse_size
+from model.layers.blocks import Detector
+from model.networks.registry import NETWORKS, network_named, spec_of
+
+REFERENCE = "featherface_v1"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a network.
+
+    Attributes:
+        name: E.g. "backbone", or "all".
+        parameters: Trainable numbers.
+        macs: Multiply-accumulates of convolutions and matrix products for one image. Element-wise work
+            is not counted, nor is the sampling of deformable convolutions.
+    """
+
+    name: str
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A network at an input size in pixels; the last part is the sum of the others."""
+
+    network: str
+    input_height: int
+    input_width: int
+    parts: tuple[Part, ...]
+
+    def part(self, name: str) -> Part | None:
+        """The part of a name, None if the network has none."""
+        return next((part for part in self.parts if part.name == name), None)
+
+
+def summarize(name: str, height: int, width: int) -> Summary:
+    """Count a network's parameters and multiply-accumulates.
+
+    Raises:
+        InputError: unknown network or impossible size.
+        ValueError: a parameter belongs to no part or to several: the table in networks.py is wrong.
+    """
+    spec_of(name, height, width)
+    kind = network_named(name)
+    with torch.device("meta"):  # shapes are enough: nothing is computed
+        network = kind.build().eval()
+    macs = _macs_of_modules(network, height, width)
+    owners = {
+        parameter: [part for part, prefixes in kind.parts.items() if parameter.startswith(prefixes)]
+        for parameter, _ in network.named_parameters()
+    }
+    if unclear := [parameter for parameter, parts in owners.items() if len(parts) != 1]:
+        raise ValueError(f"{name}: these parameters belong to no part or to several: {unclear[:3]}")
+    sizes = {parameter: value.numel() for parameter, value in network.named_parameters()}
+    parts = [
+        Part(
+            part,
+            sum(size for parameter, size in sizes.items() if owners[parameter] == [part]),
+            sum(count for module, count in macs.items() if f"{module}.".startswith(prefixes)),
+        )
+        for part, prefixes in kind.parts.items()
+    ]
+    whole = Part("all", sum(sizes.values()), sum(macs.values()))
+    if whole.macs != sum(part.macs for part in parts):
+        raise ValueError(f"{name}: some multiply-accumulates belong to no part")
+    return Summary(name, height, width, (*parts, whole))
+
+
+def _macs_of_modules(network: Detector, height: int, width: int) -> dict[str, int]:
+    """Multiply-accumulates of each direct child of the network."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(torch.empty(1, 3, height, width, device="meta"))
+    counts = counter.get_flop_counts()
+    top = type(network).__name__
+    children = [name for name, _ in network.named_children()]
+    # A list of modules is never called itself: its members are counted, under their own names.
+    found: dict[str, int] = {}
+    for module, operators in counts.items():
+        path = module.split(".")[1:] if module.startswith(f"{top}.") else []
+        if not path or path[0] not in children:
+            continue
+        depth = 1 if f"{top}.{path[0]}" in counts else 2
+        if len(path) == depth:
+            found[".".join(path)] = sum(operators.values()) // 2  # a multiplication and an addition each
+    return found
+
+
+def compare(summary: Summary, reference: Summary) -> Table:
+    """The table of a network's parts beside another's."""
+    table = Table(title=f"{summary.network} at {summary.input_height}x{summary.input_width} (height x width)")
+    table.add_column("part")
+    beside = summary.network != reference.network
+    names = (summary.network, reference.network) if beside else (summary.network,)
+    for name in names:
+        table.add_column(f"parameters {name}", justify="right")
+        table.add_column("M MACs", justify="right")
+    if beside:
+        table.add_column("parameters, share", justify="right")
+    for part in summary.parts:
+        row = [part.name, f"{part.parameters:,}", f"{part.macs / 1e6:.1f}"]
+        other = reference.part(part.name)
+        if beside and other is not None:
+            share = part.parameters / other.parameters
+            row += [f"{other.parameters:,}", f"{other.macs / 1e6:.1f}", f"{share:.1%}"]
+        table.add_row(*row, end_section=part is summary.parts[-2])
+    return table
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `summary`."""
+    command = commands.add_parser("summary", help="parameters and multiply-accumulates, part by part")
+    command.add_argument("--network", choices=sorted(NETWORKS), default="featherface_v2")
+    command.add_argument("--size", default="320", help="320, or HEIGHTxWIDTH (default: %(default)s)")
+    command.add_argument("--json", action="store_true", help="as JSON, without the comparison")
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    height, width = parse_size(options.size)
+    summary = summarize(options.network, height, width)
+    if options.json:
+        print(json.dumps(_as_json(summary), indent=2))
+        return 0
+    Console().print(compare(summary, summarize(REFERENCE, height, width)))
+    return 0
+
+
+def _as_json(summary: Summary) -> dict[str, Any]:
+    return asdict(summary)

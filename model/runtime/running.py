@@ -1,0 +1,278 @@
+"""One interface to a model file, whichever runtime it needs: pixels in, the three raw outputs out."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.foundation.artifact import Artifact, read_json
+from model.foundation.errors import InputError
+from model.geometry.letterbox import Pixels, network_input
+from model.geometry.spec import DetectorSpec
+
+Floats = NDArray[np.float32]
+METADATA = "featherface_spec"
+"""Name of the metadata entry that holds the spec inside a TFLite or ONNX file."""
+
+
+@dataclass(frozen=True, eq=False)
+class RawOutputs:
+    """What a model returned for one image, in the order boxes, scores, landmarks.
+
+    Attributes:
+        stored: The tensors as the runtime gave them (integers in an integer file), [1, N, C] each.
+        values: The same as float32, with each output's own scale applied.
+    """
+
+    stored: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+    values: tuple[Floats, Floats, Floats]
+
+
+class RunningModel(ABC):
+    """A model file that is ready to run.
+
+    Attributes:
+        path: The file.
+        spec: Geometry at the size the file was made for.
+        any_size: Whether `run` takes other sizes than the spec's (multiples of the largest stride).
+    """
+
+    any_size = False
+
+    def __init__(self, path: Path, spec: DetectorSpec) -> None:
+        self.path = path
+        self.spec = spec
+
+    def spec_at(self, height: int, width: int) -> DetectorSpec:
+        """The spec at another input size in pixels.
+
+        Raises:
+            InputError: the file runs at its own size only, or the size is out of range.
+        """
+        if (height, width) == (self.spec.input_height, self.spec.input_width):
+            return self.spec
+        if not self.any_size:
+            raise InputError(
+                f"{self.path} runs at {self.spec.input_height}x{self.spec.input_width} only, "
+                f"{height}x{width} was asked for; use the .pth, or an ONNX file with a dynamic size"
+            )
+        return replace(self.spec, input_height=height, input_width=width)
+
+    def run(self, input_rgb: Pixels) -> RawOutputs:
+        """Run on one image, uint8 RGB [H, W, 3] of the spec's size (or another if `any_size`).
+
+        Raises:
+            InputError: an output's shape contradicts the spec.
+        """
+        spec = self.spec_at(*input_rgb.shape[:2])
+        outputs = self._run(input_rgb)
+        for name, array, shape in zip(spec.output_names, outputs.values, spec.output_shapes, strict=True):
+            if array.shape != shape:
+                raise InputError(
+                    f"{self.path}: output {name} has shape {list(array.shape)}, its spec says {list(shape)}"
+                )
+        return outputs
+
+    @abstractmethod
+    def _run(self, input_rgb: Pixels) -> RawOutputs: ...
+
+
+def open_model(path: Path, spec: DetectorSpec | None = None, threads: int = 1) -> RunningModel:
+    """Open a .tflite, .onnx or .pth file.
+
+    Args:
+        path: The file. Its kind is its suffix.
+        spec: Needed for a .pth; for the others it replaces the spec that they carry.
+        threads: Threads of the runtime.
+
+    Raises:
+        InputError: no such file, another suffix, not a model of its kind, no spec, or a spec that
+            contradicts the file's outputs.
+    """
+    if not path.is_file():
+        raise InputError(f"no such model file: {path}")
+    kinds: dict[str, Callable[[Path, DetectorSpec | None, int], RunningModel]] = {
+        ".tflite": _TfliteModel,
+        ".onnx": _OnnxModel,
+        ".pth": _TorchModel,
+    }
+    if path.suffix not in kinds:
+        raise InputError(
+            f"{path}: expected a .tflite, .onnx or .pth file, found {path.suffix or 'no suffix'}"
+        )
+    return kinds[path.suffix](path, spec, threads)
+
+
+def _recorded_spec(path: Path, embedded: str | None) -> DetectorSpec:
+    """The spec inside the file, or else in the record beside it.
+
+    Raises:
+        InputError: there is none, or the two contradict one another.
+    """
+    record = Artifact.record_path(path)
+    beside = read_json(record).get("spec") if record.is_file() else None
+    try:
+        inside = None if embedded is None else json.loads(embedded)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: its metadata {METADATA} is not JSON ({error})") from None
+    if not isinstance(inside, dict) and not isinstance(beside, dict):
+        raise InputError(
+            f"{path} carries no detector spec, nor does {record.name} beside it; give one with --spec"
+        )
+    specs = [DetectorSpec.from_json(value) for value in (inside, beside) if isinstance(value, dict)]
+    if specs[0] != specs[-1]:
+        raise InputError(f"{path}: the spec inside the file contradicts {record.name}; make the file again")
+    return specs[0]
+
+
+class _TfliteModel(RunningModel):
+    def __init__(self, path: Path, spec: DetectorSpec | None, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        from model.runtime.flatbuffer import read_content
+
+        content = read_content(path)
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"{path}: the runtime refuses it ({error})") from None
+        super().__init__(path, spec or _recorded_spec(path, _tflite_metadata(content)))
+        inputs, self._outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._input = inputs[0]
+        _check_interface(
+            path,
+            self.spec,
+            [list(item["shape"]) for item in inputs],
+            [1, self.spec.input_height, self.spec.input_width, 3],
+            [list(item["shape"]) for item in self._outputs],
+        )
+
+    def _run(self, input_rgb: Pixels) -> RawOutputs:
+        self._interpreter.set_tensor(self._input["index"], _as_input(input_rgb[None], self._input))
+        self._interpreter.invoke()
+        stored = [self._interpreter.get_tensor(item["index"]) for item in self._outputs]
+        values = [_dequantized(array, item) for array, item in zip(stored, self._outputs, strict=True)]
+        return RawOutputs((stored[0], stored[1], stored[2]), (values[0], values[1], values[2]))
+
+
+def _as_input(pixels: NDArray[np.uint8], detail: dict[str, Any]) -> NDArray[Any]:
+    scale, zero_point = detail["quantization"]
+    if detail["dtype"] == np.uint8 and scale in (0.0, 1.0) and zero_point == 0:
+        return pixels
+    if not scale:
+        return pixels.astype(detail["dtype"])
+    limits = np.iinfo(detail["dtype"])
+    levels = np.round(pixels / np.float32(scale)) + zero_point
+    return np.asarray(np.clip(levels, limits.min, limits.max).astype(detail["dtype"]))
+
+
+def _dequantized(array: NDArray[Any], detail: dict[str, Any]) -> Floats:
+    scale, zero_point = detail["quantization"]
+    if not scale:
+        return np.asarray(array, np.float32)
+    return (array.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+
+
+def _tflite_metadata(content: bytes) -> str | None:
+    """The text of the metadata buffer METADATA of a TFLite flatbuffer, if it has one."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    for index in range(model.MetadataLength()):
+        entry = model.Metadata(index)
+        if entry.Name() == METADATA.encode():
+            text: bytes = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+            return text.decode("utf-8").rstrip("\0")
+    return None
+
+
+class _OnnxModel(RunningModel):
+    def __init__(self, path: Path, spec: DetectorSpec | None, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
+            raise InputError(f"{path}: ONNX Runtime refuses it ({error})") from None
+        embedded = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
+        super().__init__(path, spec or _recorded_spec(path, embedded))
+        inputs = self._session.get_inputs()
+        self._name = inputs[0].name
+        self.any_size = not all(isinstance(side, int) for side in inputs[0].shape)
+        _check_interface(
+            path,
+            self.spec,
+            [item.shape for item in inputs],
+            [1, 3, self.spec.input_height, self.spec.input_width],
+            [item.shape for item in self._session.get_outputs()],
+        )
+
+    def _run(self, input_rgb: Pixels) -> RawOutputs:
+        pixels = np.ascontiguousarray(input_rgb.transpose(2, 0, 1)[None], np.float32)
+        boxes, scores, landmarks = self._session.run(None, {self._name: pixels})
+        return RawOutputs((boxes, scores, landmarks), (boxes, scores, landmarks))
+
+
+class _TorchModel(RunningModel):
+    any_size = True
+
+    def __init__(self, path: Path, spec: DetectorSpec | None, threads: int) -> None:
+        import torch
+
+        from model.checkpoint import load_checkpoint
+
+        if spec is None:
+            raise InputError(f"{path}: a checkpoint does not say what it is; give --network and --size")
+        torch.set_num_threads(threads)
+        self._torch = torch
+        self._network = load_checkpoint(path, spec.network).network
+        super().__init__(path, spec)
+
+    def _run(self, input_rgb: Pixels) -> RawOutputs:
+        with self._torch.inference_mode():
+            outputs = self._network(self._torch.from_numpy(network_input(input_rgb, self.spec)))
+        boxes, scores, landmarks = (one.numpy() for one in outputs)
+        return RawOutputs((boxes, scores, landmarks), (boxes, scores, landmarks))
+
+
+def _check_interface(
+    path: Path,
+    spec: DetectorSpec,
+    inputs: Sequence[Sequence[Any]],
+    expected_input: Sequence[int],
+    outputs: Sequence[Sequence[Any]],
+) -> None:
+    if len(inputs) != 1 or not _fits(inputs[0], expected_input):
+        raise InputError(
+            f"{path}: its spec says one input of shape {list(expected_input)}, found "
+            + " and ".join(str(list(shape)) for shape in inputs)
+        )
+    expected = spec.output_shapes
+    if len(outputs) != 3 or not all(
+        _fits(found, shape) for found, shape in zip(outputs, expected, strict=True)
+    ):
+        raise InputError(
+            f"{path}: its spec says outputs {', '.join(str(list(shape)) for shape in expected)}, found "
+            + ", ".join(str([int(n) if not isinstance(n, str) else n for n in shape]) for shape in outputs)
+        )
+
+
+def _fits(found: Sequence[Any], expected: Sequence[int]) -> bool:
+    """Whether a shape agrees; a name in place of a number is a dynamic size."""
+    return len(found) == len(expected) and all(
+        not isinstance(one, (int, np.integer)) or one == other
+        for one, other in zip(found, expected, strict=True)
+    )

@@ -1,0 +1,1 @@
+"""A recipe on a float file -> a quantized file with its record."""

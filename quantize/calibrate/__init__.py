@@ -1,0 +1,1 @@
+"""Activations on photographs -> ranges -> the bounds that the quantizer is given."""

@@ -1,0 +1,80 @@
+"""Which operators XNNPACK takes, asked of the runtime itself and not of a table that ages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.runtime.flatbuffer import read_content
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """How the installed runtime divides a file.
+
+    Attributes:
+        partitions: For each part that XNNPACK runs, the places of its operators in execution order.
+        problem: Why the runtime cannot prepare the file; None when it can.
+    """
+
+    partitions: tuple[frozenset[int], ...]
+    problem: str | None = None
+
+    @property
+    def taken(self) -> frozenset[int]:
+        """All operators that XNNPACK runs."""
+        return frozenset().union(*self.partitions)
+
+
+def ask_runtime(path: Path) -> Delegation:
+    """Load a file as an app does, XNNPACK included, and read from the prepared graph what it took.
+
+    The runtime puts one node for each part that the delegate runs behind the file's own operators. Its
+    inputs and outputs are known; the operators on the way from the ones to the others are the part.
+
+    Raises:
+        InputError: not a file, or not TFLite as the runtime verifies it (damaged, truncated).
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    content = read_content(path)
+    with _quiet():
+        try:
+            interpreter = Interpreter(model_content=content, num_threads=1)
+            interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:  # whole, but not for this runtime
+            return Delegation((), str(error).splitlines()[0])
+        nodes = interpreter._get_ops_details()
+    own = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    makers = {int(i): place for place, node in enumerate(own) for i in node["outputs"]}
+    parts = [node for node in nodes if node["op_name"] == "DELEGATE"]
+    return Delegation(tuple(_between(part, own, makers) for part in parts))
+
+
+def _between(part: Any, own: list[Any], makers: dict[int, int]) -> frozenset[int]:
+    outside = {int(i) for i in part["inputs"]}
+    found: set[int] = set()
+    wanted = [int(i) for i in part["outputs"]]
+    while wanted:
+        maker = makers.get(wanted.pop())
+        if maker is not None and maker not in found:
+            found.add(maker)
+            wanted += [int(i) for i in own[maker]["inputs"] if i >= 0 and int(i) not in outside]
+    return frozenset(found)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what the runtime's C++ code prints to standard error."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

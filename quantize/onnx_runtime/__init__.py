@@ -1,0 +1,1 @@
+"""The recipes of TFLite files for ONNX Runtime, by NNCF."""

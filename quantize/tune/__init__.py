@@ -1,0 +1,1 @@
+"""Trials on the real file: sensitivity, search, curve, equalization."""

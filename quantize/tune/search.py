@@ -1,0 +1,270 @@
+"""The smallest or fastest assignment of INT8 and FP16 to layers whose AP falls by no more than a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from model.foundation.artifact import read_json
+from model.foundation.errors import InputError
+from quantize.recipe import Estimator, Recipe
+from quantize.tune.recipe_layers import Layer
+from quantize.tune.sensitivity import all_int8, except_for
+from quantize.tune.trials import Bench, Trial
+
+FLOAT_PER_MAC = 0.48
+INT8_PER_MAC = 0.28
+"""Instructions a multiply-accumulate on an emulated Cortex-A53, of a separable network of 17 M of them."""
+
+MOST_VERIFIED = 6
+"""So many candidates at most are scored on the held-aside images."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Instructions that a multiply-accumulate takes in either arithmetic.
+
+    Attributes:
+        float_per_mac, int8_per_mac: For layers with float (float16 weights included) and INT8 arithmetic.
+        source: Where the two come from, for the report.
+    """
+
+    float_per_mac: float = FLOAT_PER_MAC
+    int8_per_mac: float = INT8_PER_MAC
+    source: str = "multiply-accumulates weighted by the project's own counts of another network"
+
+    def of(self, layers: Sequence[Layer], in_float: Sequence[Layer]) -> float:
+        """Millions of instructions an image."""
+        slow = sum(layer.macs for layer in in_float)
+        fast = sum(layer.macs for layer in layers) - slow
+        return round((slow * self.float_per_mac + fast * self.int8_per_mac) / 1e6, 3)
+
+
+def counted_cost(path: Path, stem: str, macs: int) -> Cost | None:
+    """The cost from the benchmark's counts of a network's float32 and INT8 files, or None without both.
+
+    Args:
+        path: Result file of the benchmark harness.
+        stem: Common beginning of the two files' names, "featherface_v2_320x320".
+        macs: Multiply-accumulates of the network.
+    """
+    counts: dict[tuple[str, str], float] = {}
+    for one in read_json(path).get("measurements", ()):
+        counted = one.get("instructions") or {}
+        if one.get("valid") and counted.get("count"):
+            counts[one["machine"]["name"], one["model"]["file"]] = float(counted["count"])
+    for machine, _ in counts:
+        pair = [counts.get((machine, f"{stem}_{precision}.tflite")) for precision in ("float32", "int8")]
+        if pair[0] is not None and pair[1] is not None and macs:
+            return Cost(pair[0] / macs, pair[1] / macs, f"instructions counted on {machine}, {path.name}")
+    return None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An assignment that was tried.
+
+    Attributes:
+        in_float: Layers with float16 weights; all others are INT8.
+        trial: On the images that the search chooses by.
+        drop: AP points below the float file, on those images.
+        cost: Millions of instructions an image.
+        verified_drop: The same on held-aside images; None where it was not verified.
+        verified: That trial.
+    """
+
+    in_float: tuple[Layer, ...]
+    trial: Trial
+    drop: float
+    cost: float
+    verified_drop: float | None = None
+    verified: Trial | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A row of the table of candidates."""
+        verified = None if self.verified is None else vars(self.verified)
+        return {
+            "in_float": [layer.name for layer in self.in_float],
+            "drop": round(self.drop, 3),
+            "bytes": self.trial.bytes,
+            "cost": self.cost,
+            "verified_drop": None if self.verified_drop is None else round(self.verified_drop, 3),
+            "trial": vars(self.trial),
+            "verified": verified,
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Attributes:
+        winner: The cheapest candidate within the limit on both parts, or the best if none is.
+        within_limit: Whether it is.
+        candidates: All that were tried, in order.
+        floats: The float file on the images to choose by and on those held aside.
+    """
+
+    winner: Candidate
+    within_limit: bool
+    candidates: tuple[Candidate, ...]
+    floats: tuple[Trial, Trial]
+
+
+class Search:
+    """Greedy on sensitivities.
+
+    Float for the most sensitive layers until the drop is within the limit, then INT8 again for each of
+    them that can be spared, dearest first.
+
+    Args:
+        bench: Chooses.
+        verify: Verifies, on other images.
+        order: Layers, most sensitive first.
+        limit: Largest drop in AP points.
+        cost: Of a layer in either arithmetic.
+        estimator: Of the activation bounds that both benches hold.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        verify: Bench,
+        order: Sequence[Layer],
+        limit: float,
+        cost: Cost,
+        estimator: Estimator,
+    ) -> None:
+        self._bench, self._verify, self._limit, self._cost = bench, verify, limit, cost
+        self._estimator = estimator
+        self._order = list(order)
+        self._all = list(self._order)
+        self._seen: dict[frozenset[str], Candidate] = {}
+
+    def run(self, shown: Callable[[Candidate], None] = lambda _: None) -> Found:
+        """Search, then verify the cheapest candidates within the limit.
+
+        Args:
+            shown: Is called with each new candidate.
+        """
+        self._shown = shown
+        for count in self._spread():
+            self._try(self._order[:count])
+        needed = self._shortest_prefix()
+        if needed is not None:
+            self._spare(self._order[:needed])
+        return self._verified()
+
+    def _spread(self) -> list[int]:
+        """0, 1, 2, 4 ... of the most sensitive layers, and all: the rough shape of the front."""
+        count = len(self._order)
+        return [0, *(1 << power for power in range(count.bit_length()) if 1 << power < count), count]
+
+    def _try(self, in_float: Sequence[Layer]) -> Candidate:
+        key = _key(in_float)
+        if key not in self._seen:
+            trial = self._bench.try_recipe(self.recipe(in_float))
+            drop = self._bench.float_file().ap50 - trial.ap50
+            candidate = Candidate(tuple(in_float), trial, drop, self._cost.of(self._all, in_float))
+            self._seen[key] = candidate
+            self._shown(candidate)
+        return self._seen[key]
+
+    def recipe(self, in_float: Sequence[Layer]) -> Recipe:
+        """Layers in float16, all others in INT8."""
+        ordered = [layer for layer in self._order if layer in in_float]
+        return except_for(ordered, self._estimator) if ordered else all_int8(self._estimator)
+
+    def _fits(self, count: int) -> bool:
+        return self._try(self._order[:count]).drop <= self._limit
+
+    def _shortest_prefix(self) -> int | None:
+        """How many of the most sensitive layers must be float: between two of the spread, by halving."""
+        high = next((count for count in self._spread() if self._fits(count)), None)
+        if high is None:
+            return None
+        low = max((count for count in self._spread() if count < high), default=-1)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._fits(middle) else (middle, high)
+        return high
+
+    def _spare(self, in_float: Sequence[Layer]) -> None:
+        kept = list(in_float)
+        for layer in sorted(in_float, key=lambda one: (one.macs, one.weights), reverse=True):
+            without = [one for one in kept if one is not layer]
+            if self._try(without).drop <= self._limit:
+                kept = without
+
+    def _verified(self) -> Found:
+        """The cheapest candidate within the limit on both parts.
+
+        A few of the cheapest are verified, then the spread's with more and more layers in float: what is
+        within the limit by luck on one half is not on the other.
+        """
+        floats = self._bench.float_file(), self._verify.float_file()
+        within = sorted(
+            (one for one in self._seen.values() if one.drop <= self._limit),
+            key=lambda c: (c.cost, c.trial.bytes),
+        )
+        safer = [one for one in map(self._prefix, self._spread()) if one in within[MOST_VERIFIED:]]
+        # Nothing within the limit: the best there is, cheapest among equals.
+        best = sorted(self._seen.values(), key=lambda c: (c.drop, c.cost))[:1]
+        checked = []
+        for candidate in [*within[:MOST_VERIFIED], *safer] or best:
+            trial = self._verify.try_recipe(self.recipe(candidate.in_float))
+            drop = floats[1].ap50 - trial.ap50
+            checked.append(replace(candidate, verified=trial, verified_drop=drop))
+            self._seen[_key(candidate.in_float)] = checked[-1]
+            if within and drop <= self._limit:
+                return Found(checked[-1], True, tuple(self._seen.values()), floats)
+        least = min(checked, key=lambda c: (c.verified_drop or 0.0, c.cost))
+        return Found(least, False, tuple(self._seen.values()), floats)
+
+    def _prefix(self, count: int) -> Candidate:
+        return self._try(self._order[:count])
+
+
+def _key(in_float: Sequence[Layer]) -> frozenset[str]:
+    return frozenset(layer.name for layer in in_float)
+
+
+def pareto(candidates: Sequence[Candidate], price: Callable[[Candidate], float]) -> list[Candidate]:
+    """The candidates that no other beats in both price and drop, cheapest first."""
+    front: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda c: (price(c), c.drop)):
+        if not front or candidate.drop < front[-1].drop:
+            front.append(candidate)
+    return front
+
+
+def ranked_layers(path: Path, layers: Sequence[Layer]) -> list[Layer]:
+    """A file's layers in the order of a table that `sensitivity` wrote, most sensitive first.
+
+    Raises:
+        InputError: the table is no such table, or is of other layers.
+    """
+    by_name = {layer.name: layer for layer in layers}
+    names = [str(row.get("layer")) for row in read_json(path).get("layers", ()) if isinstance(row, dict)]
+    if set(names) != set(by_name):
+        odd = sorted(set(names) ^ set(by_name))
+        raise InputError(f"{path} is not of this model's layers: {', '.join(odd[:3])} on one side only")
+    return [by_name[name] for name in names]
+
+
+def chosen_layers(layers: Sequence[Layer], only: str | None) -> list[Layer]:
+    """Layers whose name a regular expression matches; all without one.
+
+    Raises:
+        InputError: it matches none.
+    """
+    import re
+
+    found = [layer for layer in layers if only is None or re.search(only, layer.name)]
+    if not found:
+        raise InputError(
+            f"no layer matches {only!r}; there are {', '.join(one.name for one in layers[:5])} ..."
+        )
+    return found

@@ -1,0 +1,138 @@
+"""What `sensitivity`, `search` and `curve` print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from quantize.tune.curve import CalibrationCurve
+from quantize.tune.search import Candidate, Cost, Found, pareto
+from quantize.tune.sensitivity import SensitivityTable
+from quantize.tune.trials import Trial
+
+SHOWN_ROWS = 30
+
+
+def say(value: dict[str, Any], as_json: bool, table: Callable[[], None]) -> None:
+    """Print JSON or a table."""
+    if as_json:
+        print(json.dumps(value, indent=2))
+    else:
+        table()
+
+
+def print_sensitivity(table: SensitivityTable) -> None:
+    """The most sensitive layers, and what the whole files lose in each band of face heights."""
+    console = Console()
+    rows = Table(title=f"AP50 in points on {table.images} images; SQNR in dB")
+    for column in ("layer", "operators", "MACs", "INT8 alone costs", "dB", "float alone repairs", "dB"):
+        rows.add_column(column, justify="left" if column in ("layer", "operators") else "right")
+    for row in table.rows[:SHOWN_ROWS]:
+        repair = "" if row.repair is None else f"{row.repair:.2f}"
+        gain = "" if row.repair_db is None else f"{row.repair_db:+.2f}"
+        kinds = ", ".join(dict.fromkeys(row.layer.operators)).lower()
+        rows.add_row(
+            row.layer.name,
+            kinds if len(kinds) < 40 else kinds[:37] + "...",
+            f"{row.layer.macs:,}",
+            f"{row.damage:.2f}",
+            f"{row.damage_db:.1f}",
+            repair,
+            gain,
+        )
+    console.print(rows)
+    if len(table.rows) > SHOWN_ROWS:
+        console.print(f"and {len(table.rows) - SHOWN_ROWS} less sensitive layers, in the JSON file")
+    console.print(heights({"float": table.float_file, "all INT8": table.int8_file}))
+
+
+def heights(trials: dict[str, Trial]) -> Table:
+    """AP50 and recall at the score floor by face height in pixels of the input, one row a file."""
+    rows = Table(title="AP50, and recall by face height in the network's input")
+    bands = list(next(iter(trials.values())).recall)
+    for column in ("file", "AP50", "bytes", *bands):
+        rows.add_column(column, justify="left" if column == "file" else "right")
+    for name, trial in trials.items():
+        cells = [f"{found}/{faces}" for faces, found in (trial.recall[band] for band in bands)]
+        rows.add_row(name, f"{trial.ap50:.2f}", f"{trial.bytes:,}", *cells)
+    return rows
+
+
+def search_line(candidate: Candidate) -> None:
+    """One line a candidate while the search goes on."""
+    print(
+        f"{len(candidate.in_float):4d} layers in float: AP50 {candidate.trial.ap50:.2f} "
+        f"(drop {candidate.drop:+.2f}), {candidate.trial.bytes:,} bytes, {candidate.cost:.1f} M instructions",
+        flush=True,
+    )
+
+
+def search_json(found: Found, limit: float, cost: Cost, model: str) -> dict[str, Any]:
+    """The whole search; "layers" is the table of candidates for the report."""
+    return {
+        "kind": "search",
+        "title": f"Search on {model}: at most {limit} points below float",
+        "max_drop": limit,
+        "within_limit": found.within_limit,
+        "tried": len(found.candidates),
+        "cost": vars(cost),
+        "float": vars(found.floats[0]),
+        "float_verified": vars(found.floats[1]),
+        "winner": found.winner.to_json(),
+        "layers": [
+            {
+                "float_layers": len(one.in_float),
+                "ap50": one.trial.ap50,
+                "drop": round(one.drop, 3),
+                "verified_drop": None if one.verified_drop is None else round(one.verified_drop, 3),
+                "bytes": one.trial.bytes,
+                "million_instructions": one.cost,
+            }
+            for one in found.candidates
+        ],
+        "candidates": [one.to_json() for one in found.candidates],
+    }
+
+
+def print_found(found: Found, limit: float, cost: Cost) -> None:
+    """The two Pareto fronts, the winner, and its recall by face height."""
+    console = Console()
+    for title, price in (
+        ("Pareto front: AP50 against bytes", lambda c: float(c.trial.bytes)),
+        (f"Pareto front: AP50 against cost ({cost.source})", lambda c: c.cost),
+    ):
+        rows = Table("layers in float", "bytes", "M instructions", "drop", "drop, held aside", title=title)
+        for one in pareto(found.candidates, price):
+            verified = "" if one.verified_drop is None else f"{one.verified_drop:+.2f}"
+            cells = f"{one.trial.bytes:,}", f"{one.cost:.1f}", f"{one.drop:+.2f}", verified
+            rows.add_row(str(len(one.in_float)), *cells)
+        console.print(rows)
+    winner = found.winner
+    trials = {"float": found.floats[0], "winner": winner.trial}
+    if winner.verified is not None:
+        trials |= {"float, held aside": found.floats[1], "winner, held aside": winner.verified}
+    console.print(heights(trials))
+    drop = winner.drop if winner.verified_drop is None else winner.verified_drop
+    said = "the cheapest within" if found.within_limit else "NO assignment holds"
+    console.print(
+        f"{len(found.candidates)} candidates tried; {said} the limit of {limit} points on both halves"
+        + ("" if found.within_limit else "; the best")
+        + f" has {len(winner.in_float)} layers in float and drops {drop:.2f} on held-aside images"
+    )
+
+
+def print_curve(curve: CalibrationCurve) -> None:
+    """AP50 against the number of calibration images, with recall by face height."""
+    console = Console()
+    rows = Table("images", "AP50", "drop", "boxes dB", "unstable scales", title="Calibration images")
+    for point in curve.points:
+        drop = curve.float_file.ap50 - point.trial.ap50
+        decibel = point.trial.sqnr_db.get("boxes")
+        boxes = "" if decibel is None else f"{decibel:.1f}"
+        rows.add_row(str(point.images), f"{point.trial.ap50:.2f}", f"{drop:+.2f}", boxes, str(point.unstable))
+    console.print(rows)
+    console.print(heights({"float": curve.float_file} | {str(p.images): p.trial for p in curve.points}))

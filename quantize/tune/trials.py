@@ -1,0 +1,166 @@
+"""Recipes tried on the real file: quantized, scored, compared with float; none is ever tried twice."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration_data.readers import LabelledImage
+from model.evaluation.average_precision import Matched
+from model.foundation.artifact import sha256_of
+from model.foundation.errors import InputError
+from model.geometry.spec import DetectorSpec
+from model.runtime.running import RawOutputs
+from quantize.apply.quantizer import apply_recipe
+from quantize.recipe import Recipe
+from quantize.tune.scoring import score_file
+
+Bounds = Mapping[str, tuple[float, float]]
+COMPARED_IMAGES = 32
+"""The first so many images give the signal-to-noise ratios."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a recipe made of a file.
+
+    Attributes:
+        bytes: Of the file.
+        ap50: AP at IoU 0.5 in points (0..100).
+        sqnr_db: Output -> 10 log10(sum f^2 / sum (f - q)^2) against the float file; None if equal.
+        recall: Band of face heights in pixels of the input -> (faces, found at the score floor).
+    """
+
+    bytes: int
+    ap50: float
+    sqnr_db: dict[str, float | None]
+    recall: dict[str, tuple[int, int]]
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Trial:
+        """The inverse of `asdict`."""
+        recall = {band: (int(faces), int(found)) for band, (faces, found) in value["recall"].items()}
+        return cls(value["bytes"], value["ap50"], dict(value["sqnr_db"]), recall)
+
+
+class Bench:
+    """Tries recipes on one float file and one list of labelled images, and keeps every result.
+
+    Results stand in a file of JSON lines, one for each recipe, keyed by everything that decides it
+    (float file, bounds, images, recipe); an interruption loses at most the one that was running.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        bounds: Bounds,
+        images: Sequence[LabelledImage],
+        journal: Path | None,
+        spec: DetectorSpec | None = None,
+    ) -> None:
+        if not images:
+            raise InputError("no labelled image to try recipes on")
+        self.model, self.bounds, self.images, self.spec = model, dict(bounds), list(images), spec
+        self._journal = journal
+        content = [sha256_of(model), sorted(self.bounds.items()), [image.name for image in images]]
+        self._setting = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        self._done = _read_journal(journal)
+        self._float: list[RawOutputs] = []
+        self._trial_of_float: Trial | None = None
+        self.tried = 0
+
+    def float_file(self) -> Trial:
+        """The float file itself."""
+        if self._trial_of_float is None:
+            matched = score_file(self.model, self.images, self.spec, self._keep)
+            self._trial_of_float = _trial(self.model, matched, {})
+        return self._trial_of_float
+
+    def _keep(self, index: int, outputs: RawOutputs) -> None:
+        if index < COMPARED_IMAGES:
+            self._float.append(outputs)
+
+    def key(self, recipe: Recipe) -> str:
+        """Under which a recipe's result is kept."""
+        content = json.dumps({**recipe.to_json(), "name": ""}, sort_keys=True)
+        return hashlib.sha256(f"{self._setting}{content}".encode()).hexdigest()[:24]
+
+    def knows(self, recipe: Recipe) -> bool:
+        """Whether a recipe was tried before, in this run or an earlier one."""
+        return self.key(recipe) in self._done
+
+    def try_recipe(self, recipe: Recipe) -> Trial:
+        """Quantize with a recipe and score the file, unless that was done before."""
+        key = self.key(recipe)
+        if key not in self._done:
+            self.float_file()
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / "candidate.tflite"
+                with contextlib.redirect_stderr(io.StringIO()):  # the quantizer's own progress, each time
+                    apply_recipe(recipe, self.model, dict(self.bounds), file)
+                self._done[key] = self.score(file)
+            self.tried += 1
+            _append(self._journal, {"key": key, "recipe": recipe.to_json(), **asdict(self._done[key])})
+        return self._done[key]
+
+    def score(self, file: Path) -> Trial:
+        """A quantized file of this float file, however it was made; kept nowhere."""
+        self.float_file()
+        signal, noise = np.zeros(3), np.zeros(3)
+
+        def compare(index: int, outputs: RawOutputs) -> None:
+            if index < COMPARED_IMAGES:
+                for row, (a, b) in enumerate(zip(self._float[index].values, outputs.values, strict=True)):
+                    signal[row] += np.square(a, dtype=np.float64).sum()
+                    noise[row] += np.square(a.astype(np.float64) - b).sum()
+
+        matched = score_file(file, self.images, self.spec, compare)
+        names = ("boxes", "scores", "landmarks")
+        ratios = {name: decibel(s, n) for name, s, n in zip(names, signal, noise, strict=True)}
+        return _trial(file, matched, ratios)
+
+
+def decibel(signal: float, noise: float) -> float | None:
+    """10 log10(signal / noise), rounded to 0.01; None without noise."""
+    return round(float(10 * np.log10(max(signal, 1e-300) / noise)), 2) if noise > 0 else None
+
+
+def _trial(file: Path, matched: Matched, sqnr_db: dict[str, float | None]) -> Trial:
+    recall = {band: (one.faces, one.found) for band, one in matched.recall_by_height().items()}
+    return Trial(file.stat().st_size, round(100 * matched.average_precision(), 4), sqnr_db, recall)
+
+
+def _read_journal(path: Path | None) -> dict[str, Trial]:
+    """Finished trials by key; a last line that an interruption cut short is dropped."""
+    if path is None or not path.is_file():
+        return {}
+    done = {}
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        try:
+            value = json.loads(line)
+            done[value["key"]] = Trial.from_json(value)
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError):
+            if number < len(lines) or line.endswith("\n"):
+                raise InputError(
+                    f"{path}:{number} is no result of a trial; remove the line or file"
+                ) from None
+            path.write_text("".join(lines[:-1]), encoding="utf-8")
+    return done
+
+
+def _append(path: Path | None, value: dict[str, Any]) -> None:
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(value) + "\n")

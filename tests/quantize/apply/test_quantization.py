@@ -1,0 +1,256 @@
+"""Recipes on the real converted file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from convert.difference import measure_parity
+from convert.tflite.operators import operator_names
+from model.foundation.artifact import sha256_of
+from model.foundation.errors import InputError
+from model.runtime.flatbuffer import parse_model, read_model, spec_inside, text
+from model.runtime.running import open_model
+from quantize.apply.quantizer import apply_recipe, layer_names
+from quantize.calibrate.activation_ranges import (
+    Ranges,
+    TensorRange,
+    measure_ranges,
+    read_ranges,
+    write_ranges,
+)
+from quantize.calibrate.clipping import prepared
+from quantize.recipe import LayerRule, Recipe, read_recipe
+from tests.conftest import EMBEDDED, ROOT, Converted
+
+RECIPES = ROOT / "quantize" / "recipes"
+
+
+@pytest.fixture(scope="module")
+def ranges(converted: Converted) -> Ranges:
+    return measure_ranges(converted.float32, converted.photographs)
+
+
+def _applied(recipe: Recipe, converted: Converted, ranges: Ranges, output: Path) -> Path:
+    bounds = prepared(ranges, recipe.estimator, converted.float32) if recipe.is_static else None
+    apply_recipe(recipe, converted.float32, bounds, output)
+    return output
+
+
+@pytest.fixture(scope="module")
+def int8(converted: Converted, ranges: Ranges, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("int8") / "int8.tflite"
+    return _applied(read_recipe(RECIPES / "int8.json"), converted, ranges, output)
+
+
+def test_every_operator_of_the_integer_file_is_int8(int8: Path) -> None:
+    model = read_model(int8)
+    graph = model.subgraphs[0]
+    kinds = operator_names(model)
+    assert kinds.count("QUANTIZE") == 1  # bytes to int8; no rescaling between layers
+    assert "DEQUANTIZE" not in kinds
+    types = {graph.tensors[index].type for op in graph.operators for index in op.outputs}
+    assert types == {schema.TensorType.INT8}
+    assert graph.tensors[graph.inputs[0]].type == schema.TensorType.UINT8
+
+
+def test_weights_are_per_channel_and_symmetric(int8: Path) -> None:
+    model = read_model(int8)
+    graph = model.subgraphs[0]
+    weights = {
+        int(op.inputs[1])
+        for kind, op in zip(operator_names(model), graph.operators, strict=True)
+        if kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+    }
+    for index in weights:
+        tensor = graph.tensors[index]
+        values = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.int8)
+        assert len(tensor.quantization.scale) == tensor.shape[tensor.quantization.quantizedDimension]
+        assert not np.any(tensor.quantization.zeroPoint)
+        assert values.min() >= -127
+
+
+def test_the_three_outputs_keep_their_own_scales(int8: Path, converted: Converted) -> None:
+    details = Interpreter(str(int8)).get_output_details()
+    assert [d["name"] for d in details] == list(converted.spec.output_names)
+    scales = [d["quantization"][0] for d in details]
+    assert len(set(scales)) == 3
+    assert details[1]["quantization"] == (1 / 256, -128)  # a probability
+
+
+def test_a_byte_of_the_image_is_the_quantized_value_itself(int8: Path) -> None:
+    """Every value of a byte reaches the first layer without rounding."""
+    interpreter = Interpreter(
+        str(int8),
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    entry = interpreter.get_input_details()[0]
+    assert entry["dtype"] == np.uint8
+    assert entry["quantization"] == (1.0, 0)
+    image = np.resize(np.arange(256, dtype=np.uint8), entry["shape"])
+    interpreter.set_tensor(entry["index"], image)
+    interpreter.invoke()
+    inner = next(t for t in interpreter.get_tensor_details() if t["name"] == "image/int8")
+    assert inner["quantization"] == (1.0, -128)
+    np.testing.assert_array_equal(interpreter.get_tensor(inner["index"]).astype(int), image.astype(int) - 128)
+
+
+def test_the_integer_file_still_sees_the_faces(int8: Path, converted: Converted) -> None:
+    reference, candidate = open_model(converted.float32), open_model(int8)
+    parity = measure_parity(
+        lambda x: reference.run(x).values,
+        lambda x: candidate.run(x).values,
+        converted.photographs,
+        converted.spec,
+    )
+    assert parity.outputs["scores"].sqnr_db is not None
+    assert parity.outputs["scores"].sqnr_db > 10
+    assert parity.faces > 0
+    assert parity.faces_found >= 0.6 * parity.faces
+
+
+def test_the_same_inputs_give_the_same_bytes(int8: Path, converted: Converted, tmp_path: Path) -> None:
+    again = measure_ranges(converted.float32, converted.photographs)
+    other = _applied(read_recipe(RECIPES / "int8.json"), converted, again, tmp_path / "other.tflite")
+    assert sha256_of(other) == sha256_of(int8)
+
+
+def test_float16_halves_the_weights_and_hardly_moves_the_outputs(
+    converted: Converted, tmp_path: Path
+) -> None:
+    path = _applied(read_recipe(RECIPES / "float16.json"), converted, {}, tmp_path / "float16.tflite")
+    assert path.stat().st_size < 0.6 * converted.float32.stat().st_size
+    reference, candidate = open_model(converted.float32), open_model(path)
+    parity = measure_parity(
+        lambda x: reference.run(x).values,
+        lambda x: candidate.run(x).values,
+        converted.photographs,
+        converted.spec,
+    )
+    assert all(output.sqnr_db is not None and output.sqnr_db > 40 for output in parity.outputs.values())
+
+
+def test_a_mixed_recipe_does_to_each_layer_what_it_says(
+    converted: Converted, ranges: Ranges, tmp_path: Path
+) -> None:
+    recipe = Recipe("mixed", (LayerRule(".", "int8"), LayerRule("^heads/landmarks$|^landmarks$", "float16")))
+    path = _applied(recipe, converted, ranges, tmp_path / "mixed.tflite")
+    details = Interpreter(str(path)).get_output_details()
+    assert [d["dtype"] for d in details] == [np.int8, np.int8, np.float32]
+    model = read_model(path)
+    weights = {text(t.name): t.type for t in model.subgraphs[0].tensors}
+    assert weights["heads/landmarks/weight"] == schema.TensorType.FLOAT16
+    assert weights["heads/boxes/weight"] == schema.TensorType.INT8
+    assert spec_inside(path) == converted.spec
+
+
+def test_every_shipped_recipe_reads(converted: Converted) -> None:
+    names = layer_names(read_model(converted.float32))
+    for path in sorted(RECIPES.glob("*.json")):
+        recipe = read_recipe(path)
+        if path.stem.startswith(("featherface_v1", "retinaface")):
+            continue
+        recipe.check_layers(names)
+
+
+def test_recipes_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.json"
+    for content, because in (
+        ('{"name": "x"}', "missing field 'layers'"),
+        ('{"name": "x", "layers": [], "bits": 4}', "unknown field 'bits'"),
+        ('{"name": "x", "layers": [{"match": ".", "precision": "int4"}]}', "unknown precision 'int4'"),
+        ('{"name": "x", "layers": [{"match": "(", "precision": "int8"}]}', "no regular expression"),
+        ('{"name": "X Y", "layers": []}', "lower-case"),
+        ('{"name": "x", "layers": [], "estimator": "best"}', "unknown estimator 'best'"),
+        ('{"name": "x", "layers": "all"}', "layers is a list of rules, found 'all'"),
+        ('{"name": "x", "layers": [5]}', "expected an object with match, precision, found 5"),
+        ('{"name": "x", "layers": [{"match": 1, "precision": "int8"}]}', "match is a text, found 1"),
+        ('{"name": "x", "layers": [], "estimator": ["mse"]}', "estimator is a text"),
+        ("[", "not JSON"),
+    ):
+        path.write_text(content)
+        with pytest.raises(InputError, match=because):
+            read_recipe(path)
+
+
+def test_a_rule_for_no_layer_is_refused_with_the_nearest_names(converted: Converted) -> None:
+    names = layer_names(read_model(converted.float32))
+    with pytest.raises(InputError, match="heads/boxes"):
+        Recipe("x", (LayerRule("heads/boxs", "int8"),)).check_layers(names)
+
+
+def test_ranges_belong_to_one_checkpoint(converted: Converted, ranges: Ranges, tmp_path: Path) -> None:
+    path = tmp_path / "ranges.json"
+    write_ranges(path, EMBEDDED, {"96x128": (ranges, {"count": 8}), "320x320": (ranges, {"count": 8})})
+    back, measured_at = read_ranges(path, sha256_of(EMBEDDED), 128, 128)
+    assert measured_at == "96x128"
+    assert set(back) == set(ranges)
+    assert back["boxes"].low == pytest.approx(ranges["boxes"].low, rel=1e-5)
+    with pytest.raises(InputError, match="another checkpoint"):
+        read_ranges(path, "0" * 64, 320, 320)
+    with pytest.raises(InputError, match="no image"):
+        measure_ranges(converted.float32, [])
+
+
+def test_the_shipped_ranges_belong_to_the_shipped_checkpoint() -> None:
+    path = EMBEDDED.with_name("featherface_v2_ranges.json")
+    ranges, measured_at = read_ranges(path, sha256_of(EMBEDDED), 320, 320)
+    assert measured_at == "320x320"
+    assert ranges["image"].high <= 255
+
+
+def test_a_missing_range_names_the_tensor(converted: Converted, ranges: Ranges, tmp_path: Path) -> None:
+    fewer = {name: value for name, value in ranges.items() if name != "laterals/1"}
+    with pytest.raises(InputError, match="laterals/1"):
+        _applied(read_recipe(RECIPES / "int8.json"), converted, fewer, tmp_path / "x.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_quantized_already_is_refused(
+    int8: Path, converted: Converted, ranges: Ranges, tmp_path: Path
+) -> None:
+    output = tmp_path / "twice.tflite"
+    for recipe in ("int8", "float16"):
+        with pytest.raises(InputError, match="is quantized already"):
+            apply_recipe(read_recipe(RECIPES / f"{recipe}.json"), int8, prepared(ranges, "mse", int8), output)
+    assert not output.exists()
+
+
+def test_a_damaged_file_is_refused_before_it_is_parsed(converted: Converted, tmp_path: Path) -> None:
+    content = converted.float32.read_bytes()
+    for length in (20, len(content) // 2, len(content) - 100):
+        damaged = tmp_path / "damaged.tflite"
+        damaged.write_bytes(content[:length])
+        with pytest.raises(InputError, match="damaged or truncated"):
+            read_model(damaged)
+
+
+def test_bounds_follow_the_estimator_and_the_pixels() -> None:
+    measured = TensorRange(-2.0, 4.0, -1.0, 3.0)
+    assert measured.bounds("min_max") == (-2.0, 4.0)
+    assert measured.bounds("mean_min_max") == (-1.0, 3.0)
+
+
+def test_buffers_behind_the_flatbuffer_are_taken_in(converted: Converted) -> None:
+    """The quantizer stores large buffers there, and a plain re-packing would lose them."""
+    content = converted.float32.read_bytes()
+    model = parse_model(content)
+    index = next(
+        i for i, buffer in enumerate(model.buffers) if buffer.data is not None and len(buffer.data) > 100
+    )
+    data = bytes(model.buffers[index].data)
+    model.buffers[index].data = None
+    model.buffers[index].offset, model.buffers[index].size = 1 << 21, len(data)
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    packed = bytes(builder.Output())
+    again = parse_model(packed.ljust(1 << 21, b"\0") + data)
+    assert bytes(again.buffers[index].data) == data

@@ -1,0 +1,77 @@
+"""Bounds for the quantizer: what is joined, and means that no processor rounds differently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.tflite.graph import read_graph
+from model.runtime.flatbuffer import read_model
+from quantize.apply.quantizer import apply_recipe
+from quantize.calibrate.activation_ranges import Ranges, measure_ranges
+from quantize.calibrate.clipping import LEAST_DIVISOR, Bounds, prepared, without_ties
+from quantize.qat.placement import scale_of
+from quantize.recipe import read_recipe
+from tests.conftest import ROOT, Converted
+
+
+@pytest.fixture(scope="module")
+def measured(converted: Converted) -> Ranges:
+    return measure_ranges(converted.float32, converted.photographs[:4])
+
+
+@pytest.fixture(scope="module")
+def bounds(converted: Converted, measured: Ranges) -> Bounds:
+    return prepared(measured, "mse", converted.float32)
+
+
+def test_no_mean_of_integers_is_near_a_tie(converted: Converted, bounds: Bounds, tmp_path: Path) -> None:
+    file = tmp_path / "int8.tflite"
+    apply_recipe(read_recipe(ROOT / "quantize" / "recipes" / "int8.json"), converted.float32, bounds, file)
+    graph = read_graph(file)
+    means = [operator for operator in graph.operators if operator.kind == "MEAN"]
+    assert len(means) == 3
+    for operator in means:
+        entry, out = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+        assert entry.scales is not None
+        assert out.scales is not None
+        count = int(np.prod(entry.shape) / np.prod(out.shape))
+        multiplier = float(entry.scales[0]) / (float(out.scales[0]) * count)
+        of_all_sums = np.arange(255 * count + 1) * multiplier
+        assert np.abs(of_all_sums % 1 - 0.5).min() > 1e-3
+
+
+def test_a_mean_moves_its_range_by_a_few_hundredths(measured: Ranges, bounds: Bounds) -> None:
+    moved = {name: scale_of(*bounds[name]) / scale_of(*measured[name].bounds("mse")) for name in bounds}
+    moved = {
+        name: factor
+        for name, factor in moved.items()
+        if name in ("attention/0", "attention/1", "attention/2")
+    }
+    assert len(moved) == 3
+    assert all(0 < abs(factor - 1) < 1 / LEAST_DIVISOR for factor in moved.values())
+
+
+def test_a_second_time_changes_nothing(converted: Converted, bounds: Bounds) -> None:
+    single = {name: (float(np.float32(low)), float(np.float32(high))) for name, (low, high) in bounds.items()}
+    again = without_ties(single, read_model(converted.float32))
+    assert again == single, "learned ranges arrive in the file as they are, to the last bit"
+
+
+def test_what_is_joined_with_a_mean_moves_with_it(converted: Converted, measured: Ranges) -> None:
+    parsed = read_model(converted.float32)
+    raw = {name: range_.bounds("mse") for name, range_ in measured.items()}
+    other = next(name for name in raw if not name.startswith("attention"))
+    moved = without_ties({**raw, other: raw["attention/0"]}, parsed)
+    assert moved[other] == moved["attention/0"] == without_ties(raw, parsed)["attention/0"]
+    assert moved["attention/0"] != raw["attention/0"]
+
+
+def test_bounds_that_two_means_share_stay(converted: Converted, measured: Ranges) -> None:
+    raw = {name: range_.bounds("mse") for name, range_ in measured.items()}
+    raw["attention/1"] = raw["attention/0"]
+    moved = without_ties(raw, read_model(converted.float32))
+    assert moved["attention/1"] == moved["attention/0"] == raw["attention/0"]
+    assert moved["attention/2"] != raw["attention/2"]
