@@ -36,7 +36,8 @@ def from_json(kind: type[T], value: Any, where: str) -> T:
         InputError: a field is missing or of another type, or the record's own check refuses it.
     """
     try:
-        return msgspec.convert(value, kind)
+        # JSON's keys are text, whatever the record's are.
+        return msgspec.convert(value, kind, str_keys=True)
     except msgspec.ValidationError as error:
         raise InputError(f"{where}: {error}; write it again with this version") from None
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from convert.tflite.cost import CostFile
 from model.foundation.artifact import read_json
 from model.foundation.errors import InputError
+from model.foundation.records import read_record
 from quantize.recipe import Estimator, Recipe
 from quantize.tune.recipe_layers import Layer
 from quantize.tune.sensitivity import all_int8, except_for
@@ -50,11 +52,11 @@ def counted_cost(path: Path, stem: str, macs: int) -> Cost | None:
         stem: Common beginning of the two files' names, "featherface_v2_320x320".
         macs: Multiply-accumulates of the network.
     """
-    counts: dict[tuple[str, str], float] = {}
-    for one in read_json(path).get("measurements", ()):
-        counted = one.get("instructions") or {}
-        if one.get("valid") and counted.get("count"):
-            counts[one["machine"]["name"], one["model"]["file"]] = float(counted["count"])
+    counts = {
+        (one.machine.name, one.model.file): one.instructions.count
+        for one in read_record(path, CostFile).measurements
+        if one.valid and one.instructions
+    }
     for machine, _ in counts:
         pair = [counts.get((machine, f"{stem}_{precision}.tflite")) for precision in ("float32", "int8")]
         if pair[0] is not None and pair[1] is not None and macs:

@@ -12,8 +12,10 @@ import pytest
 
 from calibration_data.readers import LabelledImage
 from calibration_data.selection import select_images, write_manifest
+from convert.tflite.cost import CostFile, FileCost, Instructions, MachineFacts, ModelFile
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
+from model.foundation.records import write_record
 from model.runtime.flatbuffer import read_model, write_model
 from quantize.__main__ import main
 from quantize.calibrate.activation_ranges import measure_ranges
@@ -142,13 +144,17 @@ def test_the_front_holds_what_nothing_beats() -> None:
 
 
 def test_costs_come_from_the_counts_of_both_files(tmp_path: Path) -> None:
-    def row(file: str, count: int, valid: bool = True) -> dict[str, object]:
-        machine, instructions = {"name": "a53"}, {"count": count}
-        return {"valid": valid, "machine": machine, "model": {"file": file}, "instructions": instructions}
+    def row(file: str, count: int, *problems: str) -> FileCost:
+        return FileCost(
+            machine=MachineFacts("emulated-arm64", "a53", "a53"),
+            model=ModelFile(file, 1, ""),
+            instructions=Instructions(count, 5, 0.0, "icount"),
+            problems=problems,
+        )
 
     path = tmp_path / "cost.json"
-    rows = [row("v_float32.tflite", 480), row("v_int8.tflite", 280), row("w_float32.tflite", 1)]
-    path.write_text(json.dumps({"measurements": rows}))
+    rows = (row("v_float32.tflite", 480), row("v_int8.tflite", 280), row("v_int8.tflite", 1, "it differs"))
+    write_record(path, CostFile("featherface-benchmark", 1, (*rows, row("w_float32.tflite", 1))))
     cost = counted_cost(path, "v", 1000)
     assert cost is not None
     assert (cost.float_per_mac, cost.int8_per_mac) == (0.48, 0.28)
