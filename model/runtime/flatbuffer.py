@@ -119,7 +119,18 @@ def metadata(model: Any, name: str) -> str | None:
     return None
 
 
+def metadata_inside(content: bytes, name: str) -> str | None:
+    """The text that a TFLite file's bytes hold under `name`, or None; the file is not unpacked for it."""
+    model = schema.Model.GetRootAs(content, 0)
+    for index in range(model.MetadataLength()):
+        entry = model.Metadata(index)
+        if entry.Name() == name.encode():
+            held: bytes = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+            return held.decode("utf-8").rstrip("\0")
+    return None
+
+
 def spec_inside(path: Path) -> DetectorSpec | None:
     """The spec that a TFLite file carries, or None when it carries none."""
-    value = metadata(read_model(path), SPEC_METADATA)
+    value = metadata_inside(read_content(path), SPEC_METADATA)
     return None if value is None else DetectorSpec.from_json(json.loads(value))

@@ -134,64 +134,26 @@ def _recorded_spec(path: Path, embedded: str | None) -> DetectorSpec:
 
 class _TfliteModel(RunningModel):
     def __init__(self, path: Path, spec: DetectorSpec | None, threads: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter
+        from model.runtime.flatbuffer import SPEC_METADATA, metadata_inside
+        from model.runtime.interpreter import TfliteInterpreter
 
-        from model.runtime.flatbuffer import read_content
-
-        content = read_content(path)
-        try:
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise InputError(f"{path}: the runtime refuses it ({error})") from None
-        super().__init__(path, spec or _recorded_spec(path, _tflite_metadata(content)))
-        inputs, self._outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        self._input = inputs[0]
+        self._file = TfliteInterpreter(path, threads=threads)
+        super().__init__(
+            path, spec or _recorded_spec(path, metadata_inside(path.read_bytes(), SPEC_METADATA))
+        )
         _check_interface(
             path,
             self.spec,
-            [list(item["shape"]) for item in inputs],
+            [one.shape for one in self._file.inputs],
             [1, self.spec.input_height, self.spec.input_width, 3],
-            [list(item["shape"]) for item in self._outputs],
+            [one.shape for one in self._file.outputs],
         )
 
     def _run(self, input_rgb: Pixels) -> RawOutputs:
-        self._interpreter.set_tensor(self._input["index"], _as_input(input_rgb[None], self._input))
-        self._interpreter.invoke()
-        stored = [self._interpreter.get_tensor(item["index"]) for item in self._outputs]
-        values = [_dequantized(array, item) for array, item in zip(stored, self._outputs, strict=True)]
-        return RawOutputs((stored[0], stored[1], stored[2]), (values[0], values[1], values[2]))
-
-
-def _as_input(pixels: NDArray[np.uint8], detail: dict[str, Any]) -> NDArray[Any]:
-    scale, zero_point = detail["quantization"]
-    if detail["dtype"] == np.uint8 and scale in (0.0, 1.0) and zero_point == 0:
-        return pixels
-    if not scale:
-        return pixels.astype(detail["dtype"])
-    limits = np.iinfo(detail["dtype"])
-    levels = np.round(pixels / np.float32(scale)) + zero_point
-    return np.asarray(np.clip(levels, limits.min, limits.max).astype(detail["dtype"]))
-
-
-def _dequantized(array: NDArray[Any], detail: dict[str, Any]) -> Floats:
-    scale, zero_point = detail["quantization"]
-    if not scale:
-        return np.asarray(array, np.float32)
-    return (array.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
-
-
-def _tflite_metadata(content: bytes) -> str | None:
-    """The text of the metadata buffer METADATA of a TFLite flatbuffer, if it has one."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(content, 0)
-    for index in range(model.MetadataLength()):
-        entry = model.Metadata(index)
-        if entry.Name() == METADATA.encode():
-            text: bytes = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
-            return text.decode("utf-8").rstrip("\0")
-    return None
+        self._file.run(input_rgb)
+        boxes, scores, landmarks = self._file.outputs
+        stored = self._file.stored(boxes), self._file.stored(scores), self._file.stored(landmarks)
+        return RawOutputs(stored, (boxes.real(stored[0]), scores.real(stored[1]), landmarks.real(stored[2])))
 
 
 class _OnnxModel(RunningModel):
