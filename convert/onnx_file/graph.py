@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper, shape_inference
 
+from convert.macs import multiply_accumulates
 from model.foundation.errors import InputError
 
 _NUMBER = re.compile(r":\d+$")
@@ -111,6 +112,11 @@ class OnnxGraph:
     def layer(self, node: Any) -> str:
         """The layer that a node belongs to; the node's own name in files that others made."""
         return _NUMBER.sub("", node.name) or str(node.output[0])
+
+    def macs(self, node: Any) -> int:
+        """Multiply-accumulates of a convolution or matrix product for one image."""
+        first = node.op_type == "Conv" or attribute(node, "transB", 0)
+        return multiply_accumulates(self.shape(node.output[0]), self.shape(node.input[1]), 0 if first else -1)
 
     def sources(self, tensor: str, through: Sequence[str]) -> Iterator[tuple[Any, list[Any]]]:
         """The nodes that a tensor comes from, behind operators of the kinds `through`.

@@ -12,8 +12,8 @@ import torch
 
 from convert.deployed import Deployed
 from convert.difference import measure_parity, require_parity, torch_reference
+from convert.tflite.graph import Graph
 from convert.tflite.naming import name_layers
-from convert.tflite.operators import require_builtin
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
@@ -53,7 +53,7 @@ def export_tflite(
         model = read_model(temporary)
         name_interface(model, spec)
         name_layers(model, deployed)
-        operators = require_builtin(model)
+        operators = Graph.of(model).require_builtin()
         write_model(model, temporary)
         file, onnx = open_model(temporary), open_model(made_from["onnx"])
         parity = {

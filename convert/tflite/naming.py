@@ -11,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from convert.tflite.operators import operator_names
+from convert.tflite.graph import WEIGHTED, operator_kinds
 from model.runtime.flatbuffer import text
 
 _COUNTER = re.compile(r";\d*$")
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 SAME_WEIGHT = 1e-5
 """Two weights are the same when they differ by less than this share of the largest."""
 
@@ -32,8 +31,8 @@ def name_layers(model: Any, module: nn.Module) -> None:
     graph = model.subgraphs[0]
     names = _Names(graph)
     layers = list(weighted_layers(module))
-    for kind, operator in zip(operator_names(model), graph.operators, strict=True):
-        if kind in _WEIGHTED and (layer := _layer_of(model, graph.tensors[operator.inputs[1]], layers)):
+    for kind, operator in zip(operator_kinds(model), graph.operators, strict=True):
+        if kind in WEIGHTED and (layer := _layer_of(model, graph.tensors[operator.inputs[1]], layers)):
             names.give(operator.outputs[0], layer)
             for role, index in zip(("weight", "bias"), operator.inputs[1:], strict=False):
                 names.give(index, f"{layer}/{role}")

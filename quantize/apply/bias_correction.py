@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -20,13 +19,11 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 from rich.progress import track
 
-from convert.tflite.operators import operator_names
+from convert.tflite.graph import WEIGHTED, Graph, read_graph
 from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels
-from model.runtime.flatbuffer import read_model, text
 
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 Floats = NDArray[np.float64]
 
 
@@ -60,7 +57,7 @@ def correct_biases(model: Path, quantized: Path, images: Sequence[Pixels], outpu
     """
     if not images:
         raise InputError("no image to correct biases on")
-    layers = _integer_layers(read_model(quantized))
+    layers = _integer_layers(read_graph(quantized))
     if not layers:
         raise InputError(f"{quantized} has no int8 layer with a bias to correct")
     expected = _expected(model, images, {name for layer in layers for _, name, _ in layer.outputs})
@@ -75,19 +72,17 @@ def correct_biases(model: Path, quantized: Path, images: Sequence[Pixels], outpu
     return len(layers)
 
 
-def _integer_layers(model: Any) -> list[_Layer]:
-    graph = model.subgraphs[0]
+def _integer_layers(graph: Graph) -> list[_Layer]:
     found: dict[int, _Layer] = {}
-    for kind, operator in zip(operator_names(model), graph.operators, strict=True):
-        if kind not in _WEIGHTED or len(operator.inputs) < 3 or operator.inputs[2] < 0:
+    for operator in graph.operators:
+        if operator.kind not in WEIGHTED or len(operator.reads) < 3:
             continue
-        entry, weight, bias = (graph.tensors[int(index)] for index in operator.inputs[:3])
-        if entry.type != schema.TensorType.INT8 or bias.type != schema.TensorType.INT32:
+        entry, weight, bias = (graph.tensors[index] for index in operator.reads[:3])
+        if entry.type != "int8" or bias.type != "int32" or entry.scales is None or weight.scales is None:
             continue
-        unit = np.float64(entry.quantization.scale[0]) * np.asarray(weight.quantization.scale, np.float64)
-        index = int(operator.outputs[0])
-        layer = found.setdefault(int(bias.buffer), _Layer(int(bias.buffer), []))
-        layer.outputs.append((index, text(graph.tensors[index].name), unit))
+        unit = np.float64(entry.scales[0]) * weight.scales.astype(np.float64)
+        layer = found.setdefault(bias.buffer, _Layer(bias.buffer, []))
+        layer.outputs.append((operator.outputs[0], operator.layer, unit))
     return list(found.values())
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.tflite.operators import operator_names
+from convert.tflite.graph import operator_kinds
 from model.runtime.flatbuffer import text
 
 
@@ -20,7 +20,7 @@ def drop_identity_rescaling(model: Any) -> int:
     outputs = {int(index) for index in graph.outputs}
     kept: list[Any] = []
     renamed: dict[int, int] = {}
-    for kind, operator in zip(operator_names(model), graph.operators, strict=True):
+    for kind, operator in zip(operator_kinds(model), graph.operators, strict=True):
         operator.inputs = np.array(
             [renamed.get(int(index), int(index)) for index in operator.inputs], np.int32
         )
@@ -39,7 +39,7 @@ def keep_integer_outputs(model: Any) -> None:
     graph = model.subgraphs[0]
     inner = {
         int(operator.outputs[0]): int(operator.inputs[0])
-        for kind, operator in zip(operator_names(model), graph.operators, strict=True)
+        for kind, operator in zip(operator_kinds(model), graph.operators, strict=True)
         if kind == "DEQUANTIZE" and int(operator.outputs[0]) in graph.outputs
     }
     graph.operators = [operator for operator in graph.operators if int(operator.outputs[0]) not in inner]

@@ -13,9 +13,9 @@ from ai_edge_quantizer import quantizer
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.qtyping import TFLOperationName
 
-from convert.tflite.operators import operator_names
+from convert.tflite.graph import Graph, read_graph
 from model.foundation.errors import InputError
-from model.runtime.flatbuffer import parse_model, read_model, text, write_model
+from model.runtime.flatbuffer import parse_model, write_model
 from quantize.apply.cleanup import drop_identity_rescaling, keep_integer_outputs
 from quantize.apply.pixel_input import take_bytes
 from quantize.recipe import Recipe
@@ -23,12 +23,6 @@ from quantize.recipe import Recipe
 _WEIGHTED = (TFLOperationName.CONV_2D, TFLOperationName.DEPTHWISE_CONV_2D, TFLOperationName.FULLY_CONNECTED)
 FLOAT_ONLY = ("EMBEDDING_LOOKUP", "LEAKY_RELU", "FLOOR", "CAST")
 """Operators without an int8 form in the quantizer; they stay float whatever the recipe says."""
-
-
-def layer_names(model: Any) -> list[str]:
-    """The name of each operator's layer in execution order: that of its first output."""
-    graph = model.subgraphs[0]
-    return [text(graph.tensors[operator.outputs[0]].name) for operator in graph.operators]
 
 
 def apply_recipe(
@@ -45,17 +39,16 @@ def apply_recipe(
     Raises:
         InputError: the file is quantized already, a rule matches no layer, or an activation has no bounds.
     """
-    parsed = read_model(model)
-    if any(_is_quantized(tensor) for tensor in parsed.subgraphs[0].tensors):
+    graph = read_graph(model)
+    if any(tensor.type == "float16" or tensor.scales is not None for tensor in graph.tensors):
         raise InputError(f"{model} is quantized already: apply recipes to the float32 file that convert made")
-    layers = layer_names(parsed)
-    recipe.check_layers(layers)
+    recipe.check_layers(graph.layers)
     tool = quantizer.Quantizer(str(model))
     tool.load_quantization_recipe([])
-    _configure(tool, recipe, parsed, layers)
+    _configure(tool, recipe, graph)
     qsv = None
     if recipe.is_static:
-        qsv = _statistics(parsed, bounds or {})
+        qsv = _statistics(graph, bounds or {})
     content = tool.quantize(qsv, enable_progress_bar=False, enable_progress_report=False).quantized_model
     if content is None:
         raise RuntimeError("the quantizer returned no model")
@@ -68,17 +61,11 @@ def apply_recipe(
     write_model(result, output)
 
 
-def _is_quantized(tensor: Any) -> bool:
-    scales = None if tensor.quantization is None else tensor.quantization.scale
-    return tensor.type == schema.TensorType.FLOAT16 or (scales is not None and len(scales) > 0)
-
-
-def _configure(tool: Any, recipe: Recipe, model: Any, layers: Sequence[str]) -> None:
+def _configure(tool: Any, recipe: Recipe, graph: Graph) -> None:
     """Translate the recipe layer by layer: the tool's own patterns match more than a name."""
-    kinds = operator_names(model)
+    layers = graph.layers
     chosen = [
-        "float32" if kind in FLOAT_ONLY else recipe.precision_of(layer)
-        for kind, layer in zip(kinds, layers, strict=True)
+        "float32" if one.kind in FLOAT_ONLY else recipe.precision_of(one.layer) for one in graph.operators
     ]
     if recipe.is_static:
         tool.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
@@ -108,15 +95,13 @@ def _exactly(layers: Sequence[str]) -> str:
     return f"^({'|'.join(re.escape(layer) for layer in layers)});$" if layers else "(?!)"
 
 
-def _statistics(model: Any, bounds: dict[str, tuple[float, float]]) -> dict[str, dict[str, Any]]:
+def _statistics(graph: Graph, bounds: dict[str, tuple[float, float]]) -> dict[str, dict[str, Any]]:
     """The quantizer's calibration result, made from given bounds."""
-    graph = model.subgraphs[0]
     result: dict[str, dict[str, Any]] = {}
-    computed = [*graph.inputs, *(index for operator in graph.operators for index in operator.outputs)]
-    for tensor in (graph.tensors[index] for index in computed):
-        if tensor.type != schema.TensorType.FLOAT32:
+    for tensor in (graph.tensors[index] for index in graph.activations):
+        if tensor.type != "float32":
             continue
-        name = text(tensor.name)
+        name = tensor.name
         if name not in bounds:
             raise InputError(f"no activation range for {name}; measure ranges on the file that is quantized")
         shape = (1,) * len(tensor.shape)

@@ -14,14 +14,14 @@ from rich.progress import track
 from calibration_data.selection import read_manifest
 from convert.difference import measure_parity, torch_reference
 from convert.photographs import parity_inputs
-from convert.tflite.operators import require_builtin
+from convert.tflite.graph import read_graph
 from model.checkpoint import load_checkpoint
 from model.foundation.artifact import Artifact, replacing, sha256_of, tool_versions
 from model.foundation.errors import InputError
 from model.foundation.progress import step
 from model.geometry.letterbox import Pixels, letterbox
 from model.geometry.spec import DetectorSpec
-from model.runtime.flatbuffer import read_model, spec_inside
+from model.runtime.flatbuffer import spec_inside
 from model.runtime.running import open_model
 from quantize.apply.bias_correction import correct_biases
 from quantize.apply.quantizer import apply_recipe
@@ -95,7 +95,7 @@ def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int)
             apply_recipe(recipe, job.model, bounds, temporary)
             if recipe.bias_correction:
                 correct_biases(job.model, temporary, correction_images(job.calibration, spec), temporary)
-            operators = require_builtin(read_model(temporary))
+            operators = read_graph(temporary).require_builtin()
             file = open_model(temporary)
             parity = {
                 "torch": measure_parity(

@@ -12,10 +12,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
+from convert.tflite.graph import read_graph
 from model.foundation.artifact import read_json, sha256_of, write_json
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels
-from model.runtime.flatbuffer import read_model, text
 from quantize.calibrate.estimators import Histogram, entropy, mse, percentile
 from quantize.recipe import Estimator
 
@@ -163,10 +163,8 @@ def _watching(model: Path) -> Interpreter:
 
 def _activations(path: Path) -> dict[str, int]:
     """Name -> index of every float tensor that is computed, and of the input."""
-    model = read_model(path)
-    graph = model.subgraphs[0]
-    computed = [*graph.inputs, *(index for operator in graph.operators for index in operator.outputs)]
-    return {text(graph.tensors[i].name): int(i) for i in computed if graph.tensors[i].type == 0}
+    graph = read_graph(path)
+    return {graph.tensors[i].name: i for i in graph.activations if graph.tensors[i].type == "float32"}
 
 
 def write_ranges(path: Path, checkpoint: Path, sizes: dict[str, tuple[Ranges, dict[str, Any]]]) -> None:

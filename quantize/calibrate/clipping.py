@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from convert.tflite.operators import operator_names
-from model.runtime.flatbuffer import INPUT_NAME, read_model, text
+from convert.tflite.graph import Graph, read_graph
+from model.runtime.flatbuffer import INPUT_NAME
 from quantize.calibrate.activation_ranges import Ranges
 from quantize.recipe import Estimator
 
@@ -30,33 +27,28 @@ def prepared(ranges: Ranges, estimator: Estimator, model: Path) -> Bounds:
     The input's bounds are set, not measured, so that a pixel's byte is its quantized value.
     """
     bounds = {name: measured.bounds(estimator) for name, measured in ranges.items()}
-    parsed = read_model(model)
-    return without_ties(joined({**bounds, INPUT_NAME: PIXELS}, parsed), parsed)
+    graph = read_graph(model)
+    return without_ties(joined({**bounds, INPUT_NAME: PIXELS}, graph), graph)
 
 
-def joined(bounds: Bounds, parsed: Any) -> Bounds:
+def joined(bounds: Bounds, graph: Graph) -> Bounds:
     """Give tensors that do nothing but enter a concatenation its bounds: equal scales need no rescaling."""
     result = dict(bounds)
-    graph = parsed.subgraphs[0]
-    names = [text(tensor.name) for tensor in graph.tensors]
-    kinds = operator_names(parsed)
-    makers = {int(i): number for number, op in enumerate(graph.operators) for i in op.outputs}
-    uses = np.bincount([i for op in graph.operators for i in op.inputs if i >= 0], minlength=len(names))
-    for kind, operator in zip(kinds, graph.operators, strict=True):
-        if kind != "CONCATENATION" or names[operator.outputs[0]] not in result:
+    uses = Counter(index for operator in graph.operators for index in operator.reads)
+    for operator in graph.operators:
+        if operator.kind != "CONCATENATION" or operator.layer not in result:
             continue
-        for entry in operator.inputs:
-            index = int(entry)
-            while uses[index] == 1 and index in makers:
-                result[names[index]] = result[names[operator.outputs[0]]]
-                maker = makers[index]
-                if kinds[maker] != "RESHAPE":
+        for entry in operator.reads:
+            index = entry
+            while uses[index] == 1 and (maker := graph.makers.get(index)) is not None:
+                result[graph.tensors[index].name] = result[operator.layer]
+                if maker.kind != "RESHAPE":
                     break
-                index = int(graph.operators[maker].inputs[0])
+                index = maker.inputs[0]
     return result
 
 
-def without_ties(bounds: Bounds, parsed: Any) -> Bounds:
+def without_ties(bounds: Bounds, graph: Graph) -> Bounds:
     """Move the bounds of means a little, so that every processor rounds them the same way.
 
     A mean of n integers is their sum divided by n * output scale / input scale. Where that divisor is an odd
@@ -66,17 +58,11 @@ def without_ties(bounds: Bounds, parsed: Any) -> Bounds:
     share, or a mean and what it is computed from, stay as they are.
     """
     result = dict(bounds)
-    graph = parsed.subgraphs[0]
-    means = Counter(
-        bounds.get(text(graph.tensors[int(operator.outputs[0])].name))
-        for kind, operator in zip(operator_names(parsed), graph.operators, strict=True)
-        if kind == "MEAN"
-    )
-    for kind, operator in zip(operator_names(parsed), graph.operators, strict=True):
-        if kind != "MEAN":
-            continue
-        entry, out = (graph.tensors[int(i)] for i in (operator.inputs[0], operator.outputs[0]))
-        before, bound = (result.get(text(tensor.name)) for tensor in (entry, out))
+    operators = [operator for operator in graph.operators if operator.kind == "MEAN"]
+    means = Counter(bounds.get(operator.layer) for operator in operators)
+    for operator in operators:
+        entry, out = (graph.tensors[index] for index in (operator.inputs[0], operator.outputs[0]))
+        before, bound = (result.get(tensor.name) for tensor in (entry, out))
         if before is None or bound is None or before == bound or means[bound] > 1:
             continue
         divisor = float(math.prod(entry.shape) / math.prod(out.shape)) * _span(*bound) / _span(*before)

@@ -142,9 +142,8 @@ def audit(path: Path) -> Audit:
     Raises:
         InputError: no such file, or not a whole TFLite file.
     """
-    from convert.tflite.operators import operator_names
+    from convert.tflite.graph import Graph
     from model.runtime.flatbuffer import parse_model, text
-    from quantize.inspect.census import Graph, constant_bytes, take_census
     from quantize.inspect.delegation import ask_runtime
     from quantize.inspect.islands import find_islands, separately_scaled
 
@@ -152,14 +151,13 @@ def audit(path: Path) -> Audit:
     try:
         model = parse_model(path.read_bytes())
         graph = Graph.of(model)
-        census = take_census(graph)
     except (struct.error, ValueError, IndexError, TypeError, KeyError) as error:
         raise InputError(f"{path} cannot be read as TFLite ({type(error).__name__}: {error})") from None
-    islands, constants = find_islands(graph, census), constant_bytes(graph)
+    islands = find_islands(graph)
     roots = separately_scaled(graph)
     shared = Counter(roots.values())
     outputs = tuple(_output(graph, one, shared[roots[one]] == 1) for one in graph.outputs)
-    not_builtin = tuple(sorted({name for name in operator_names(model) if name.startswith("CUSTOM")}))
+    not_builtin = tuple(sorted({one.kind for one in graph.operators if one.kind.startswith("CUSTOM")}))
     identity = Identity(
         tuple(text(one.signatureKey) for one in model.signatureDefs or []),
         _has_spec(model),
@@ -170,8 +168,18 @@ def audit(path: Path) -> Audit:
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
         figures={},
-        operators=[{**asdict(one), "xnnpack": one.index in delegation.taken} for one in census],
-        constants=constants,
+        operators=[
+            {
+                "index": one.index,
+                "kind": one.kind,
+                "layer": one.layer,
+                "arithmetic": one.arithmetic,
+                "macs": one.macs,
+                "xnnpack": one.index in delegation.taken,
+            }
+            for one in graph.operators
+        ],
+        constants=dict(graph.constant_bytes),
         islands=[asdict(one) for one in islands],
         outputs=outputs,
         identity=identity,
@@ -184,9 +192,9 @@ def audit(path: Path) -> Audit:
 
 
 def _output(graph: Any, tensor: int, own: bool) -> Output:
-    scale = graph.scale(tensor)
-    first, zero = scale if scale is not None else (None, None)
-    return Output(graph.name(tensor), graph.type(tensor), graph.shape(tensor), first, zero, own)
+    stored = graph.tensors[tensor]
+    scale, zero = stored.scale or (None, None)
+    return Output(stored.name, stored.type, stored.shape, scale, zero, own)
 
 
 def _has_spec(model: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from quantize.inspect.census import Graph, Operator
+from convert.tflite.graph import Graph, Operator
 
 KEEPS_SCALE = (
     "RESHAPE", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "TRANSPOSE", "GATHER", "UNPACK", "SQUEEZE",
@@ -35,49 +35,49 @@ class Island:
     macs: int
 
 
-def find_islands(graph: Graph, operators: Sequence[Operator]) -> list[Island]:
+def find_islands(graph: Graph) -> list[Island]:
     """All stretches of float in a file that has integer operators; none in a file without.
 
     Operators belong together when they share a computed tensor without a scale. Two that read the same
     converted tensor are one island: it is converted once.
     """
-    if not any(one.arithmetic in ("int8", "int16") for one in operators):
+    if not any(one.arithmetic in ("int8", "int16") for one in graph.operators):
         return []
     groups = _Groups()
     stretches: dict[int, list[Operator]] = defaultdict(list)
-    for one in operators:
+    for one in graph.operators:
         tensors = _float_tensors(graph, one)
         for tensor in tensors:
             groups.join(tensors[0], tensor)
-    for one in operators:
+    for one in graph.operators:
         if tensors := _float_tensors(graph, one):
             stretches[groups.first(tensors[0])].append(one)
     return [_island(graph, members) for members in stretches.values()]
 
 
-def _float_tensors(graph: Graph, one: Operator) -> list[int]:
+def _float_tensors(graph: Graph, one: Operator) -> Sequence[int]:
     """The computed tensors without a scale that an operator touches."""
     if one.arithmetic in ("unpacking", "int8", "int16"):
-        return []
+        return ()
     if one.arithmetic == "conversion":
-        return graph.written(one.index) if one.kind == "DEQUANTIZE" else graph.read(one.index)[:1]
+        return one.outputs if one.kind == "DEQUANTIZE" else one.reads[:1]
     return [
         tensor
-        for tensor in (*graph.read(one.index), *graph.written(one.index))
-        if graph.scale(tensor) is None and (tensor in graph.entries or _is_live(graph, tensor))
+        for tensor in (*one.reads, *one.outputs)
+        if graph.tensors[tensor].scales is None and (tensor in graph.inputs or _is_live(graph, tensor))
     ]
 
 
 def _is_live(graph: Graph, tensor: int) -> bool:
     maker = graph.makers.get(tensor)
-    return maker is not None and not (graph.kinds[maker] == "DEQUANTIZE" and not graph.is_computed(tensor))
+    return maker is not None and maker.arithmetic != "unpacking"
 
 
 def _island(graph: Graph, members: Sequence[Operator]) -> Island:
-    entered = [graph.name(graph.read(one.index)[0]) for one in members if one.kind == "DEQUANTIZE"]
-    left = [graph.name(graph.written(one.index)[0]) for one in members if one.kind == "QUANTIZE"]
-    touched = {i for one in members for i in (*graph.read(one.index), *graph.written(one.index))}
-    begins = bool(touched & set(graph.entries))
+    entered = [graph.tensors[one.reads[0]].name for one in members if one.kind == "DEQUANTIZE"]
+    left = [one.layer for one in members if one.kind == "QUANTIZE"]
+    touched = {i for one in members for i in (*one.reads, *one.outputs)}
+    begins = bool(touched & set(graph.inputs))
     ends = bool(touched & set(graph.outputs))
     place: Place = "between"
     if not (entered and left):
@@ -106,9 +106,10 @@ def separately_scaled(graph: Graph) -> dict[int, int]:
     roots = {}
     for output in graph.outputs:
         tensor = output
-        while (maker := graph.makers.get(tensor)) is not None and graph.kinds[maker] in KEEPS_SCALE:
-            source = next((i for i in graph.read(maker) if graph.scale(i) == graph.scale(tensor)), None)
-            if source is None or graph.scale(tensor) is None:
+        while (maker := graph.makers.get(tensor)) is not None and maker.kind in KEEPS_SCALE:
+            scale = graph.tensors[tensor].scale
+            source = next((i for i in maker.reads if graph.tensors[i].scale == scale), None)
+            if source is None or scale is None:
                 break
             tensor = source
         roots[output] = tensor

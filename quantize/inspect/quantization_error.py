@@ -12,10 +12,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
+from convert.tflite.graph import read_graph
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels
-from model.runtime.flatbuffer import read_model
-from quantize.inspect.census import Graph
 
 Floats = NDArray[np.float32]
 BINS = 60
@@ -107,7 +106,7 @@ class Watched:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise InputError(f"{path}: the runtime refuses it ({error})") from None
-        self.graph = Graph.of(read_model(path))
+        self.graph = read_graph(path)
         entries = self._interpreter.get_input_details()
         shape = list(entries[0]["shape"])
         if len(entries) != 1 or len(shape) != 4 or shape[0] != 1 or shape[3] != 3:
@@ -117,15 +116,17 @@ class Watched:
         self._entry = entries[0]
         self.height, self.width = int(shape[1]), int(shape[2])
         self.tensors = {
-            self.graph.name(tensor): (index, tensor)
-            for index in range(len(self.graph.kinds))
-            for tensor in self.graph.written(index)
-            if self.graph.is_computed(tensor) and (self.scale(tensor) or self.graph.type(tensor) == "float32")
+            self.graph.tensors[tensor].name: (operator.index, tensor)
+            for operator in self.graph.operators
+            for tensor in operator.outputs
+            if tensor in self.graph.computed
+            and (self.scale(tensor) or self.graph.tensors[tensor].type == "float32")
         }
 
     def scale(self, tensor: int) -> tuple[float, int] | None:
         """An integer tensor's scale and zero point."""
-        return None if self.graph.type(tensor) == "float32" else self.graph.scale(tensor)
+        stored = self.graph.tensors[tensor]
+        return None if stored.type == "float32" else stored.scale
 
     def run(self, pixels: Pixels) -> None:
         """Run on one image, uint8 RGB [H, W, 3]."""
@@ -152,7 +153,7 @@ class Watched:
         scale = self.scale(tensor)
         if scale is None:
             return None
-        levels = np.iinfo(self.graph.type(tensor))
+        levels = np.iinfo(self.graph.tensors[tensor].dtype)
         return (levels.min - scale[1]) * scale[0], (levels.max - scale[1]) * scale[0]
 
 
@@ -245,17 +246,17 @@ def _noise(first: Watched, name: str, sums: _Sums, decibels: dict[str, float]) -
     read = _sources(first, order, decibels)
     added = decibels[name] - min(read, default=decibels[name])
     return LayerNoise(
-        name, decibels[name], added, sums.max_error, sums.outside, first.graph.kinds[order], order
+        name, decibels[name], added, sums.max_error, sums.outside, first.graph.operators[order].kind, order
     )
 
 
 def _sources(file: Watched, operator: int, decibels: dict[str, float]) -> Sequence[float]:
     """SQNR of the tensors that an operator reads; what is in one file only is looked through."""
     found = []
-    for tensor in file.graph.read(operator):
-        name, maker = file.graph.name(tensor), file.graph.makers.get(tensor)
+    for tensor in file.graph.operators[operator].reads:
+        name, maker = file.graph.tensors[tensor].name, file.graph.makers.get(tensor)
         if name in decibels:
             found.append(decibels[name])
-        elif maker is not None and file.graph.is_computed(tensor):
-            found += _sources(file, maker, decibels)
+        elif maker is not None and tensor in file.graph.computed:
+            found += _sources(file, maker.index, decibels)
     return found

@@ -168,7 +168,7 @@ def weight_census(model: Any) -> dict[str, int]:
             maker = graph.maker(node.input[1])
             weights = None if maker is None else maker.op_type
             integer = len(scales) == 1 and None not in scales and weights == "DequantizeLinear"
-            found["int8" if integer else "float16" if weights == "Cast" else "float32"] += _macs(graph, node)
+            found["int8" if integer else "float16" if weights == "Cast" else "float32"] += graph.macs(node)
     return dict(found)
 
 
@@ -176,11 +176,3 @@ def _scale(graph: OnnxGraph, node: Any) -> float | None:
     """The one scale of a DequantizeLinear; parts that are joined must have the same to stay integers."""
     scale = graph.constant(node.input[1]) if node.op_type == "DequantizeLinear" else None
     return float(scale.reshape(-1)[0]) if scale is not None and scale.size == 1 else None
-
-
-def _macs(graph: OnnxGraph, node: Any) -> int:
-    weight = graph.shape(node.input[1])
-    if node.op_type == "Conv":
-        return int(np.prod(graph.shape(node.output[0])) * np.prod(weight[1:]))
-    transposed = any(one.name == "transB" and one.i for one in node.attribute)
-    return int(np.prod(graph.shape(node.output[0]))) * weight[-1 if transposed else 0]

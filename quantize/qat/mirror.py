@@ -129,7 +129,7 @@ class Mirror(nn.Module):
     def _source_of_scores(self) -> int:
         """The tensor that LOGISTIC or SOFTMAX computes and that, rearranged, is the output `scores`."""
         index = self.graph.outputs[1]
-        while (maker := self.graph.maker_of(index)) is not None:
+        while (maker := self.graph.makers.get(index)) is not None:
             if maker.kind in ("LOGISTIC", "SOFTMAX"):
                 break
             index = maker.inputs[0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from convert.tflite.graph import WEIGHTED, Graph, read_graph
 from model.foundation.errors import InputError
-from model.runtime.flatbuffer import INPUT_NAME, read_model
+from model.runtime.flatbuffer import INPUT_NAME
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.clipping import PIXELS, Bounds, joined
 from quantize.recipe import Recipe
@@ -91,7 +91,7 @@ def find_placement(model: Path, recipe: Recipe) -> Placement:
         raise InputError(f"{model} is quantized already; quantization-aware training starts from float32")
     if not recipe.is_static:
         raise InputError(f"recipe {recipe.name} has no int8 layer to train for")
-    bounds = joined(_probes(float_graph), read_model(model))
+    bounds = joined(_probes(float_graph), float_graph)
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "probe.tflite"
         apply_recipe(recipe, model, bounds, output)
@@ -114,8 +114,7 @@ def find_placement(model: Path, recipe: Recipe) -> Placement:
 
 def _probes(graph: Graph) -> Bounds:
     """A different symmetric range for every activation but the input."""
-    computed = [*graph.inputs, *(index for operator in graph.operators for index in operator.outputs)]
-    floats = [graph.tensors[i] for i in computed if graph.tensors[i].dtype == np.float32]
+    floats = [graph.tensors[i] for i in graph.activations if graph.tensors[i].type == "float32"]
     result: Bounds = {}
     for number, tensor in enumerate(floats, start=2):
         half = 1 + number * PROBE_STEP

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from math import prod
 
-import numpy as np
-
-from convert.tflite.operators import operator_names
-from quantize.apply.quantizer import FLOAT_ONLY, layer_names
+from convert.tflite.graph import WEIGHTED, Graph
+from quantize.apply.quantizer import FLOAT_ONLY
 
 _NUMBER = re.compile(r":\d+$")
-_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 
 @dataclass(frozen=True)
@@ -37,34 +34,23 @@ class Layer:
         return f"^{re.escape(self.name)}(:\\d+)?$"
 
 
-def layers_of(model: Any) -> list[Layer]:
-    """The layers of a parsed file in execution order, those with an operator that int8 can compute.
+def layers_of(graph: Graph) -> list[Layer]:
+    """The layers of a file in execution order, those with an operator that int8 can compute.
 
     Weights that several operators share are counted once.
     """
-    graph = model.subgraphs[0]
     found: dict[str, list[tuple[str, int, int]]] = {}
     counted: set[int] = set()
-    for kind, name, operator in zip(operator_names(model), layer_names(model), graph.operators, strict=True):
-        macs, buffer, size = _arithmetic(graph, kind, operator)
-        if buffer in counted:
-            size = 0
-        counted.add(buffer)
-        found.setdefault(_NUMBER.sub("", name), []).append((kind, macs, size))
+    for operator in graph.operators:
+        size = 0
+        if operator.kind in WEIGHTED:
+            weight = graph.tensors[operator.inputs[1]]
+            size = 0 if weight.buffer in counted else prod(weight.shape)
+            counted.add(weight.buffer)
+        row = (operator.kind, operator.macs, size)
+        found.setdefault(_NUMBER.sub("", operator.layer), []).append(row)
     return [
         Layer(name, tuple(kind for kind, _, _ in rows), sum(r[1] for r in rows), sum(r[2] for r in rows))
         for name, rows in found.items()
         if any(kind not in FLOAT_ONLY for kind, _, _ in rows)
     ]
-
-
-def _arithmetic(graph: Any, kind: str, operator: Any) -> tuple[int, int, int]:
-    """Multiply-accumulates of an operator, its weight's buffer (-1 without) and number of weights."""
-    if kind not in (*_CONVOLUTIONS, "FULLY_CONNECTED"):
-        return 0, -1, 0
-    weight = graph.tensors[operator.inputs[1]]
-    output = int(np.prod(graph.tensors[operator.outputs[0]].shape))
-    # [O, H, W, I], [1, H, W, C] or [O, I]: an output element takes what one output channel's weights are.
-    channels = weight.shape[-1] if kind == "DEPTHWISE_CONV_2D" else weight.shape[0]
-    size = int(np.prod(weight.shape))
-    return output * (size // int(channels)), int(weight.buffer), size

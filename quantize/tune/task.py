@@ -11,10 +11,11 @@ from rich.progress import track
 
 from calibration_data.readers import LabelledImage, read_labels
 from calibration_data.selection import read_manifest
+from convert.tflite.graph import read_graph
 from model.foundation.artifact import Artifact, sha256_of
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec, read_spec
-from model.runtime.flatbuffer import read_model, spec_inside
+from model.runtime.flatbuffer import spec_inside
 from quantize.apply.steps import in_turn
 from quantize.calibrate.activation_ranges import RangeMeter, Ranges, read_ranges
 from quantize.calibrate.clipping import prepared
@@ -66,8 +67,7 @@ class Subject:
     def __init__(self, options: argparse.Namespace) -> None:
         self.model: Path = options.model
         self.estimator: Estimator = options.estimator
-        parsed = read_model(self.model)
-        self.layers: list[Layer] = layers_of(parsed)
+        self.layers: list[Layer] = layers_of(read_graph(self.model))
         self.given = None if options.spec is None else read_spec(options.spec)
         spec = self.given or spec_inside(self.model)
         if spec is None:

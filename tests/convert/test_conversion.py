@@ -11,11 +11,11 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from convert.difference import OutputParity, Parity, measure_parity, require_parity
-from convert.tflite.operators import operator_names, require_builtin
+from convert.tflite.graph import Graph, read_graph
 from model.foundation.artifact import Artifact, sha256_of
 from model.foundation.errors import GateError
 from model.geometry.spec import DetectorSpec
-from model.runtime.flatbuffer import metadata, read_model, spec_inside, text
+from model.runtime.flatbuffer import metadata, read_model, spec_inside
 from model.runtime.running import open_model
 from tests.conftest import EMBEDDED, Converted
 
@@ -37,7 +37,7 @@ EXPECTED_OPERATORS = {
 
 
 def test_v2_has_the_operators_of_its_layers_and_no_more(converted: Converted) -> None:
-    assert dict(Counter(operator_names(read_model(converted.float32)))) == EXPECTED_OPERATORS
+    assert dict(Counter(one.kind for one in read_graph(converted.float32).operators)) == EXPECTED_OPERATORS
 
 
 def test_all_outputs_agree_with_pytorch_and_onnx(converted: Converted) -> None:
@@ -78,13 +78,11 @@ def test_the_spec_is_inside_both_files_and_beside_them(converted: Converted) -> 
 
 def test_layers_carry_the_networks_names(converted: Converted) -> None:
     model = read_model(converted.float32)
-    graph = model.subgraphs[0]
-    names = [text(tensor.name) for tensor in graph.tensors]
+    graph = Graph.of(model)
+    names = [tensor.name for tensor in graph.tensors]
     assert len(set(names)) == len(names)
     assert metadata(model, "absent") is None
-    made_by = {
-        names[op.outputs[0]]: kind for kind, op in zip(operator_names(model), graph.operators, strict=True)
-    }
+    made_by = {one.layer: one.kind for one in graph.operators}
     assert made_by["backbone/stem"] == "CONV_2D"
     assert made_by["backbone/stage2/3/depthwise"] == "DEPTHWISE_CONV_2D"
     assert made_by["context/reach3/pointwise:2"] == "CONV_2D"  # shared by three levels
@@ -100,7 +98,7 @@ def test_a_custom_operator_is_refused(converted: Converted) -> None:
     model.operatorCodes[0].deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
     model.operatorCodes[0].customCode = b"FlexErf"
     with pytest.raises(GateError, match="FlexErf"):
-        require_builtin(model)
+        Graph.of(model).require_builtin()
 
 
 def test_a_drifted_output_fails_the_gate_by_name(converted: Converted) -> None:

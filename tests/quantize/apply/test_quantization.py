@@ -10,12 +10,12 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from convert.difference import measure_parity
-from convert.tflite.operators import operator_names
+from convert.tflite.graph import WEIGHTED, read_graph
 from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
 from model.runtime.flatbuffer import parse_model, read_model, spec_inside, text
 from model.runtime.running import open_model
-from quantize.apply.quantizer import apply_recipe, layer_names
+from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.activation_ranges import (
     Ranges,
     TensorRange,
@@ -48,24 +48,19 @@ def int8(converted: Converted, ranges: Ranges, tmp_path_factory: pytest.TempPath
 
 
 def test_every_operator_of_the_integer_file_is_int8(int8: Path) -> None:
-    model = read_model(int8)
-    graph = model.subgraphs[0]
-    kinds = operator_names(model)
+    graph = read_graph(int8)
+    kinds = [operator.kind for operator in graph.operators]
     assert kinds.count("QUANTIZE") == 1  # bytes to int8; no rescaling between layers
     assert "DEQUANTIZE" not in kinds
     types = {graph.tensors[index].type for op in graph.operators for index in op.outputs}
-    assert types == {schema.TensorType.INT8}
-    assert graph.tensors[graph.inputs[0]].type == schema.TensorType.UINT8
+    assert types == {"int8"}
+    assert graph.tensors[graph.inputs[0]].type == "uint8"
 
 
 def test_weights_are_per_channel_and_symmetric(int8: Path) -> None:
     model = read_model(int8)
     graph = model.subgraphs[0]
-    weights = {
-        int(op.inputs[1])
-        for kind, op in zip(operator_names(model), graph.operators, strict=True)
-        if kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-    }
+    weights = {one.inputs[1] for one in read_graph(int8).operators if one.kind in WEIGHTED}
     for index in weights:
         tensor = graph.tensors[index]
         values = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.int8)
@@ -151,7 +146,7 @@ def test_a_mixed_recipe_does_to_each_layer_what_it_says(
 
 
 def test_every_shipped_recipe_reads(converted: Converted) -> None:
-    names = layer_names(read_model(converted.float32))
+    names = read_graph(converted.float32).layers
     for path in sorted(RECIPES.glob("*.json")):
         recipe = read_recipe(path)
         if path.stem.startswith(("featherface_v1", "retinaface")):
@@ -180,7 +175,7 @@ def test_recipes_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_rule_for_no_layer_is_refused_with_the_nearest_names(converted: Converted) -> None:
-    names = layer_names(read_model(converted.float32))
+    names = read_graph(converted.float32).layers
     with pytest.raises(InputError, match="heads/boxes"):
         Recipe("x", (LayerRule("heads/boxs", "int8"),)).check_layers(names)
 

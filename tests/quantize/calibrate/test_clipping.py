@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from convert.tflite.graph import read_graph
-from model.runtime.flatbuffer import read_model
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.activation_ranges import Ranges, measure_ranges
 from quantize.calibrate.clipping import LEAST_DIVISOR, Bounds, prepared, without_ties
@@ -56,22 +55,22 @@ def test_a_mean_moves_its_range_by_a_few_hundredths(measured: Ranges, bounds: Bo
 
 def test_a_second_time_changes_nothing(converted: Converted, bounds: Bounds) -> None:
     single = {name: (float(np.float32(low)), float(np.float32(high))) for name, (low, high) in bounds.items()}
-    again = without_ties(single, read_model(converted.float32))
+    again = without_ties(single, read_graph(converted.float32))
     assert again == single, "learned ranges arrive in the file as they are, to the last bit"
 
 
 def test_what_is_joined_with_a_mean_moves_with_it(converted: Converted, measured: Ranges) -> None:
-    parsed = read_model(converted.float32)
+    graph = read_graph(converted.float32)
     raw = {name: range_.bounds("mse") for name, range_ in measured.items()}
     other = next(name for name in raw if not name.startswith("attention"))
-    moved = without_ties({**raw, other: raw["attention/0"]}, parsed)
-    assert moved[other] == moved["attention/0"] == without_ties(raw, parsed)["attention/0"]
+    moved = without_ties({**raw, other: raw["attention/0"]}, graph)
+    assert moved[other] == moved["attention/0"] == without_ties(raw, graph)["attention/0"]
     assert moved["attention/0"] != raw["attention/0"]
 
 
 def test_bounds_that_two_means_share_stay(converted: Converted, measured: Ranges) -> None:
     raw = {name: range_.bounds("mse") for name, range_ in measured.items()}
     raw["attention/1"] = raw["attention/0"]
-    moved = without_ties(raw, read_model(converted.float32))
+    moved = without_ties(raw, read_graph(converted.float32))
     assert moved["attention/1"] == moved["attention/0"] == raw["attention/0"]
     assert moved["attention/2"] != raw["attention/2"]

@@ -13,6 +13,7 @@ import pytest
 from calibration_data.readers import LabelledImage
 from calibration_data.selection import select_images, write_manifest
 from convert.tflite.cost import CostFile, FileCost, Instructions, MachineFacts, ModelFile
+from convert.tflite.graph import read_graph
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
 from model.foundation.records import write_record
@@ -162,7 +163,7 @@ def test_costs_come_from_the_counts_of_both_files(tmp_path: Path) -> None:
 
 
 def test_layers_of_the_real_file(converted: Converted) -> None:
-    layers = {layer.name: layer for layer in layers_of(read_model(converted.float32))}
+    layers = {layer.name: layer for layer in layers_of(read_graph(converted.float32))}
     height, width = converted.spec.input_height, converted.spec.input_width
     stem = layers["backbone/stem"]
     assert stem.weights == 8 * 27
@@ -180,7 +181,7 @@ def test_a_second_run_repeats_nothing(
 ) -> None:
     journal = tmp_path / "trials.jsonl"
     bounds = prepared(measure_ranges(converted.float32, converted.photographs), "min_max", converted.float32)
-    layers = [one for one in layers_of(read_model(converted.float32)) if one.name.startswith("heads/b")]
+    layers = [one for one in layers_of(read_graph(converted.float32)) if one.name.startswith("heads/b")]
     assert len(layers) == 1
 
     first = Bench(converted.float32, bounds, demo_faces[:4], journal)
