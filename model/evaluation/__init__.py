@@ -1,1 +1,5 @@
-"""A running model, the input protocol, the loop from images to detections, average precision."""
+"""How good a detector is on labelled photographs: one loop, and a file for each metric."""
+
+from model.evaluation.loop import evaluate
+
+__all__ = ["evaluate"]

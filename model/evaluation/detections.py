@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from calibration_data import images
-from calibration_data.images import load_rgb
-from model.evaluation.protocol import InputProtocol, detect_image
-from model.foundation.artifact import sha256_of, tool_versions, write_json
+import calibration_data
+from model import checkpoint, geometry, layers, networks, runtime
+from model.evaluation.loop import LETTERBOX, ImageDetections, detect_file
+from model.evaluation.protocol import InputProtocol
+from model.foundation.artifact import sha256_of, tool_versions
 from model.foundation.errors import InputError
+from model.foundation.journal import Journal
 from model.geometry.boxes import Detections
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import RunningModel, open_model
 
+__all__ = ["DEFAULT_CACHE", "DetectionJob", "ImageDetections", "detect_all", "usable_cores"]
+
 DEFAULT_CACHE = Path("build/evaluation")
-FORMAT = 1
-"""Raised when what is stored, or how detections arise, changes: earlier files are then not resumed."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,10 @@ class DetectionJob:
     model: Path
     spec: DetectorSpec | None
     images: dict[str, Path]
-    protocol: InputProtocol = field(default_factory=InputProtocol)
+    protocol: InputProtocol = LETTERBOX
     processes: int = 1
     cache: Path | None = DEFAULT_CACHE
     sha256: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class ImageDetections:
-    """Detections in one image, in its pixels, and its size."""
-
-    found: Detections
-    height: int
-    width: int
 
 
 def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetections]:
@@ -74,8 +65,12 @@ def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetecti
     Raises:
         InputError: the model or an image cannot be used, or the model file changed meanwhile.
     """
-    store = None if job.cache is None else _Store(job)
-    done = {} if store is None else store.read()
+    journal = _journal(job)
+    done = {
+        name: journal[name].detections()
+        for name, path in job.images.items()
+        if name in journal and journal[name].file == _fingerprint(path)
+    }
     waiting = [(name, path) for name, path in job.images.items() if name not in done]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
@@ -84,8 +79,7 @@ def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetecti
         )
         for name, one in _run(job, waiting):
             done[name] = one
-            if store is not None:
-                store.append(name, job.images[name], one)
+            journal.add(name, _Finished.of(job.images[name], one))
             progress.advance(task)
     if job.sha256 is not None and sha256_of(job.model) != job.sha256:
         raise InputError(f"{job.model} was replaced while it was evaluated; run again")
@@ -103,7 +97,7 @@ def _run(job: DetectionJob, waiting: Sequence[tuple[str, Path]]) -> Iterator[tup
     if job.processes <= 1 or len(waiting) < 2 * job.processes:
         running = open_model(job.model, job.spec, threads=max(1, job.processes))
         for name, path in waiting:
-            yield name, _detect_file(running, path, job.protocol)
+            yield name, detect_file(running, path, job.protocol)
         return
     # spawn: the runtimes' own threads do not survive a fork
     pool = ProcessPoolExecutor(
@@ -144,85 +138,68 @@ def _detect_in_worker(path: Path) -> ImageDetections | str:
     if not isinstance(_worker, tuple):
         return _worker or "the process was not prepared"
     try:
-        return _detect_file(_worker[0], path, _worker[1])
+        return detect_file(_worker[0], path, _worker[1])
     except InputError as error:
         return str(error)
 
 
-def _detect_file(running: RunningModel, path: Path, how: InputProtocol) -> ImageDetections:
-    image = load_rgb(path)
-    return ImageDetections(detect_image(running, image, how), *image.shape[:2])
+@dataclass(frozen=True)
+class _Finished:
+    """An image's line in the journal.
+
+    Attributes:
+        file: Path, size in bytes and time of change: another file of this name is run again.
+        height, width: Of the image in pixels.
+        rows: Boxes, scores and landmarks, float32 [K, 15], little-endian, as base64.
+    """
+
+    file: tuple[str, int, int]
+    height: int
+    width: int
+    rows: str
+
+    @classmethod
+    def of(cls, path: Path, one: ImageDetections) -> _Finished:
+        found = one.found
+        columns = [found.boxes_xyxy, found.scores[:, None], found.landmarks.reshape(-1, 10)]
+        rows = np.ascontiguousarray(np.concatenate(columns, axis=1), "<f4")
+        return cls(_fingerprint(path), one.height, one.width, base64.b64encode(rows.tobytes()).decode())
+
+    def detections(self) -> ImageDetections:
+        rows = np.frombuffer(base64.b64decode(self.rows), "<f4").astype(np.float32).reshape(-1, 15)
+        found = Detections(rows[:, :4], rows[:, 4], rows[:, 5:].reshape(-1, 5, 2))
+        return ImageDetections(found, self.height, self.width)
 
 
-def _code_hash() -> str:
-    """Hash of the code that turns files into detections: what an older version found is not resumed."""
-    here = Path(__file__).parent
-    folders = [here, here.parent / "geometry", here.parent / "runtime", Path(images.__file__).parent]
-    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
-    return hashlib.sha256("".join(sha256_of(path) for path in files).encode()).hexdigest()
+def _journal(job: DetectionJob) -> Journal[_Finished]:
+    if job.cache is None:
+        return Journal(None, _Finished)
+    facts = {
+        "model": sha256_of(job.model),
+        "spec": open_model(job.model, job.spec).spec,
+        "given_spec": job.spec,
+        "protocol": job.protocol,
+        "code": code_hash(),
+        "versions": tool_versions(
+            "ai-edge-litert", "onnxruntime", "torch", "pillow", "opencv-python-headless"
+        ),
+    }
+    return Journal.about(job.cache, job.model.stem, facts, _Finished)
 
 
-class _Store:
-    """JSON lines: image, its size on disk and its detections, one line an image."""
-
-    def __init__(self, job: DetectionJob) -> None:
-        assert job.cache is not None
-        facts = {
-            "format": FORMAT,
-            "model": sha256_of(job.model),
-            "spec": None if job.spec is None else job.spec.to_json(),
-            "recorded_spec": open_model(job.model, job.spec).spec.to_json(),
-            "protocol": job.protocol.to_json(),
-            "code": _code_hash(),
-            "versions": tool_versions(
-                "ai-edge-litert", "onnxruntime", "torch", "pillow", "opencv-python-headless"
-            ),
-        }
-        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-        self._path = job.cache / f"{job.model.stem}_{key}.jsonl"
-        self._images = job.images
-        job.cache.mkdir(parents=True, exist_ok=True)
-        if not self._path.is_file():
-            write_json(self._path.with_suffix(".json"), facts)
-
-    def read(self) -> dict[str, ImageDetections]:
-        """Finished images whose file has not changed; a line that a kill cut short is dropped."""
-        found: dict[str, ImageDetections] = {}
-        if not self._path.is_file():
-            return found
-        content = self._path.read_bytes()
-        if content and not content.endswith(b"\n"):
-            with self._path.open("r+b") as stream:
-                stream.truncate(content.rfind(b"\n") + 1)
-        for line in content.splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            path = self._images.get(entry["name"])
-            if path is not None and entry["file"] == _fingerprint(path):
-                found[entry["name"]] = _unpacked(entry)
-        return found
-
-    def append(self, name: str, path: Path, one: ImageDetections) -> None:
-        entry = {"name": name, "file": _fingerprint(path), **_packed(one)}
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry) + "\n")
-
-
-def _fingerprint(path: Path) -> list[Any]:
+def _fingerprint(path: Path) -> tuple[str, int, int]:
     status = path.stat()
-    return [str(path.resolve()), status.st_size, status.st_mtime_ns]
+    return str(path.resolve()), status.st_size, status.st_mtime_ns
 
 
-def _packed(one: ImageDetections) -> dict[str, Any]:
-    found = one.found
-    rows = np.concatenate([found.boxes_xyxy, found.scores[:, None], found.landmarks.reshape(-1, 10)], axis=1)
-    data = base64.b64encode(np.ascontiguousarray(rows, "<f4").tobytes()).decode()
-    return {"height": one.height, "width": one.width, "rows": data}
+def code_that_detects() -> list[Path]:
+    """The modules that turn a model file and photographs into detections."""
+    folders = [geometry, layers, networks, runtime, calibration_data]
+    files = [path for folder in folders for root in folder.__path__ for path in Path(root).rglob("*.py")]
+    beside = [Path(__file__).with_name(name) for name in ("detections.py", "loop.py", "protocol.py")]
+    return sorted([*files, *beside, Path(checkpoint.__file__)])
 
 
-def _unpacked(entry: dict[str, Any]) -> ImageDetections:
-    rows = np.frombuffer(base64.b64decode(entry["rows"]), "<f4").astype(np.float32).reshape(-1, 15)
-    found = Detections(rows[:, :4], rows[:, 4], rows[:, 5:].reshape(-1, 5, 2))
-    return ImageDetections(found, entry["height"], entry["width"])
+def code_hash() -> str:
+    """Hash of the code that detects: what an older version found is not resumed."""
+    return hashlib.sha256("".join(sha256_of(path) for path in code_that_detects()).encode()).hexdigest()

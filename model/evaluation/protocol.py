@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import cv2
@@ -12,10 +12,11 @@ import numpy as np
 
 from model.evaluation.average_precision import SCORE_FLOOR
 from model.foundation.errors import InputError
+from model.foundation.records import to_json
 from model.geometry.boxes import Detections, detect, nms
 from model.geometry.letterbox import Letterbox, Pixels, letterbox
 from model.geometry.spec import MAX_SIDE, DetectorSpec
-from model.runtime.running import RunningModel
+from model.runtime.running import RawOutputs, RunningModel
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class InputProtocol:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values that name every setting."""
-        return dict(json.loads(json.dumps(asdict(self))))
+        return dict(to_json(self))
 
     def describe(self, spec: DetectorSpec) -> str:
         """One phrase for a table: the fit, the size, the floor and the suppression."""
@@ -88,8 +89,7 @@ def detect_image(model: RunningModel, image_rgb: Pixels, protocol: InputProtocol
             not finite or contradict its spec.
     """
     if protocol.fit == "letterbox":
-        pixels, fitted = letterbox(image_rgb, model.spec)
-        return fitted.to_image(_detect(model, pixels, protocol))
+        return detect_letterboxed(model, *letterbox(image_rgb, model.spec), protocol)
     parts = []
     for scale in protocol.scales:
         for mirrored in (False, True) if protocol.flip else (False,):
@@ -99,10 +99,37 @@ def detect_image(model: RunningModel, image_rgb: Pixels, protocol: InputProtocol
     return parts[0] if len(parts) == 1 else _merged(parts, model.spec)
 
 
-def _detect(model: RunningModel, pixels: Pixels, protocol: InputProtocol) -> Detections:
+def detect_letterboxed(
+    model: RunningModel,
+    pixels: Pixels,
+    fitted: Letterbox,
+    protocol: InputProtocol,
+    seen: Callable[[RawOutputs], None] | None = None,
+) -> Detections:
+    """The same for an image that was letterboxed before.
+
+    Args:
+        model: See `detect_image`.
+        pixels: uint8 RGB [H, W, 3] of the spec's size.
+        fitted: The way back to the image.
+        protocol: Its score floor counts.
+        seen: Is given the model's raw outputs.
+    """
+    return fitted.to_image(_detect(model, pixels, protocol, seen))
+
+
+def _detect(
+    model: RunningModel,
+    pixels: Pixels,
+    protocol: InputProtocol,
+    seen: Callable[[RawOutputs], None] | None = None,
+) -> Detections:
     spec = model.spec_at(*pixels.shape[:2])
+    outputs = model.run(pixels)
+    if seen is not None:
+        seen(outputs)
     try:
-        return detect(*model.run(pixels).values, spec, protocol.score_floor)
+        return detect(*outputs.values, spec, protocol.score_floor)
     except InputError as error:
         raise InputError(f"{model.path}: {error}") if str(model.path) not in str(error) else error from None
 

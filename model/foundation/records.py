@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def to_json(record: Any) -> Any:
     """A record as plain JSON values: dictionaries, lists, text, numbers. NumPy numbers become plain ones."""
-    return msgspec.to_builtins(record, enc_hook=_plain)
+    return _listed(msgspec.to_builtins(record, enc_hook=_plain))
 
 
 def from_json(kind: type[T], value: Any, where: str) -> T:
@@ -59,6 +59,13 @@ def read_record(path: Path, kind: type[T]) -> T:
 def fingerprint(record: Any) -> str:
     """A text that is equal for equal records, to be hashed or used as a key."""
     return json.dumps(to_json(record), sort_keys=True)
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as the lists that they come back as."""
+    if isinstance(value, dict):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,14 @@ from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels, network_input
 from model.geometry.spec import DetectorSpec
 
+if TYPE_CHECKING:
+    from model.layers.blocks import Detector
+
 Floats = NDArray[np.float32]
+Answer = tuple[Floats, Floats, Floats]
+"""Boxes, scores and landmarks as the DetectorSpec says, float32 [1, N, C] each."""
+Answers = Callable[[Pixels], Answer]
+"""Whatever turns uint8 RGB [H, W, 3] of its spec's size into an answer; a RunningModel does."""
 METADATA = "featherface_spec"
 """Name of the metadata entry that holds the spec inside a TFLite or ONNX file."""
 
@@ -32,7 +39,7 @@ class RawOutputs:
     """
 
     stored: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
-    values: tuple[Floats, Floats, Floats]
+    values: Answer
 
 
 class RunningModel(ABC):
@@ -80,6 +87,10 @@ class RunningModel(ABC):
                 )
         return outputs
 
+    def __call__(self, input_rgb: Pixels) -> Answer:
+        """What `run` returns as real numbers: boxes, scores and landmarks, float32 [1, N, C] each."""
+        return self.run(input_rgb).values
+
     @abstractmethod
     def _run(self, input_rgb: Pixels) -> RawOutputs: ...
 
@@ -101,7 +112,7 @@ def open_model(path: Path, spec: DetectorSpec | None = None, threads: int = 1) -
     kinds: dict[str, Callable[[Path, DetectorSpec | None, int], RunningModel]] = {
         ".tflite": _TfliteModel,
         ".onnx": _OnnxModel,
-        ".pth": _TorchModel,
+        ".pth": _open_checkpoint,
     }
     if path.suffix not in kinds:
         raise InputError(
@@ -188,26 +199,45 @@ class _OnnxModel(RunningModel):
         return RawOutputs((boxes, scores, landmarks), (boxes, scores, landmarks))
 
 
-class _TorchModel(RunningModel):
-    any_size = True
+class FunctionModel(RunningModel):
+    """A function that answers for pictures as a running model: a network in training, a file's mirror."""
 
-    def __init__(self, path: Path, spec: DetectorSpec | None, threads: int) -> None:
-        import torch
-
-        from model.checkpoint import load_checkpoint
-
-        if spec is None:
-            raise InputError(f"{path}: a checkpoint does not say what it is; give --network and --size")
-        torch.set_num_threads(threads)
-        self._torch = torch
-        self._network = load_checkpoint(path, spec.network).network
-        super().__init__(path, spec)
+    def __init__(self, answers: Answers, spec: DetectorSpec, name: str) -> None:
+        super().__init__(Path(name), spec)
+        self._answers = answers
 
     def _run(self, input_rgb: Pixels) -> RawOutputs:
-        with self._torch.inference_mode():
-            outputs = self._network(self._torch.from_numpy(network_input(input_rgb, self.spec)))
+        answer = self._answers(input_rgb)
+        return RawOutputs(answer, answer)
+
+
+class TorchModel(RunningModel):
+    """A bare network in memory, run as its authors do: channel order and mean outside the graph."""
+
+    any_size = True
+
+    def __init__(self, network: Detector, spec: DetectorSpec, path: Path | None = None) -> None:
+        super().__init__(path or Path(spec.network), spec)
+        self._network = network
+
+    def _run(self, input_rgb: Pixels) -> RawOutputs:
+        import torch
+
+        with torch.inference_mode():
+            outputs = self._network(torch.from_numpy(network_input(input_rgb, self.spec)))
         boxes, scores, landmarks = (one.numpy() for one in outputs)
         return RawOutputs((boxes, scores, landmarks), (boxes, scores, landmarks))
+
+
+def _open_checkpoint(path: Path, spec: DetectorSpec | None, threads: int) -> TorchModel:
+    import torch
+
+    from model.checkpoint import load_checkpoint
+
+    if spec is None:
+        raise InputError(f"{path}: a checkpoint does not say what it is; give --network and --size")
+    torch.set_num_threads(threads)
+    return TorchModel(load_checkpoint(path, spec.network).network, spec, path)
 
 
 def _check_interface(

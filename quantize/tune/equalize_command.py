@@ -30,7 +30,7 @@ def _equalize(options: argparse.Namespace) -> int:
 
     import torch
 
-    from calibration_data.readers import read_labels
+    from calibration_data.image_set import ImageSet
     from calibration_data.selection import read_manifest
     from convert.difference import torch_reference
     from model.checkpoint import load_checkpoint
@@ -41,7 +41,6 @@ def _equalize(options: argparse.Namespace) -> int:
     from quantize.apply.steps import in_turn
     from quantize.tune.before_after import Proof, int8_of
     from quantize.tune.equalize import equalize, require_equal
-    from quantize.tune.scoring import part_of
 
     spec = spec_of(options.network, *parse_size(options.size))
     network = load_checkpoint(options.checkpoint, options.network).network
@@ -59,9 +58,7 @@ def _equalize(options: argparse.Namespace) -> int:
         labelled = [
             image
             for folder in options.data
-            for image in part_of(
-                read_labels(folder / "label.txt", folder / "images"), "search", options.labelled
-            )
+            for image in ImageSet.in_folder(folder).half("search", options.labelled).labelled
         ]
         with step("INT8 before and after: convert, quantize, score"):
             whole, old = int8_of(before, spec, options.checkpoint, images, labelled)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rich.progress import track
 
-from calibration_data.readers import LabelledImage, read_labels
+from calibration_data.image_set import Half, ImageSet
+from calibration_data.readers import LabelledImage
 from calibration_data.selection import read_manifest
 from convert.tflite.graph import read_graph
 from model.foundation.artifact import Artifact, sha256_of
@@ -21,10 +22,9 @@ from quantize.calibrate.activation_ranges import RangeMeter, Ranges, read_ranges
 from quantize.calibrate.clipping import prepared
 from quantize.recipe import Estimator
 from quantize.tune.recipe_layers import Layer, layers_of
-from quantize.tune.scoring import Part, part_of
 from quantize.tune.trials import Bench
 
-PARTS: tuple[Part, Part] = ("search", "verify")
+PARTS: tuple[Half, Half] = ("search", "verify")
 
 
 def add_subject(parser: argparse.ArgumentParser, *, images_needed: bool = False) -> None:
@@ -99,15 +99,15 @@ class Subject:
             meter.add(image)
         return meter
 
-    def images(self, part: Part) -> list[LabelledImage]:
+    def images(self, part: Half) -> list[LabelledImage]:
         """Labelled images of one half of every folder."""
         return [
             image
             for folder in self._folders
-            for image in part_of(read_labels(folder / "label.txt", folder / "images"), part, self._count)
+            for image in ImageSet.in_folder(folder).half(part, self._count).labelled
         ]
 
-    def bench(self, part: Part, journal: Path | None, ranges: Ranges | None = None) -> Bench:
+    def bench(self, part: Half, journal: Path | None, ranges: Ranges | None = None) -> Bench:
         """Where recipes are tried."""
         bounds = prepared(ranges or self.ranges, self.estimator, self.model)
         return Bench(self.model, bounds, self.images(part), journal, self.given)

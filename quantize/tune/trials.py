@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from calibration_data.readers import LabelledImage
+from model.evaluation import evaluate
 from model.evaluation.average_precision import Matched
+from model.evaluation.loop import Seen
 from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
-from model.runtime.running import RawOutputs
+from model.runtime.running import RawOutputs, open_model
 from quantize.apply.quantizer import apply_recipe
 from quantize.recipe import Recipe
-from quantize.tune.scoring import score_file
 
 Bounds = Mapping[str, tuple[float, float]]
 COMPARED_IMAGES = 32
@@ -81,9 +82,13 @@ class Bench:
     def float_file(self) -> Trial:
         """The float file itself."""
         if self._trial_of_float is None:
-            matched = score_file(self.model, self.images, self.spec, self._keep)
+            matched = self._matched(self.model, self._keep)
             self._trial_of_float = _trial(self.model, matched, {})
         return self._trial_of_float
+
+    def _matched(self, file: Path, seen: Seen) -> Matched:
+        running = open_model(file, self.spec)
+        return evaluate(running, self.images, ious=(0.5,), keep=True, seen=seen).matched
 
     def _keep(self, index: int, outputs: RawOutputs) -> None:
         if index < COMPARED_IMAGES:
@@ -123,7 +128,7 @@ class Bench:
                     signal[row] += np.square(a, dtype=np.float64).sum()
                     noise[row] += np.square(a.astype(np.float64) - b).sum()
 
-        matched = score_file(file, self.images, self.spec, compare)
+        matched = self._matched(file, compare)
         names = ("boxes", "scores", "landmarks")
         ratios = {name: decibel(s, n) for name, s, n in zip(names, signal, noise, strict=True)}
         return _trial(file, matched, ratios)

@@ -1,8 +1,7 @@
-"""Halves of a labelled set, trials that resume, sensitivities and the search, on a made-up landscape."""
+"""Trials that resume, sensitivities and the search, on a made-up landscape."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +22,6 @@ from quantize.calibrate.activation_ranges import measure_ranges
 from quantize.calibrate.clipping import prepared
 from quantize.recipe import Recipe, read_recipe
 from quantize.tune.recipe_layers import Layer, layers_of
-from quantize.tune.scoring import part_of, score_file
 from quantize.tune.search import Cost, Search, chosen_layers, counted_cost, pareto, ranked_layers
 from quantize.tune.sensitivity import all_int8, except_for, measure_sensitivity
 from quantize.tune.trials import Bench, Trial, decibel
@@ -36,21 +34,6 @@ def _images(count: int) -> list[LabelledImage]:
     return [
         LabelledImage(Path(f"{i}.jpg"), box, marks, np.zeros(1, bool), f"set/{i}.jpg") for i in range(count)
     ]
-
-
-def test_halves_are_disjoint_complete_and_stable() -> None:
-    images = _images(200)
-    chosen, held = part_of(images, "search"), part_of(images, "verify")
-    names = {image.name for image in chosen}, {image.name for image in held}
-    assert not names[0] & names[1]
-    assert names[0] | names[1] == {image.name for image in images}
-    assert 60 < len(chosen) < 140
-    assert part_of(images, "search", 10) == chosen[:10]
-    assert part_of(images[::-1], "search", 10) == chosen[:10]
-    first = hashlib.sha256(chosen[0].name.encode()).digest()
-    assert first[0] % 2 == 0
-    with pytest.raises(InputError, match="no image for the part"):
-        part_of([], "search")
 
 
 class Landscape(Bench):
@@ -202,16 +185,6 @@ def test_a_second_run_repeats_nothing(
     journal.write_text("not json\n")
     with pytest.raises(InputError, match="no result of a trial"):
         Bench(converted.float32, bounds, demo_faces[:3], journal)
-
-
-def test_scores_of_the_demo_set(converted: Converted, demo_faces: list[LabelledImage]) -> None:
-    seen: list[int] = []
-    matched = score_file(converted.float32, demo_faces[:3], seen=lambda index, _: seen.append(index))
-    assert seen == [0, 1, 2]
-    assert matched.images == 3
-    assert len(matched.face_height) == sum(len(image) for image in demo_faces[:3])
-    with pytest.raises(InputError, match="no labelled image"):
-        score_file(converted.float32, [])
 
 
 def test_a_file_without_a_spec_is_given_one(
