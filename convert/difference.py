@@ -1,25 +1,32 @@
-"""How far one stage's outputs are from another's, on photographs, in figures that a detector's user feels."""
+"""THE answer to "how do A and B differ": value by value of each output, and in faces.
+
+One unit everywhere: A is the reference, errors are |A - B| in the output's own unit, and noise is told in
+decibels of A's energy over that of A - B. `convert.tflite.layer_difference` asks the same of every layer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.evaluation.face_changes import SHOWN_SCORE, compare_faces
 from model.foundation.errors import GateError
-from model.geometry.boxes import Detections, detect, iou_matrix
+from model.geometry.boxes import detect
 from model.geometry.letterbox import Pixels, network_input
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
+from model.runtime.running import RunningModel
 
 Raw = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-
-FACE_SCORE = 0.5
-SAME_FACE_IOU = 0.9
+"""Boxes, scores and landmarks as a network returns them, [1, N, C] each."""
+SILENT_DB = -150.0
+"""Stands for any noise on a reference that is zero everywhere."""
 
 
 class Runs(Protocol):
@@ -39,34 +46,91 @@ def torch_reference(network: Detector, spec: DetectorSpec) -> Runs:
     return run
 
 
+def answers_of(model: RunningModel) -> Runs:
+    """An open model file."""
+    return lambda input_rgb: model.run(input_rgb).values
+
+
+def decibel(signal: float, noise: float) -> float | None:
+    """10 log10(signal / noise) of two energies (sums of squares); None without noise."""
+    if not noise:
+        return None
+    return float(10 * np.log10(signal / noise)) if signal else SILENT_DB
+
+
 @dataclass(frozen=True)
-class OutputParity:
-    """One output of the candidate against the reference's, over all images.
+class TensorDifference:
+    """One tensor of B against the same of A, over all images.
 
     Attributes:
-        max_error: Largest absolute difference.
-        sqnr_db: Signal to quantization-noise ratio, 10 log10(sum r^2 / sum (r - c)^2); None if equal.
+        max_error, mean_error: Largest and mean |A - B|.
+        sqnr_db: Signal to quantization-noise ratio, 10 log10(sum A^2 / sum (A - B)^2); None if equal.
+        largest: Largest |A|.
+        identical: Images on which both are the same to the last bit.
     """
 
     max_error: float
     sqnr_db: float | None
+    mean_error: float = 0.0
+    largest: float = 0.0
+    identical: int = 0
+
+    @property
+    def share(self) -> float:
+        """`max_error` as a share of `largest`."""
+        if self.largest:
+            return self.max_error / self.largest
+        return math.inf if self.max_error else 0.0
+
+
+class TensorSums:
+    """Adds up how two tensors differ, image by image."""
+
+    def __init__(self) -> None:
+        self._max_error = self._largest = 0.0
+        self._signal = self._noise = self._absolute = 0.0
+        self._values = self._identical = 0
+
+    def add(self, reference: NDArray[Any], candidate: NDArray[Any]) -> None:
+        """Add one image's values: two arrays of one shape, of any real dtype."""
+        difference = reference.astype(np.float64) - candidate
+        absolute = np.abs(difference)
+        noise = float(np.square(difference).sum())
+        # np.maximum and not max: a value that is not a number must stay one
+        self._max_error = float(np.maximum(self._max_error, absolute.max(initial=0)))
+        self._largest = float(np.maximum(self._largest, np.abs(reference).max(initial=0)))
+        self._signal += float(np.square(reference, dtype=np.float64).sum())
+        self._noise += noise
+        self._absolute += float(absolute.sum())
+        self._values += reference.size
+        self._identical += not noise and reference.tobytes() == candidate.tobytes()
+
+    def result(self) -> TensorDifference:
+        """Of all images so far."""
+        return TensorDifference(
+            self._max_error,
+            decibel(self._signal, self._noise),
+            self._absolute / max(1, self._values),
+            self._largest,
+            self._identical,
+        )
 
 
 @dataclass(frozen=True)
-class Parity:
+class Difference:
     """A candidate against a reference, over a set of images.
 
     Attributes:
         images: How many.
-        outputs: Name of each output -> its parity.
-        anchors: Anchors that the reference scores above 0.5; how many of them the candidate does not
+        outputs: Name of each output -> its difference.
+        anchors: Anchors that the reference scores above SHOWN_SCORE; how many of them the candidate does not
             (`anchors_lost`), and how many it does that the reference does not (`anchors_gained`).
-        faces: Faces that the reference finds; how many of them the candidate finds with IoU >= 0.9
-            (`faces_kept`), and how many faces it finds in all (`faces_found`).
+        faces: Faces that the reference shows; how many of them the candidate shows unmoved, at IoU >= 0.9
+            (`faces_kept`), and how many faces it shows in all (`faces_found`).
     """
 
     images: int
-    outputs: dict[str, OutputParity]
+    outputs: dict[str, TensorDifference]
     anchors: int
     anchors_lost: int
     anchors_gained: int
@@ -74,59 +138,37 @@ class Parity:
     faces_kept: int
     faces_found: int
 
-    def to_json(self) -> dict[str, Any]:
-        """The figures as JSON values."""
-        return asdict(self)
 
-
-def measure_parity(reference: Runs, candidate: Runs, inputs: Sequence[Pixels], spec: DetectorSpec) -> Parity:
+def measure_difference(
+    reference: Runs, candidate: Runs, inputs: Sequence[Pixels], spec: DetectorSpec
+) -> Difference:
     """Run both on every input, uint8 RGB [H, W, 3] of the spec's size, and compare."""
-    worst, signal, noise = np.zeros((3, 3))
+    sums = {name: TensorSums() for name in spec.output_names}
     counts = np.zeros(6, np.int64)
     for image in inputs:
         expected, found = reference(image), candidate(image)
-        for index, (a, b) in enumerate(zip(expected, found, strict=True)):
-            difference = a.astype(np.float64) - b
-            worst[index] = np.maximum(worst[index], np.abs(difference).max())
-            signal[index] += float(np.square(a, dtype=np.float64).sum())
-            noise[index] += float(np.square(difference).sum())
+        for one, a, b in zip(sums.values(), expected, found, strict=True):
+            one.add(a, b)
         counts += _counts(expected, found, spec)
-    outputs = {
-        name: OutputParity(float(worst[i]), _decibel(signal[i], noise[i]))
-        for i, name in enumerate(spec.output_names)
-    }
-    return Parity(len(inputs), outputs, *(int(count) for count in counts))
-
-
-def _decibel(signal: float, noise: float) -> float | None:
-    return float(10 * np.log10(signal / noise)) if noise and signal else None
+    outputs = {name: one.result() for name, one in sums.items()}
+    return Difference(len(inputs), outputs, *(int(count) for count in counts))
 
 
 def _counts(expected: Raw, found: Raw, spec: DetectorSpec) -> NDArray[np.int64]:
-    before, after = expected[1][..., -1] > FACE_SCORE, found[1][..., -1] > FACE_SCORE
-    faces, others = (detect(*raw, spec, FACE_SCORE) for raw in (expected, found))
-    kept = _matched(faces, others)
+    before, after = expected[1][..., -1] > SHOWN_SCORE, found[1][..., -1] > SHOWN_SCORE
+    faces, others = (detect(*raw, spec, SHOWN_SCORE) for raw in (expected, found))
+    changes = compare_faces(faces, others)
+    kept = len(changes.pairs) - len(changes.moved)
     return np.array(
         [before.sum(), (before & ~after).sum(), (after & ~before).sum(), len(faces), kept, len(others)]
     )
 
 
-def _matched(faces: Detections, others: Detections) -> int:
-    """How many of `faces` stand among `others`, each of which counts once."""
-    overlap = iou_matrix(faces.boxes_xyxy, others.boxes_xyxy)
-    kept = 0
-    for row in overlap:
-        if row.size and row.max() >= SAME_FACE_IOU:
-            kept += 1
-            overlap[:, row.argmax()] = 0
-    return kept
-
-
-def require_parity(parity: Parity, limits: dict[str, float], what: str) -> None:
+def require_close(outputs: Mapping[str, TensorDifference], limits: Mapping[str, float], what: str) -> None:
     """Stop unless every named output is within its limit.
 
     Args:
-        parity: What was measured.
+        outputs: What was measured, by name.
         limits: Name of an output -> largest absolute error allowed.
         what: The two stages, for the message.
 
@@ -134,13 +176,12 @@ def require_parity(parity: Parity, limits: dict[str, float], what: str) -> None:
         GateError: an error is above its limit or not a number; the worst output is named.
     """
     over = {
-        name: parity.outputs[name].max_error / limit
+        name: outputs[name].max_error / limit
         for name, limit in limits.items()
-        if not parity.outputs[name].max_error <= limit
+        if not outputs[name].max_error <= limit
     }
     if over:
         name = max(over, key=lambda key: over[key])
         raise GateError(
-            f"{what}: worst is {name}, off by {parity.outputs[name].max_error:.3g} on {parity.images} images "
-            f"(limit {limits[name]:.3g})"
+            f"{what}: worst is {name}, off by {outputs[name].max_error:.3g} (limit {limits[name]:.3g})"
         )

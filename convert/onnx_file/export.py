@@ -16,10 +16,11 @@ import onnxsim
 import torch
 
 from convert.deployed import Deployed
-from convert.difference import Parity, measure_parity, require_parity, torch_reference
+from convert.difference import Difference, answers_of, measure_difference, require_close, torch_reference
 from convert.onnx_file.naming import name_nodes
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.errors import GateError
+from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
@@ -58,13 +59,13 @@ def export_onnx(
     for model in (raw, simplified):
         _embed_spec(model, spec)
     reference = torch_reference(network, spec)
-    parity: dict[str, Parity] = {}
+    parity: dict[str, Difference] = {}
     with replacing(output) as temporary:
         for stage, model in (("exported_to_torch", raw), ("simplified_to_torch", simplified)):
             onnx.save(model, temporary)
-            running = open_model(temporary)
-            parity[stage] = measure_parity(reference, lambda x, m=running: m.run(x).values, photographs, spec)
-            require_parity(parity[stage], ONNX_LIMIT, f"{output.name}, {stage.replace('_', ' ')}")
+            file = answers_of(open_model(temporary))
+            parity[stage] = measure_difference(reference, file, photographs, spec)
+            require_close(parity[stage].outputs, ONNX_LIMIT, f"{output.name}, {stage.replace('_', ' ')}")
     return Artifact.save(
         output,
         sources={"checkpoint": source},
@@ -73,7 +74,7 @@ def export_onnx(
         opset=OPSET,
         tools=tool_versions(*TOOLS),
         operators={"exported": len(raw.graph.node), "simplified": len(simplified.graph.node)},
-        parity={stage: measured.to_json() for stage, measured in parity.items()},
+        parity=to_json(parity),
     )
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 
 from convert.deployed import Deployed
-from convert.difference import measure_parity, require_parity, torch_reference
+from convert.difference import answers_of, measure_difference, require_close, torch_reference
 from convert.tflite.graph import Graph
 from convert.tflite.naming import name_layers
 from model.foundation.artifact import Artifact, replacing, tool_versions
+from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
@@ -55,17 +56,13 @@ def export_tflite(
         name_layers(model, deployed)
         operators = Graph.of(model).require_builtin()
         write_model(model, temporary)
-        file, onnx = open_model(temporary), open_model(made_from["onnx"])
+        file, onnx = (answers_of(open_model(path)) for path in (temporary, made_from["onnx"]))
         parity = {
-            "torch": measure_parity(
-                torch_reference(network, spec), lambda x: file.run(x).values, photographs, spec
-            ),
-            "onnx": measure_parity(
-                lambda x: onnx.run(x).values, lambda x: file.run(x).values, photographs, spec
-            ),
+            "torch": measure_difference(torch_reference(network, spec), file, photographs, spec),
+            "onnx": measure_difference(onnx, file, photographs, spec),
         }
         for reference, measured in parity.items():
-            require_parity(measured, SCORE_LIMIT, f"{output.name} against {reference}")
+            require_close(measured.outputs, SCORE_LIMIT, f"{output.name} against {reference}")
     return Artifact.save(
         output,
         sources=made_from,
@@ -73,7 +70,7 @@ def export_tflite(
         precision="float32",
         tools=tool_versions(*TOOLS),
         operators=operators,
-        parity={reference: measured.to_json() for reference, measured in parity.items()},
+        parity=to_json(parity),
     )
 
 

@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 from model.evaluation.average_precision import Truth
 from model.geometry.boxes import Detections, iou_matrix
 
+SHOWN_SCORE = 0.5
+"""An app shows a face above this score."""
 SAME_FACE_IOU = 0.5
+"""Two boxes are of one face from here on: the overlap at which AP counts a face as found."""
 UNMOVED_IOU = 0.9
+"""From here on nobody sees that the box is another."""
 
 
 @dataclass(frozen=True, eq=False)

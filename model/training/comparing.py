@@ -17,6 +17,7 @@ from rich.table import Table
 from calibration_data.images import load_rgb
 from model.checkpoint import load_checkpoint
 from model.evaluation.average_precision import SCORE_FLOOR, Truth, match
+from model.evaluation.face_changes import SHOWN_SCORE
 from model.foundation.artifact import sha256_of, write_json
 from model.foundation.errors import InputError
 from model.layers.blocks import Detector
@@ -24,9 +25,6 @@ from model.networks.registry import NETWORKS
 from model.training.photographs import Photograph, read_folder
 from model.training.scoring import found_in
 from model.training.start import channels_last
-
-SHOWN_SCORE = 0.5
-"""Detections of the reference above this count as faces where nobody marked any."""
 
 
 @dataclass(frozen=True)

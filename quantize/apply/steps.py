@@ -12,13 +12,14 @@ from typing import Any
 from rich.progress import track
 
 from calibration_data.selection import read_manifest
-from convert.difference import measure_parity, torch_reference
+from convert.difference import answers_of, measure_difference, torch_reference
 from convert.photographs import parity_inputs
 from convert.tflite.graph import read_graph
 from model.checkpoint import load_checkpoint
 from model.foundation.artifact import Artifact, replacing, sha256_of, tool_versions
 from model.foundation.errors import InputError
 from model.foundation.progress import step
+from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels, letterbox
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import spec_inside
@@ -96,14 +97,10 @@ def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int)
             if recipe.bias_correction:
                 correct_biases(job.model, temporary, correction_images(job.calibration, spec), temporary)
             operators = read_graph(temporary).require_builtin()
-            file = open_model(temporary)
+            file = answers_of(open_model(temporary))
             parity = {
-                "torch": measure_parity(
-                    torch_reference(network, spec), lambda x: file.run(x).values, inputs, spec
-                ),
-                "float32": measure_parity(
-                    lambda x: float_file.run(x).values, lambda x: file.run(x).values, inputs, spec
-                ),
+                "torch": measure_difference(torch_reference(network, spec), file, inputs, spec),
+                "float32": measure_difference(answers_of(float_file), file, inputs, spec),
             }
     sources = {"float32": job.model, "checkpoint": job.checkpoint, "recipe": recipe_file}
     if bounds is not None and job.ranges is not None:
@@ -117,7 +114,7 @@ def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int)
         ranges_measured_at=measured_at,
         tools=tool_versions(*TOOLS),
         operators=operators,
-        parity={reference: measured.to_json() for reference, measured in parity.items()},
+        parity=to_json(parity),
     )
 
 

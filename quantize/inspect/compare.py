@@ -13,7 +13,7 @@ from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec, read_spec
 
 if TYPE_CHECKING:
-    from quantize.inspect.quantization_error import Comparison
+    from convert.tflite.layer_difference import LayerComparison
 
 FORMAT, VERSION = "featherface-layer-sqnr", 1
 SHOWN = 12
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.progress import track
 
     from convert.photographs import parity_inputs
-    from quantize.inspect.quantization_error import Watched, compare_layers
+    from convert.tflite.layer_difference import Watched, compare_layers
 
     first, second = Watched(options.first), Watched(options.second)
     if (first.height, first.width) != (second.height, second.width):
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def summary(first: Path, second: Path, found: Comparison, limit_db: float) -> dict[str, Any]:
+def summary(first: Path, second: Path, found: LayerComparison, limit_db: float) -> dict[str, Any]:
     """All figures as JSON values; "layers" has the worst first."""
     parting = found.parting(limit_db)
     return {
@@ -108,7 +108,7 @@ def _spec(options: argparse.Namespace, height: int, width: int) -> DetectorSpec:
     return spec
 
 
-def _print(options: argparse.Namespace, found: Comparison) -> None:
+def _print(options: argparse.Namespace, found: LayerComparison) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

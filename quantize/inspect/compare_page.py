@@ -13,7 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from quantize.inspect.quantization_error import Comparison, Histogram, LayerNoise
+from convert.tflite.layer_difference import Histogram, LayerComparison, LayerDifference
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIRST, SECOND = "#0072b2", "#d55e00"
@@ -28,7 +28,7 @@ SETTINGS: Any = {
 PICTURED = 24
 
 
-def page(value: dict[str, Any], found: Comparison) -> str:
+def page(value: dict[str, Any], found: LayerComparison) -> str:
     """The whole page.
 
     Args:
@@ -60,7 +60,7 @@ def histogram_url(histogram: Histogram) -> str:
     return _url(figure)
 
 
-def course_url(layers: Sequence[LayerNoise], limit_db: float) -> str:
+def course_url(layers: Sequence[LayerDifference], limit_db: float) -> str:
     """SQNR in the order of execution, as a data: address."""
     figure = Figure(figsize=(9, 3))
     axes = figure.add_subplot()

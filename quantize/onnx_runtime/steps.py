@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.errors import InputError
+from model.foundation.records import to_json
 
 if TYPE_CHECKING:
-    from convert.difference import Parity, Runs
+    from convert.difference import Difference
     from model.geometry.letterbox import Pixels
     from model.geometry.spec import DetectorSpec
 
@@ -103,7 +104,7 @@ def quantize_file(job: OnnxJob, parity_images: int = PARITY_IMAGES) -> Artifact:
         operators=_kinds(result),
         macs=weight_census(result),
         runtime_kernels=kernels,
-        parity={reference: measured.to_json() for reference, measured in parity.items()},
+        parity=to_json(parity),
     )
 
 
@@ -135,20 +136,16 @@ def _calibration(job: OnnxJob, spec: DetectorSpec) -> list[Any]:
     ]
 
 
-def _parity(job: OnnxJob, spec: DetectorSpec, made: Path, photographs: list[Pixels]) -> dict[str, Parity]:
-    from convert.difference import measure_parity, torch_reference
+def _parity(job: OnnxJob, spec: DetectorSpec, made: Path, photographs: list[Pixels]) -> dict[str, Difference]:
+    from convert.difference import answers_of, measure_difference, torch_reference
     from model.checkpoint import load_checkpoint
     from model.runtime.running import open_model
 
     network = load_checkpoint(job.checkpoint, spec.network).network
-    exact, file = open_model(job.model), open_model(made)
-    references: dict[str, Runs] = {
-        "torch": torch_reference(network, spec),
-        "float32": lambda input_rgb: exact.run(input_rgb).values,
-    }
+    references = {"torch": torch_reference(network, spec), "float32": answers_of(open_model(job.model))}
+    file = answers_of(open_model(made))
     return {
-        name: measure_parity(reference, lambda input_rgb: file.run(input_rgb).values, photographs, spec)
-        for name, reference in references.items()
+        name: measure_difference(reference, file, photographs, spec) for name, reference in references.items()
     }
 
 

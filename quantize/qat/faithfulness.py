@@ -12,7 +12,7 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from convert.difference import Raw
+from convert.difference import Raw, TensorSums
 from convert.tflite.graph import RESCALING, Graph, read_graph
 from model.foundation.errors import GateError, InputError
 from model.geometry.letterbox import Pixels
@@ -23,14 +23,15 @@ from quantize.qat.scoring import runs_of
 LEAST_SQNR_DB = 35.0
 MOST_AP_DIFFERENCE = 0.001
 """A tenth of a point."""
-FACE_SCORE = 0.3
+COMPARED_SCORE = 0.3
+"""Outputs must agree on anchors that either scores above this: everything that may become a face."""
 TRACED = 2
 """Photographs, those that agree worst, on which every tensor of the file is compared."""
 
 
 @dataclass(frozen=True)
 class OutputAgreement:
-    """One output of the file against the mirror's, on anchors that either scores above FACE_SCORE.
+    """One output of the file against the mirror's, on anchors that either scores above COMPARED_SCORE.
 
     Attributes:
         sqnr_db: 10 log10(sum m^2 / sum (m - f)^2); None where they are equal.
@@ -49,7 +50,7 @@ class Agreement:
     """An integer file against the mirror that it was exported from.
 
     Attributes:
-        photographs, anchors: How many, and how many anchors above FACE_SCORE there were on them.
+        photographs, anchors: How many, and how many anchors above COMPARED_SCORE there were on them.
         activations: Integer activations whose scale and zero point were compared.
         other_scales: Names of those that differ.
         outputs: Name -> agreement.
@@ -86,7 +87,7 @@ def measure_agreement(
         precisions: Average precision on labelled sets, mirror and file, if it was measured.
 
     Raises:
-        InputError: no photograph, or none with an anchor above FACE_SCORE in either.
+        InputError: no photograph, or none with an anchor above COMPARED_SCORE in either.
     """
     graph = read_graph(file)
     compared, other = compare_scales(mirror, graph)
@@ -94,7 +95,7 @@ def measure_agreement(
     mine = runs_of(mirror)
     pairs = [(mine(image), running.run(image).values) for image in photographs]
     worst_first = sorted(range(len(pairs)), key=lambda number: _farthest(*pairs[number]), reverse=True)
-    faces = [(ours[1][..., -1] > FACE_SCORE) | (theirs[1][..., -1] > FACE_SCORE) for ours, theirs in pairs]
+    faces = [np.maximum(ours[1][..., -1], theirs[1][..., -1]) > COMPARED_SCORE for ours, theirs in pairs]
     anchors = int(sum(face.sum() for face in faces))
     if not anchors:
         raise InputError("the photographs show no face that the network scores above 0.3: give others")
@@ -210,13 +211,12 @@ def _step(graph: Graph, index: int) -> float:
 def _agreement(
     pairs: Sequence[tuple[Raw, Raw]], faces: Sequence[NDArray[np.bool_]], index: int, step: float
 ) -> OutputAgreement:
-    mine = np.concatenate([pair[0][index][face] for pair, face in zip(pairs, faces, strict=True)])
-    theirs = np.concatenate([pair[1][index][face] for pair, face in zip(pairs, faces, strict=True)])
-    noise = float(np.square(mine - theirs, dtype=np.float64).sum())
-    signal = float(np.square(mine, dtype=np.float64).sum())
+    sums = TensorSums()
+    for (mine, theirs), face in zip(pairs, faces, strict=True):
+        sums.add(mine[index][face], theirs[index][face])
     steps = np.concatenate([(np.abs(a[index] - b[index]) / step).reshape(-1) for a, b in pairs])
     return OutputAgreement(
-        10 * float(np.log10(signal / noise)) if noise else None,
+        sums.result().sqnr_db,
         float((steps < 0.5).mean()),
         float((steps < 1.5).mean()),
         float(steps.max()),

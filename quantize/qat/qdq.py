@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from convert.difference import Raw, Runs, measure_parity
+from convert.difference import Runs, answers_of, measure_difference
 from convert.tflite.graph import WEIGHTED, FileTensor, Operator
 from model.foundation.artifact import Artifact, replacing, tool_versions
+from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import INPUT_NAME, SPEC_METADATA
@@ -59,13 +60,9 @@ def export_qdq(
     onnx.checker.check_model(model)
     with replacing(output) as temporary:
         onnx.save(model, temporary)
-        running = open_model(temporary)
-
-        def candidate(input_rgb: Pixels) -> Raw:
-            return running.run(input_rgb).values
-
+        candidate = answers_of(open_model(temporary))
         require_same_faces(reference, candidate, inputs, spec, f"{output.name} in ONNX Runtime")
-        parity = measure_parity(reference, candidate, inputs, spec)
+        parity = measure_difference(reference, candidate, inputs, spec)
     Artifact.save(
         output,
         sources={},
@@ -73,9 +70,9 @@ def export_qdq(
         precision="int8",
         opset=OPSET,
         tools=tool_versions("onnx", "onnxruntime"),
-        parity={"int8": parity.to_json()},
+        parity={"int8": to_json(parity)},
     )
-    return {"file": output.name, "parity": parity.to_json()}
+    return {"file": output.name, "parity": to_json(parity)}
 
 
 class _Writer:

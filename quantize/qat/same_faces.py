@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convert.difference import FACE_SCORE, Runs
+from convert.difference import Runs
+from model.evaluation.face_changes import SHOWN_SCORE, compare_faces
 from model.foundation.errors import GateError
-from model.geometry.boxes import Detections, detect, iou_matrix
+from model.geometry.boxes import detect
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 
-SAME_FACE_IOU = 0.5
-"""The overlap at which AP counts a face as found."""
 LEEWAY = 0.1
 """How far under the threshold a face may score in the other file. A tie rounded the other way grows from
 layer to layer: on the demo pictures it moved the scores of faces by 0.04 at most."""
@@ -22,7 +21,8 @@ def require_same_faces(
 ) -> None:
     """Hold a file's faces against those of another, both ways.
 
-    A face above FACE_SCORE in one must be in the other above FACE_SCORE - LEEWAY, at an IoU of SAME_FACE_IOU.
+    A face above SHOWN_SCORE in one must be in the other above SHOWN_SCORE - LEEWAY, with boxes of one
+    face.
 
     Args:
         reference, candidate: The two.
@@ -37,18 +37,12 @@ def require_same_faces(
     for image in inputs:
         raw = reference(image), candidate(image)
         (sure, likely), (other_sure, other_likely) = (
-            [detect(*one, spec, score) for score in (FACE_SCORE, FACE_SCORE - LEEWAY)] for one in raw
+            [detect(*one, spec, score) for score in (SHOWN_SCORE, SHOWN_SCORE - LEEWAY)] for one in raw
         )
-        faces, lost = faces + len(sure), lost + _missing(sure, other_likely)
-        others, added = others + len(other_sure), added + _missing(other_sure, likely)
+        faces, lost = faces + len(sure), lost + len(compare_faces(sure, other_likely).lost)
+        others, added = others + len(other_sure), added + len(compare_faces(other_sure, likely).lost)
     if lost or added:
         raise GateError(
             f"{what}: {lost} of the integer file's {faces} faces are not found, "
             f"and {added} of {others} faces are not the integer file's"
         )
-
-
-def _missing(faces: Detections, others: Detections) -> int:
-    """How many of `faces` have no counterpart; suppression leaves no two that could share one."""
-    overlap = iou_matrix(faces.boxes_xyxy, others.boxes_xyxy)
-    return sum(not row.size or float(row.max()) < SAME_FACE_IOU for row in overlap)

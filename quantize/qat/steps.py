@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from calibration_data.readers import LabelledImage
-from convert.difference import Runs, torch_reference
+from convert.difference import Runs, answers_of, measure_difference, torch_reference
 from convert.onnx_file.export import export_onnx
 from convert.photographs import parity_inputs
 from convert.tflite.export import export_tflite
@@ -129,8 +129,9 @@ def require_way_back(network: Detector, spec: DetectorSpec, weights: Weights) ->
     try:
         constants = weights.arrays()
         again = with_constants(network, spec, constants, constants)
-        pairs = zip(*(torch_reference(one, spec)(picture) for one in (network, again)), strict=True)
-        worst = max(float(np.abs(a - b).max()) for a, b in pairs)
+        before, after = (torch_reference(one, spec) for one in (network, again))
+        found = measure_difference(before, after, [picture], spec)
+        worst = max(one.max_error for one in found.outputs.values())
     except (KeyError, ValueError) as error:
         raise InputError(f"{spec.network}: trained weights have no way back into it ({error})") from None
     if not worst <= SAME_NETWORK:
@@ -280,8 +281,7 @@ def prove(plan: Plan, size: _Size, file: Path, inputs: Sequence[Pixels]) -> dict
         GateError: they disagree.
     """
     with step(f"{file.name}: proof"):
-        running = open_model(file)
-        runs: dict[str, Runs] = {"mirror": runs_of(size.mirror), "file": lambda x: running.run(x).values}
+        runs: dict[str, Runs] = {"mirror": runs_of(size.mirror), "file": answers_of(open_model(file))}
         precisions = {}
         for folder in plan.report:
             images = [photograph.image for photograph in read_folder(folder)]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convert.deployed import fold_batch_norms
-from convert.difference import Runs
+from convert.difference import Runs, TensorSums
 from model.foundation.errors import GateError, InputError
 from model.geometry.letterbox import Pixels, network_input
 from model.geometry.spec import DetectorSpec
@@ -96,12 +96,11 @@ def require_equal(before: Runs, after: Runs, images: Sequence[Pixels], limit: fl
     Raises:
         GateError: one is above the limit or not a number.
     """
-    worst, largest = np.zeros(3), np.zeros(3)
+    sums = {name: TensorSums() for name in ("boxes", "scores", "landmarks")}
     for image in images:
-        for row, (a, b) in enumerate(zip(before(image), after(image), strict=True)):
-            worst[row] = np.maximum(worst[row], np.abs(a.astype(np.float64) - b).max())
-            largest[row] = max(largest[row], np.abs(a).max())
-    shares = dict(zip(("boxes", "scores", "landmarks"), (worst / largest).tolist(), strict=True))
+        for one, a, b in zip(sums.values(), before(image), after(image), strict=True):
+            one.add(a, b)
+    shares = {name: one.result().share for name, one in sums.items()}
     for name, share in shares.items():
         if not share <= limit:
             raise GateError(

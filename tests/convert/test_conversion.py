@@ -10,7 +10,6 @@ import onnx
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from convert.difference import OutputParity, Parity, measure_parity, require_parity
 from convert.tflite.graph import Graph, read_graph
 from model.foundation.artifact import Artifact, sha256_of
 from model.foundation.errors import GateError
@@ -99,42 +98,3 @@ def test_a_custom_operator_is_refused(converted: Converted) -> None:
     model.operatorCodes[0].customCode = b"FlexErf"
     with pytest.raises(GateError, match="FlexErf"):
         Graph.of(model).require_builtin()
-
-
-def test_a_drifted_output_fails_the_gate_by_name(converted: Converted) -> None:
-    run = open_model(converted.float32).run
-
-    def bent(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
-        boxes, scores, landmarks = run(pixels).values
-        return boxes, scores + np.float32(0.01), landmarks
-
-    parity = measure_parity(lambda x: run(x).values, bent, converted.photographs, converted.spec)
-    assert parity.outputs["boxes"] == OutputParity(0.0, None)
-    with pytest.raises(GateError, match=r"worst is scores, off by 0\.01"):
-        require_parity(parity, {"scores": 1e-3, "boxes": 1e-3}, "test")
-
-
-def test_nan_never_passes_a_gate() -> None:
-    parity = Parity(1, {"scores": OutputParity(float("nan"), None)}, 0, 0, 0, 0, 0, 0)
-    with pytest.raises(GateError):
-        require_parity(parity, {"scores": 1e-3}, "test")
-
-
-def test_parity_counts_what_was_lost_and_gained(converted: Converted) -> None:
-    """Against an implementation that compares thresholded scores one by one."""
-    run = open_model(converted.float32).run
-    shift = np.float32(0.2)
-
-    def bent(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
-        boxes, scores, landmarks = run(pixels).values
-        return boxes, scores - shift, landmarks
-
-    parity = measure_parity(lambda x: run(x).values, bent, converted.photographs, converted.spec)
-    scores = [run(x).values[1].reshape(-1).tolist() for x in converted.photographs]
-    assert parity.anchors == sum(s > 0.5 for one in scores for s in one)
-    assert parity.anchors_lost == sum(
-        s > 0.5 and not np.float32(s) - shift > 0.5 for one in scores for s in one
-    )
-    assert parity.anchors_gained == 0
-    assert parity.faces > 0
-    assert parity.faces_kept <= parity.faces_found <= parity.faces

@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from convert.difference import measure_parity
+from convert.difference import measure_difference
 from convert.tflite.graph import WEIGHTED, read_graph
 from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
@@ -98,7 +98,7 @@ def test_a_byte_of_the_image_is_the_quantized_value_itself(int8: Path) -> None:
 
 def test_the_integer_file_still_sees_the_faces(int8: Path, converted: Converted) -> None:
     reference, candidate = open_model(converted.float32), open_model(int8)
-    parity = measure_parity(
+    parity = measure_difference(
         lambda x: reference.run(x).values,
         lambda x: candidate.run(x).values,
         converted.photographs,
@@ -122,7 +122,7 @@ def test_float16_halves_the_weights_and_hardly_moves_the_outputs(
     path = _applied(read_recipe(RECIPES / "float16.json"), converted, {}, tmp_path / "float16.tflite")
     assert path.stat().st_size < 0.6 * converted.float32.stat().st_size
     reference, candidate = open_model(converted.float32), open_model(path)
-    parity = measure_parity(
+    parity = measure_difference(
         lambda x: reference.run(x).values,
         lambda x: candidate.run(x).values,
         converted.photographs,

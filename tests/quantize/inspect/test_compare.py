@@ -11,9 +11,9 @@ from PIL import Image
 
 from benchmark.report.plots import layer_bars
 from benchmark.report.rows import read_layers
+from convert.tflite.layer_difference import EXACT_DB, Watched, compare_layers
 from model.geometry.letterbox import Pixels
 from quantize.__main__ import main
-from quantize.inspect.quantization_error import EXACT_DB, Watched, compare_layers
 from tests.quantize.small_tflite import SmallModel
 
 SIDE = 32

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from convert.difference import Runs, measure_parity
+from convert.difference import Runs, measure_difference
 from model.foundation.errors import GateError, InputError
 from model.runtime.running import open_model
 from quantize.apply.quantizer import apply_recipe
@@ -174,7 +174,7 @@ def test_onnx_runtime_finds_the_same_faces(integers: Integers, converted: Conver
     assert parity["faces"] == parity["faces_kept"] == parity["faces_found"] > 0
     float32 = open_model(converted.float32)
     integer = open_model(output)
-    against_float = measure_parity(
+    against_float = measure_difference(
         lambda x: float32.run(x).values,
         lambda x: integer.run(x).values,
         converted.photographs,
