@@ -9,46 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from model.evaluation.face_changes import SHOWN_SCORE, compare_faces
 from model.foundation.errors import GateError
 from model.geometry.boxes import detect
-from model.geometry.letterbox import Pixels, network_input
+from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
-from model.layers.blocks import Detector
-from model.runtime.running import RunningModel
+from model.runtime.running import Answer, Answers
 
-Raw = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-"""Boxes, scores and landmarks as a network returns them, [1, N, C] each."""
 SILENT_DB = -150.0
 """Stands for any noise on a reference that is zero everywhere."""
-
-
-class Runs(Protocol):
-    """Something that turns uint8 RGB [H, W, 3] into boxes, scores and landmarks, float32 [1, N, C] each."""
-
-    def __call__(self, input_rgb: Pixels) -> Raw: ...
-
-
-def torch_reference(network: Detector, spec: DetectorSpec) -> Runs:
-    """The bare PyTorch network, run as its authors do: channel order and mean outside the graph."""
-
-    def run(input_rgb: Pixels) -> Raw:
-        with torch.inference_mode():
-            boxes, scores, landmarks = network(torch.from_numpy(network_input(input_rgb, spec)))
-        return boxes.numpy(), scores.numpy(), landmarks.numpy()
-
-    return run
-
-
-def answers_of(model: RunningModel) -> Runs:
-    """An open model file."""
-    return lambda input_rgb: model.run(input_rgb).values
 
 
 def decibel(signal: float, noise: float) -> float | None:
@@ -140,7 +114,7 @@ class Difference:
 
 
 def measure_difference(
-    reference: Runs, candidate: Runs, inputs: Sequence[Pixels], spec: DetectorSpec
+    reference: Answers, candidate: Answers, inputs: Sequence[Pixels], spec: DetectorSpec
 ) -> Difference:
     """Run both on every input, uint8 RGB [H, W, 3] of the spec's size, and compare."""
     sums = {name: TensorSums() for name in spec.output_names}
@@ -154,7 +128,7 @@ def measure_difference(
     return Difference(len(inputs), outputs, *(int(count) for count in counts))
 
 
-def _counts(expected: Raw, found: Raw, spec: DetectorSpec) -> NDArray[np.int64]:
+def _counts(expected: Answer, found: Answer, spec: DetectorSpec) -> NDArray[np.int64]:
     before, after = expected[1][..., -1] > SHOWN_SCORE, found[1][..., -1] > SHOWN_SCORE
     faces, others = (detect(*raw, spec, SHOWN_SCORE) for raw in (expected, found))
     changes = compare_faces(faces, others)

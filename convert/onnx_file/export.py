@@ -16,7 +16,7 @@ import onnxsim
 import torch
 
 from convert.deployed import Deployed
-from convert.difference import Difference, answers_of, measure_difference, require_close, torch_reference
+from convert.difference import Difference, measure_difference, require_close
 from convert.onnx_file.naming import name_nodes
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.errors import GateError
@@ -25,7 +25,7 @@ from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
 from model.runtime.flatbuffer import INPUT_NAME, SPEC_METADATA
-from model.runtime.running import open_model
+from model.runtime.running import TorchModel, open_model
 
 OPSET = 18
 ONNX_LIMIT = {"boxes": 1e-3, "scores": 1e-4, "landmarks": 1e-3}
@@ -58,12 +58,12 @@ def export_onnx(
     raw, simplified = simplified_onnx(network, spec)
     for model in (raw, simplified):
         _embed_spec(model, spec)
-    reference = torch_reference(network, spec)
+    reference = TorchModel(network, spec)
     parity: dict[str, Difference] = {}
     with replacing(output) as temporary:
         for stage, model in (("exported_to_torch", raw), ("simplified_to_torch", simplified)):
             onnx.save(model, temporary)
-            file = answers_of(open_model(temporary))
+            file = open_model(temporary)
             parity[stage] = measure_difference(reference, file, photographs, spec)
             require_close(parity[stage].outputs, ONNX_LIMIT, f"{output.name}, {stage.replace('_', ' ')}")
     return Artifact.save(

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from convert.deployed import Deployed
-from convert.difference import answers_of, measure_difference, require_close, torch_reference
+from convert.difference import measure_difference, require_close
 from convert.tflite.graph import Graph
 from convert.tflite.naming import name_layers
 from model.foundation.artifact import Artifact, replacing, tool_versions
@@ -20,7 +20,7 @@ from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
 from model.runtime.flatbuffer import SIGNATURE, name_interface, read_model, write_model
-from model.runtime.running import open_model
+from model.runtime.running import TorchModel, open_model
 
 SCORE_LIMIT = {"scores": 1e-3}
 TOOLS = ("torch", "litert-torch", "litert-converter", "ai-edge-litert")
@@ -56,9 +56,9 @@ def export_tflite(
         name_layers(model, deployed)
         operators = Graph.of(model).require_builtin()
         write_model(model, temporary)
-        file, onnx = (answers_of(open_model(path)) for path in (temporary, made_from["onnx"]))
+        file, onnx = (open_model(path) for path in (temporary, made_from["onnx"]))
         parity = {
-            "torch": measure_difference(torch_reference(network, spec), file, photographs, spec),
+            "torch": measure_difference(TorchModel(network, spec), file, photographs, spec),
             "onnx": measure_difference(onnx, file, photographs, spec),
         }
         for reference, measured in parity.items():

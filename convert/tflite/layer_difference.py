@@ -87,7 +87,7 @@ class Watched:
 
     Attributes:
         graph: The file's.
-        run: Runs it on one image, uint8 RGB [H, W, 3].
+        run: Answers it on one image, uint8 RGB [H, W, 3].
         height, width: Of its input in pixels.
         tensors: Name -> index of each such tensor.
 

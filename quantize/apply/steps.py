@@ -12,7 +12,7 @@ from typing import Any
 from rich.progress import track
 
 from calibration_data.selection import read_manifest
-from convert.difference import answers_of, measure_difference, torch_reference
+from convert.difference import measure_difference
 from convert.photographs import parity_inputs
 from convert.tflite.graph import read_graph
 from model.checkpoint import load_checkpoint
@@ -23,7 +23,7 @@ from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels, letterbox
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import spec_inside
-from model.runtime.running import open_model
+from model.runtime.running import TorchModel, open_model
 from quantize.apply.bias_correction import correct_biases
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.activation_ranges import SAME_SCALE, RangeMeter, read_ranges, write_ranges
@@ -97,10 +97,10 @@ def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int)
             if recipe.bias_correction:
                 correct_biases(job.model, temporary, correction_images(job.calibration, spec), temporary)
             operators = read_graph(temporary).require_builtin()
-            file = answers_of(open_model(temporary))
+            file = open_model(temporary)
             parity = {
-                "torch": measure_difference(torch_reference(network, spec), file, inputs, spec),
-                "float32": measure_difference(answers_of(float_file), file, inputs, spec),
+                "torch": measure_difference(TorchModel(network, spec), file, inputs, spec),
+                "float32": measure_difference(float_file, file, inputs, spec),
             }
     sources = {"float32": job.model, "checkpoint": job.checkpoint, "recipe": recipe_file}
     if bounds is not None and job.ranges is not None:

@@ -137,13 +137,13 @@ def _calibration(job: OnnxJob, spec: DetectorSpec) -> list[Any]:
 
 
 def _parity(job: OnnxJob, spec: DetectorSpec, made: Path, photographs: list[Pixels]) -> dict[str, Difference]:
-    from convert.difference import answers_of, measure_difference, torch_reference
+    from convert.difference import measure_difference
     from model.checkpoint import load_checkpoint
-    from model.runtime.running import open_model
+    from model.runtime.running import TorchModel, open_model
 
     network = load_checkpoint(job.checkpoint, spec.network).network
-    references = {"torch": torch_reference(network, spec), "float32": answers_of(open_model(job.model))}
-    file = answers_of(open_model(made))
+    references = {"torch": TorchModel(network, spec), "float32": open_model(job.model)}
+    file = open_model(made)
     return {
         name: measure_difference(reference, file, photographs, spec) for name, reference in references.items()
     }

@@ -12,11 +12,11 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from convert.difference import Raw, TensorSums
+from convert.difference import TensorSums
 from convert.tflite.graph import RESCALING, Graph, read_graph
 from model.foundation.errors import GateError, InputError
 from model.geometry.letterbox import Pixels
-from model.runtime.running import open_model
+from model.runtime.running import Answer, open_model
 from quantize.qat.mirror import Mirror
 from quantize.qat.scoring import runs_of
 
@@ -187,7 +187,7 @@ def first_differences(
     return result
 
 
-def _farthest(mine: Raw, theirs: Raw) -> float:
+def _farthest(mine: Answer, theirs: Answer) -> float:
     """Largest difference of two answers' scores."""
     return float(np.abs(mine[1] - theirs[1]).max())
 
@@ -209,7 +209,7 @@ def _step(graph: Graph, index: int) -> float:
 
 
 def _agreement(
-    pairs: Sequence[tuple[Raw, Raw]], faces: Sequence[NDArray[np.bool_]], index: int, step: float
+    pairs: Sequence[tuple[Answer, Answer]], faces: Sequence[NDArray[np.bool_]], index: int, step: float
 ) -> OutputAgreement:
     sums = TensorSums()
     for (mine, theirs), face in zip(pairs, faces, strict=True):

@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from convert.difference import Runs, answers_of, measure_difference
+from convert.difference import measure_difference
 from convert.tflite.graph import WEIGHTED, FileTensor, Operator
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import INPUT_NAME, SPEC_METADATA
-from model.runtime.running import open_model
+from model.runtime.running import Answers, open_model
 from quantize.qat.integers import integer_weight
 from quantize.qat.kernels import SAME
 from quantize.qat.mirror import Mirror
@@ -39,7 +39,7 @@ def supports(mirror: Mirror) -> bool:
 
 
 def export_qdq(
-    mirror: Mirror, spec: DetectorSpec, output: Path, reference: Runs, inputs: Sequence[Pixels]
+    mirror: Mirror, spec: DetectorSpec, output: Path, reference: Answers, inputs: Sequence[Pixels]
 ) -> dict[str, Any]:
     """Write a mirror as ONNX with the project's interface: float32 RGB [1, 3, H, W] in 0..255.
 
@@ -60,7 +60,7 @@ def export_qdq(
     onnx.checker.check_model(model)
     with replacing(output) as temporary:
         onnx.save(model, temporary)
-        candidate = answers_of(open_model(temporary))
+        candidate = open_model(temporary)
         require_same_faces(reference, candidate, inputs, spec, f"{output.name} in ONNX Runtime")
         parity = measure_difference(reference, candidate, inputs, spec)
     Artifact.save(

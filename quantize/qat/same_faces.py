@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convert.difference import Runs
 from model.evaluation.face_changes import SHOWN_SCORE, compare_faces
 from model.foundation.errors import GateError
 from model.geometry.boxes import detect
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
+from model.runtime.running import Answers
 
 LEEWAY = 0.1
 """How far under the threshold a face may score in the other file. A tie rounded the other way grows from
@@ -17,7 +17,7 @@ layer to layer: on the demo pictures it moved the scores of faces by 0.04 at mos
 
 
 def require_same_faces(
-    reference: Runs, candidate: Runs, inputs: Sequence[Pixels], spec: DetectorSpec, what: str
+    reference: Answers, candidate: Answers, inputs: Sequence[Pixels], spec: DetectorSpec, what: str
 ) -> None:
     """Hold a file's faces against those of another, both ways.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from calibration_data.readers import LabelledImage
-from convert.difference import Runs, answers_of, measure_difference, torch_reference
+from convert.difference import measure_difference
 from convert.onnx_file.export import export_onnx
 from convert.photographs import parity_inputs
 from convert.tflite.export import export_tflite
@@ -22,7 +22,7 @@ from model.foundation.progress import step
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
-from model.runtime.running import open_model
+from model.runtime.running import Answers, TorchModel, open_model
 from model.training.batches import FreshViews
 from model.training.photographs import Photograph, read_folder, read_photographs
 from model.training.teacher import Teacher
@@ -129,7 +129,7 @@ def require_way_back(network: Detector, spec: DetectorSpec, weights: Weights) ->
     try:
         constants = weights.arrays()
         again = with_constants(network, spec, constants, constants)
-        before, after = (torch_reference(one, spec) for one in (network, again))
+        before, after = (TorchModel(one, spec) for one in (network, again))
         found = measure_difference(before, after, [picture], spec)
         worst = max(one.max_error for one in found.outputs.values())
     except (KeyError, ValueError) as error:
@@ -281,7 +281,7 @@ def prove(plan: Plan, size: _Size, file: Path, inputs: Sequence[Pixels]) -> dict
         GateError: they disagree.
     """
     with step(f"{file.name}: proof"):
-        runs: dict[str, Runs] = {"mirror": runs_of(size.mirror), "file": answers_of(open_model(file))}
+        runs: dict[str, Answers] = {"mirror": runs_of(size.mirror), "file": open_model(file)}
         precisions = {}
         for folder in plan.report:
             images = [photograph.image for photograph in read_folder(folder)]

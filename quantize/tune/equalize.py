@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convert.deployed import fold_batch_norms
-from convert.difference import Runs, TensorSums
+from convert.difference import TensorSums
 from model.foundation.errors import GateError, InputError
 from model.geometry.letterbox import Pixels, network_input
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
 from model.networks.featherface_v1 import LEAK
+from model.runtime.running import Answers
 
 QUIETEST = 0.03
 """Channels below this share of the loudest are treated as if they had it."""
@@ -82,7 +83,9 @@ def equalize(network: Detector, spec: DetectorSpec, photographs: Iterable[Pixels
                 loudest[_named(maker)] = loudest[_named(maker)] / factors
 
 
-def require_equal(before: Runs, after: Runs, images: Sequence[Pixels], limit: float) -> dict[str, float]:
+def require_equal(
+    before: Answers, after: Answers, images: Sequence[Pixels], limit: float
+) -> dict[str, float]:
     """Hold an equalized network against the original.
 
     Args:

@@ -32,12 +32,12 @@ def _equalize(options: argparse.Namespace) -> int:
 
     from calibration_data.image_set import ImageSet
     from calibration_data.selection import read_manifest
-    from convert.difference import torch_reference
     from model.checkpoint import load_checkpoint
     from model.foundation.artifact import Artifact, replacing
     from model.foundation.progress import step
     from model.geometry.spec import parse_size
     from model.networks.registry import spec_of
+    from model.runtime.running import TorchModel
     from quantize.apply.steps import in_turn
     from quantize.tune.before_after import Proof, int8_of
     from quantize.tune.equalize import equalize, require_equal
@@ -49,7 +49,7 @@ def _equalize(options: argparse.Namespace) -> int:
     before = copy.deepcopy(network)
     with step(f"equalize {options.checkpoint.name} on {len(images)} images"):
         equalize(network, spec, images)
-        runs = torch_reference(before, spec), torch_reference(network, spec)
+        runs = TorchModel(before, spec), TorchModel(network, spec)
         differences = require_equal(*runs, images[:CHECKED], EXACT)
     with replacing(options.output) as temporary:
         torch.save(network.state_dict(), temporary)

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from convert.deployed import Deployed, fold_batch_norms
-from convert.difference import torch_reference
 from convert.tflite.naming import same_layer
 from model.layers.blocks import Detector
 from model.networks.registry import NETWORKS, spec_of
+from model.runtime.running import TorchModel
 
 
 def _shaken(name: str) -> Detector:
@@ -33,7 +33,7 @@ def test_the_deployed_network_is_the_bare_one(name: str, layout: str, rng: np.ra
     spec = spec_of(name, 64, 96)
     network = _shaken(name)
     pixels = rng.integers(0, 256, (64, 96, 3), np.uint8)
-    expected = torch_reference(network, spec)(pixels)
+    expected = TorchModel(network, spec)(pixels)
     image = torch.from_numpy(pixels[None].astype(np.float32))
     with torch.inference_mode():
         found = Deployed(network, spec, layout)(image if layout == "NHWC" else image.permute(0, 3, 1, 2))

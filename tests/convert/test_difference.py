@@ -9,7 +9,6 @@ from convert.difference import (
     SILENT_DB,
     TensorDifference,
     TensorSums,
-    answers_of,
     decibel,
     measure_difference,
     require_close,
@@ -63,7 +62,7 @@ def test_nan_never_passes_a_gate() -> None:
 
 
 def test_a_drifted_output_fails_the_gate_by_name(converted: Converted) -> None:
-    run = answers_of(open_model(converted.float32))
+    run = open_model(converted.float32)
 
     def bent(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         boxes, scores, landmarks = run(pixels)
@@ -78,7 +77,7 @@ def test_a_drifted_output_fails_the_gate_by_name(converted: Converted) -> None:
 
 def test_what_was_lost_and_gained_is_counted(converted: Converted) -> None:
     """Against an implementation that compares thresholded scores one by one."""
-    run = answers_of(open_model(converted.float32))
+    run = open_model(converted.float32)
     shift = np.float32(0.2)
 
     def bent(pixels: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from convert.difference import Runs, measure_difference
+from convert.difference import measure_difference
 from model.foundation.errors import GateError, InputError
-from model.runtime.running import open_model
+from model.runtime.running import Answers, open_model
 from quantize.apply.quantizer import apply_recipe
 from quantize.qat.faithfulness import measure_agreement, require_agreement
 from quantize.qat.integers import Requantize, add, requantize
@@ -197,7 +197,7 @@ def test_onnx_runtime_finds_the_same_faces(integers: Integers, converted: Conver
 def test_a_tie_may_push_a_face_over_the_threshold_and_no_more(
     score: float, other: float, message: str | None, converted: Converted
 ) -> None:
-    def answers(doubtful: float) -> Runs:
+    def answers(doubtful: float) -> Answers:
         boxes, scores, landmarks = (np.zeros(shape, np.float32) for shape in converted.spec.output_shapes)
         scores[0, 0, -1], scores[0, -1, -1] = 0.9, doubtful  # the first and the last anchor: far apart
         return lambda _: (boxes, scores, landmarks)

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from convert.deployed import fold_batch_norms
-from convert.difference import torch_reference
 from convert.onnx_file.export import export_onnx
 from convert.tflite.export import export_tflite
 from convert.tflite.naming import weighted_layers
@@ -21,6 +20,7 @@ from model.foundation.artifact import write_json
 from model.foundation.errors import GateError, InputError
 from model.layers.blocks import Detector
 from model.networks.registry import network_named, spec_of
+from model.runtime.running import TorchModel
 from model.training.batches import FreshViews
 from model.training.photographs import read_photographs
 from model.training.teacher import Teacher
@@ -189,9 +189,9 @@ def test_v1_has_a_way_back(rng: np.random.Generator) -> None:
         for role in ("weight", "bias")
     }
     picture = rng.integers(0, 256, (64, 64, 3), np.uint8)
-    wanted = torch_reference(network, spec)(picture)
+    wanted = TorchModel(network, spec)(picture)
     for found, value in zip(
-        torch_reference(with_constants(network, spec, before, before), spec)(picture), wanted, strict=True
+        TorchModel(with_constants(network, spec, before, before), spec)(picture), wanted, strict=True
     ):
         np.testing.assert_allclose(found, value, atol=1e-4)
     trained = {name: value * np.float32(1.1) for name, value in before.items()}

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from convert.difference import torch_reference
 from model.foundation.errors import GateError, InputError
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
 from model.networks.registry import network_named, spec_of
+from model.runtime.running import TorchModel
 from quantize.tune.equalize import QUIETEST, _channel_peaks, equalize, groups_of, require_equal
 
 SIZE = 64
@@ -44,7 +44,7 @@ def test_outputs_stay(network: str) -> None:
         if not torch.equal(a, b)
     ]
     assert len(changed) > 40
-    shares = require_equal(torch_reference(before, spec), torch_reference(module, spec), images, 1e-4)
+    shares = require_equal(TorchModel(before, spec), TorchModel(module, spec), images, 1e-4)
     assert set(shares) == {"boxes", "scores", "landmarks"}
 
 
@@ -95,7 +95,7 @@ def test_a_difference_stops() -> None:
     with torch.no_grad():
         other.get_parameter("heads.boxes.bias").add_(0.1)
     with pytest.raises(GateError, match="changed boxes"):
-        require_equal(torch_reference(module, spec), torch_reference(other, spec), images, 1e-4)
+        require_equal(TorchModel(module, spec), TorchModel(other, spec), images, 1e-4)
 
 
 def test_unusable_input_is_refused() -> None:
