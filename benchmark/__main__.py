@@ -5,17 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from benchmark.commands import COMMANDS
 from model.foundation.command_line import run_command
+from model.foundation.command_table import run_commands
 
-COMMANDS = {
-    "benchmark.doctor": ("doctor",),
-    "benchmark.report.build_table": ("summary",),
-    "benchmark.accuracy.evaluate": ("evaluate",),
-    "benchmark.accuracy.wider_eval": ("wider-eval",),
-    "benchmark.accuracy.drift": ("drift",),
-    "benchmark.report.command": ("report",),
-    "benchmark.report.gate": ("gate",),
-    "benchmark.accuracy.bit_exact": ("hashes",),
+REGISTERED = {
     "benchmark.devices.list_command": ("devices",),
     "benchmark.emulation.command": ("arm",),
     "benchmark.devices.latency_command": ("latency",),
@@ -26,8 +20,11 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; see `run_command`."""
-    return run_command("benchmark", __doc__, COMMANDS, arguments)
+    """Run one command; see `run_commands`."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and any(given[0] in names for names in REGISTERED.values()):
+        return run_command("benchmark", __doc__, REGISTERED, given)
+    return run_commands("python -m benchmark", __doc__, COMMANDS, given)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,11 @@
-"""`doctor`: what of the tool chain is here, which version, and how to get what is missing."""
+"""What of the tool chain is here, which version, and how to get what is missing."""
 
 from __future__ import annotations
 
-import argparse
 import platform
 import shutil
 import subprocess
 from dataclasses import dataclass
-
-from rich.console import Console
-from rich.table import Table
 
 from model.foundation.artifact import tool_versions
 
@@ -63,13 +59,14 @@ PROGRAMS = (
 )
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    subparsers.add_parser("doctor", help="what of the tool chain is here").set_defaults(run=run)
+def doctor() -> int:
+    """Say what of the tool chain is here, which version, and how to get what is missing.
 
+    Exits with 2 if a Python package is missing: without them nothing works.
+    """
+    from rich.console import Console
+    from rich.table import Table
 
-def run(options: argparse.Namespace) -> int:  # noqa: ARG001  every command takes its options
-    """Print the table; 0 if every Python package is here, else 2: without them nothing works."""
     table = Table(title=f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}")
     for column in ("what", "version", "needed for", "if it is missing"):
         table.add_column(column)

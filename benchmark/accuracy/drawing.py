@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from benchmark.accuracy.evaluation import Run
+from calibration_data.images import load_rgb
 from model.evaluation.face_changes import FaceChanges
+from model.foundation.artifact import replacing
 from model.geometry.boxes import Detections
 from model.geometry.letterbox import Pixels
 
@@ -64,6 +68,24 @@ def draw_side_by_side(
     pictures = [draw_faces(image_rgb, reference, left, width), draw_faces(image_rgb, candidate, right, width)]
     gap = np.full((pictures[0].shape[0], 8, 3), 255, np.uint8)
     return np.concatenate([pictures[0], gap, pictures[1]], axis=1)
+
+
+def draw_changes(name: str, reference: Run, candidate: Run, changes: FaceChanges) -> Pixels:
+    """What two runs show in one image of their set; see `draw_side_by_side`."""
+    image = load_rgb(reference.images.images[name])
+    shown = candidate.found[name].found.above(reference.threshold)
+    return draw_side_by_side(image, reference.shown(name), shown, changes)
+
+
+def draw_worst(
+    folder: Path, reference: Run, candidate: Run, names: Sequence[str], changes: Mapping[str, FaceChanges]
+) -> None:
+    """Draw images into worst_01.jpg, worst_02.jpg ... and remove what an earlier drift drew there."""
+    for old in folder.glob("worst_[0-9][0-9].jpg"):
+        old.unlink()
+    for number, name in enumerate(names, 1):
+        with replacing(folder / f"worst_{number:02d}.jpg") as temporary:
+            temporary.write_bytes(jpeg(draw_changes(name, reference, candidate, changes[name])))
 
 
 def jpeg(image_rgb: Pixels, quality: int = 80) -> bytes:

@@ -1,171 +1,249 @@
-"""`drift`: what changed between a reference model and a candidate on the same images, and how surely."""
+"""What quantization (or anything else) changed between two models on the same images, with its certainty."""
 
 from __future__ import annotations
 
-import argparse
-import json
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+import numpy as np
+from numpy.typing import NDArray
 
-from benchmark.accuracy.bootstrap import RESAMPLES
-from benchmark.accuracy.drawing import draw_side_by_side, jpeg
-from benchmark.accuracy.drift_record import Drift, DriftInput, measure_drift
-from benchmark.accuracy.evaluation import EvaluatedModel
-from benchmark.accuracy.options import (
-    ImageSet,
-    add_model_options,
-    add_protocol_options,
-    protocol_of,
-    read_set,
-    spec_for,
-)
-from benchmark.accuracy.wider_ground_truth import read_wider_ground_truth
-from calibration_data.images import load_rgb
-from model.evaluation.detections import DetectionJob, detect_all
-from model.evaluation.face_changes import FaceChanges
-from model.foundation.artifact import replacing, sha256_of, write_json
+from benchmark.accuracy.bootstrap import RESAMPLES, Statistic, Weights, paired_difference, resampled_images
+from benchmark.accuracy.evaluation import Run, wider_subset
+from benchmark.accuracy.wider_ground_truth import SUBSETS, WiderImage
+from benchmark.accuracy.wider_protocol import SubsetMatched, match_wider
+from model.evaluation.average_precision import HEIGHT_BANDS, Matched, Truth
+from model.evaluation.face_changes import FaceChanges, compare_faces
+from model.evaluation.metrics import HEADLINE, METRICS, Metric
 from model.foundation.errors import InputError
-from model.runtime.running import open_model
+
+MAX_FOLDERS = 12
+"""Sets with more top folders than this are not split by folder: the table would hide the figures."""
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to `python -m benchmark`."""
-    command = subparsers.add_parser(
-        "drift",
-        help="difference between two models: AP with confidence intervals, faces lost, gained and moved",
-        description=__doc__,
-    )
-    command.add_argument("--reference", type=Path, required=True, help="usually the float model")
-    command.add_argument("--candidate", type=Path, required=True, help="usually the quantized model")
-    command.add_argument("--images", type=Path, required=True)
-    command.add_argument("--labels", type=Path, help="without labels the reference's detections stand in")
-    command.add_argument("--name", help="name of the set in tables (default: its folder's)")
-    command.add_argument(
-        "--skip-absent", action="store_true", help="leave out labelled images that are not there"
-    )
-    command.add_argument("--wider-ground-truth", type=Path, help="folder of the official .mat files")
-    command.add_argument(
-        "--resamples", type=int, default=RESAMPLES, help="of the bootstrap (default: %(default)s)"
-    )
-    command.add_argument("--worst", type=int, default=8, help="images to draw (default: %(default)s)")
-    command.add_argument(
-        "--output", type=Path, help="folder for drift.json and the worst images, side by side"
-    )
-    add_model_options(command)
-    add_protocol_options(command)
-    command.add_argument("--json", action="store_true", help="print JSON")
-    command.set_defaults(run=run)
+@dataclass(frozen=True)
+class DriftRow:
+    """One figure of both models.
+
+    Attributes:
+        what: The figure, e.g. "AP50" or "AP50, faces 16-32 px".
+        faces: Labelled faces it rests on.
+        reference, candidate, difference, low, high: In 0..1; see `Difference`.
+        metric: Name of the metric over the whole set; empty for a band, a folder or a subset.
+    """
+
+    what: str
+    faces: int
+    reference: float | None
+    candidate: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    metric: str = ""
 
 
-def run(options: argparse.Namespace) -> int:
-    """Measure, write and print."""
-    if options.resamples < 1:
-        raise InputError(f"--resamples: expected at least 1, found {options.resamples}")
-    images = read_set(options.images, options.labels, options.name, options.skip_absent)
-    images = images.sample(options.limit, options.seed)
-    data = drift_input(options.reference, options.candidate, images, options)
-    drift, changes = measure_drift(data, options.resamples, options.seed)
-    if options.output is not None:
-        write_drift(options.output, data, drift, changes, images, options.worst)
-    if options.json:
-        print(json.dumps(drift.to_json(), indent=2, allow_nan=False))
-    else:
-        print_drift(drift)
-    return 0
+@dataclass(frozen=True)
+class ChangedImage:
+    """Counts of one image, for the list of the worst."""
+
+    name: str
+    lost: int
+    gained: int
+    moved: int
+    severity: float
 
 
-def drift_input(
-    reference: Path, candidate: Path, images: ImageSet, options: argparse.Namespace
-) -> DriftInput:
-    """Run both models on the images.
+@dataclass(frozen=True)
+class Drift:
+    """The drift of a candidate against a reference.
+
+    Attributes:
+        reference, candidate: File names; with their hashes.
+        set, protocol: Where and how it was measured.
+        truth: "labels", or "reference" when the reference's own detections stood in for labels.
+        images: Number of images.
+        rows: Figures with intervals; those of the metrics over the whole set first.
+        resamples, seed: Of the bootstrap.
+        threshold: Score above which a face is shown.
+        shown, lost, gained, moved: Faces that the reference shows, and what became of them.
+        lost_true, gained_true: Of them, labelled faces; None without labels.
+        median_iou, median_score_change, median_landmark_shift: Over the faces that both show.
+        worst: Images in order of what changed most, those without a change left out.
+    """
+
+    reference: str
+    reference_sha256: str
+    candidate: str
+    candidate_sha256: str
+    set: str
+    protocol: str
+    truth: str
+    images: int
+    rows: list[DriftRow]
+    resamples: int
+    seed: int
+    threshold: float
+    shown: int
+    lost: int
+    gained: int
+    moved: int
+    lost_true: int | None = None
+    gained_true: int | None = None
+    median_iou: float | None = None
+    median_score_change: float | None = None
+    median_landmark_shift: float | None = None
+    worst: list[ChangedImage] = field(default_factory=list)
+
+    def of(self, metric: str) -> DriftRow | None:
+        """The row of a metric over the whole set."""
+        return next((row for row in self.rows if row.metric == metric), None)
+
+
+def measure_drift(
+    reference: Run,
+    candidate: Run,
+    wider_truth: Sequence[WiderImage] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[Drift, dict[str, FaceChanges]]:
+    """Compare two models on the same images.
+
+    Args:
+        reference, candidate: Runs on one set. Without labels, what the reference shows stands in for them.
+        wider_truth: Official ground truth, for Easy, Medium and Hard.
+        resamples, seed: Of the bootstrap over images.
+
+    Returns:
+        The record, and what changed in each image by name.
 
     Raises:
-        InputError: a model or image cannot be used, or the models read images at different sizes.
+        InputError: the models read images at different sizes, or there is no resample.
     """
-    subjects, found = [], []
-    for path in (reference, candidate):
-        given, protocol = spec_for(path, options), protocol_of(options)
-        subjects.append(EvaluatedModel(path, sha256_of(path), open_model(path, given).spec, protocol))
-    sizes = [(one.spec.input_height, one.spec.input_width) for one in subjects]
-    if options.protocol == "letterbox" and sizes[0] != sizes[1]:
-        raise InputError(
-            f"drift compares models at one input size: {reference.name} reads {sizes[0][0]}x{sizes[0][1]}, "
-            f"{candidate.name} {sizes[1][0]}x{sizes[1][1]}"
-        )
-    for path, subject in zip((reference, candidate), subjects, strict=True):
-        cache = None if options.no_resume else options.cache
-        given = spec_for(path, options)
-        job = DetectionJob(
-            path, given, images.images, subject.protocol, options.processes, cache, subject.sha256
-        )
-        found.append(detect_all(job, quiet=options.quiet))
-    wider = (
-        None if options.wider_ground_truth is None else read_wider_ground_truth(options.wider_ground_truth)
+    if resamples < 1:
+        raise InputError(f"--resamples: expected at least 1, found {resamples}")
+    _require_one_size(reference, candidate)
+    names = list(reference.found)
+    labels = reference.truth()
+    known: Sequence[Truth | None] = [None] * len(names) if labels is None else labels
+    changes = {}
+    for name, faces in zip(names, known, strict=True):
+        shown = candidate.found[name].found.above(reference.threshold)
+        changes[name] = compare_faces(reference.shown(name), shown, faces)
+    truth = labels
+    if truth is None:
+        truth = [
+            Truth.of(reference.shown(name).boxes_xyxy, input_scale=reference.input_scale(name))
+            for name in names
+        ]
+    rows = _rows((reference, candidate), truth, resampled_images(len(names), resamples, seed))
+    if wider_truth is not None:
+        rows += _wider_rows((reference, candidate), wider_truth, resamples, seed)
+    drift = Drift(
+        reference=reference.path.name,
+        reference_sha256=reference.sha256,
+        candidate=candidate.path.name,
+        candidate_sha256=candidate.sha256,
+        set=reference.images.name,
+        protocol=reference.protocol.describe(reference.spec),
+        truth="reference" if labels is None else "labels",
+        images=len(names),
+        rows=rows,
+        resamples=resamples,
+        seed=seed,
+        threshold=reference.threshold,
+        **_changes(changes, labels is not None),
     )
-    return DriftInput(subjects[0], subjects[1], (found[0], found[1]), images.name, images.labels, wider)
+    return drift, changes
 
 
-def write_drift(
-    folder: Path,
-    data: DriftInput,
-    drift: Drift,
-    changes: dict[str, FaceChanges],
-    images: ImageSet,
-    worst: int,
-) -> None:
-    """Write drift.json and the worst images as worst_01.jpg, worst_02.jpg ..."""
-    write_json(folder / "drift.json", drift.to_json())
-    for old in folder.glob("worst_[0-9][0-9].jpg"):
-        old.unlink()
-    for number, changed in enumerate(drift.worst[:worst], 1):
-        first, second = (found[changed.name].found.above(drift.threshold) for found in data.found)
-        picture = draw_side_by_side(
-            load_rgb(images.images[changed.name]), first, second, changes[changed.name]
-        )
-        with replacing(folder / f"worst_{number:02d}.jpg") as temporary:
-            temporary.write_bytes(jpeg(picture))
+def _require_one_size(*runs: Run) -> None:
+    sizes = [f"{one.path.name} reads {one.spec.input_height}x{one.spec.input_width}" for one in runs]
+    same = len({(one.spec.input_height, one.spec.input_width) for one in runs}) == 1
+    if runs[0].protocol.fit == "letterbox" and not same:
+        raise InputError(f"drift compares models at one input size: {', '.join(sizes)}")
 
 
-def print_drift(drift: Drift) -> None:
-    """Print the record as tables, in points (hundredths)."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    console.print(f"{drift.candidate} against {drift.reference} on {drift.set}, {drift.images} images")
-    console.print(f"protocol: {drift.protocol}", highlight=False)
-    if drift.truth == "reference":
-        console.print("no labels: the reference's own detections stand in, so its AP is 100 by definition")
-    table = Table("figure", "faces", "reference", "candidate", "difference", "95 % interval")
-    for row in drift.rows:
-        interval = "-" if row.low is None else f"{points(row.low)} .. {points(row.high)}"
-        table.add_row(
-            row.what,
-            str(row.faces),
-            _percent(row.reference),
-            _percent(row.candidate),
-            points(row.difference),
-            interval,
-        )
-    console.print(table)
-    console.print(faces_line(drift), highlight=False)
+def _rows(runs: Sequence[Run], truth: list[Truth], samples: Weights) -> list[DriftRow]:
+    both, threshold = [run.matched(truth) for run in runs], runs[0].threshold
+    faces, headline, rows = len(both[0].face_image), METRICS[HEADLINE], []
+    for name, metric in METRICS.items():
+        some = samples[: -(-len(samples) // metric.cost)]
+        figures = [_figure(metric, one, threshold) for one in both]
+        rows.append(_row(metric.title, faces, figures, some, name))
+    for band, low, high in HEIGHT_BANDS:
+        inside = [one.within(low, high) for one in truth]
+        banded = [run.matched(inside).within(low, high) for run in runs]
+        what, faces = f"{headline.title}, faces {band} px", len(banded[0].face_image)
+        rows.append(_row(what, faces, [_figure(headline, one, threshold) for one in banded], samples))
+    for folder, mask in _folders(list(runs[0].found)).items():
+        what, faces = f"{headline.title}, folder {folder}", int(mask[both[0].face_image].sum())
+        figures = [_figure(headline, one, threshold, mask) for one in both]
+        rows.append(_row(what, faces, figures, samples))
+    return rows
 
 
-def faces_line(drift: Drift) -> str:
-    """One sentence on the faces shown, lost, gained and moved."""
-    true = "" if drift.lost_true is None else f" ({drift.lost_true} of them labelled)"
-    gained = "" if drift.gained_true is None else f" ({drift.gained_true} of them labelled)"
-    return (
-        f"above score {drift.threshold:g}: {drift.shown} faces of the reference, {drift.lost} lost{true}, "
-        f"{drift.gained} gained{gained}, {drift.moved} moved (IoU below 0.9)"
-    )
+def _folders(names: Sequence[str]) -> dict[str, Weights]:
+    """Top folder -> int [images], 1 for the images in it; empty where there is one folder or too many."""
+    folders = [name.split("/", 1)[0] if "/" in name else "" for name in names]
+    if not 2 <= len(set(folders)) <= MAX_FOLDERS:
+        return {}
+    return {name: np.asarray([one == name for one in folders], np.int64) for name in sorted(set(folders))}
 
 
-def points(value: float | None) -> str:
-    """A difference of shares in points with a sign; a dash where there is none."""
-    return "-" if value is None else f"{100 * value:+.2f}"
+def _figure(metric: Metric, matched: Matched, threshold: float, mask: Weights | None = None) -> Statistic:
+    """A metric as a figure that can be resampled, over the images of a mask (int [images]) only."""
+
+    def figure(weights: Weights | None) -> float:
+        if mask is not None:
+            weights = mask if weights is None else mask * weights
+        value = metric.of(matched, threshold, weights)
+        return float("nan") if value is None else value
+
+    return figure
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}"
+def _wider_rows(
+    runs: Sequence[Run], truth: Sequence[WiderImage], resamples: int, seed: int
+) -> list[DriftRow]:
+    both = [match_wider(*wider_subset(truth, run.found)) for run in runs]
+    samples = resampled_images(len(both[0][SUBSETS[0]].faces), resamples, seed)
+    rows = []
+    for subset in SUBSETS:
+        figures = [partial(_official_ap, one[subset]) for one in both]
+        rows.append(_row(f"WIDER {subset}", int(both[0][subset].faces.sum()), figures, samples))
+    return rows
+
+
+def _official_ap(matched: SubsetMatched, weights: Weights | None) -> float:
+    return matched.result(weights).ap
+
+
+def _row(what: str, faces: int, figures: Sequence[Statistic], samples: Weights, metric: str = "") -> DriftRow:
+    return DriftRow(what, faces, **asdict(paired_difference(figures[0], figures[1], samples)), metric=metric)
+
+
+def _changes(changes: dict[str, FaceChanges], labelled: bool) -> dict[str, Any]:
+    """What became of the faces, as fields of `Drift`."""
+    all_ = list(changes.values())
+    ranked = sorted(changes.items(), key=lambda item: (-item[1].severity, item[0]))
+    return {
+        "shown": sum(len(one.lost) + len(one.pairs) for one in all_),
+        **{name: sum(len(getattr(one, name)) for one in all_) for name in ("lost", "gained", "moved")},
+        "lost_true": sum(one.lost_true or 0 for one in all_) if labelled else None,
+        "gained_true": sum(one.gained_true or 0 for one in all_) if labelled else None,
+        "median_iou": _median([one.iou for one in all_]),
+        "median_score_change": _median([one.score_change for one in all_]),
+        "median_landmark_shift": _median([one.landmark_shift for one in all_]),
+        "worst": [
+            ChangedImage(name, len(one.lost), len(one.gained), len(one.moved), round(one.severity, 4))
+            for name, one in ranked
+            if one.severity > 0
+        ],
+    }
+
+
+def _median(parts: Sequence[NDArray[np.float64]]) -> float | None:
+    values = np.concatenate(parts) if parts else np.empty(0)
+    return float(np.median(values)) if len(values) else None

@@ -1,27 +1,112 @@
-"""Figures of one model on one labelled set, as a typed record that tables, plots and gates read."""
+"""A model on a set of images: its detections, and their figures as a record that tables and gates read."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmark.accuracy.options import ModelOptions, RunOptions
 from benchmark.accuracy.wider_ground_truth import WiderImage
 from benchmark.accuracy.wider_predictions import Key, Rows
 from benchmark.accuracy.wider_protocol import wider_average_precision
-from calibration_data.readers import LabelledImage
+from calibration_data.image_set import ImageSet
 from model.evaluation.average_precision import COCO_IOUS, Curve, Matched, Truth, match
-from model.evaluation.detections import ImageDetections
+from model.evaluation.detections import DetectionJob, ImageDetections, detect_all, usable_cores
+from model.evaluation.metrics import HEADLINE, METRICS
 from model.evaluation.protocol import InputProtocol, input_scale
+from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections
 from model.geometry.spec import DetectorSpec
+from model.runtime.running import open_model
 
 MAX_CURVE_POINTS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A model's detections on a set.
+
+    Attributes:
+        path, sha256, spec: The model.
+        protocol: How the images were fed.
+        images: The set.
+        found: Detections by image name, in the order of the set.
+        images_per_second: None where a part was resumed.
+    """
+
+    path: Path
+    sha256: str
+    spec: DetectorSpec
+    protocol: InputProtocol
+    images: ImageSet
+    found: Mapping[str, ImageDetections]
+    images_per_second: float | None = None
+
+    @property
+    def threshold(self) -> float:
+        """The score above which a face is shown."""
+        return max(self.spec.score_threshold, self.protocol.score_floor)
+
+    def shown(self, name: str) -> Detections:
+        """The detections in one image with a score above the threshold."""
+        return self.found[name].found.above(self.threshold)
+
+    def truth(self) -> list[Truth] | None:
+        """The labelled faces of each image, with the scale at which the network saw them, or None."""
+        labels = self.images.labels
+        if labels is None:
+            return None
+        return [Truth.of(one.boxes_xyxy, one.ignore, self.input_scale(one.name)) for one in labels]
+
+    def input_scale(self, name: str) -> float:
+        """Pixels of the network's input per pixel of an image."""
+        one = self.found[name]
+        return input_scale(self.protocol, self.spec, one.height, one.width)
+
+    def matched(self, truth: Sequence[Truth]) -> Matched:
+        """The detections matched with faces at all of COCO's overlaps."""
+        return match([one.found for one in self.found.values()], truth, COCO_IOUS)
+
+
+def run_model(path: Path, images: ImageSet, opened: ModelOptions, how: RunOptions) -> Run:
+    """Run one model file on a set.
+
+    Raises:
+        InputError: the model or an image cannot be used, or the flags contradict one another.
+    """
+    given, protocol, sha256 = opened.spec_for(path), how.input_protocol(), sha256_of(path)
+    spec = open_model(path, given).spec
+    cache = None if how.no_resume else how.cache
+    job = DetectionJob(path, given, images.images, protocol, how.processes or usable_cores(), cache, sha256)
+    started = time.perf_counter()
+    found = detect_all(job, quiet=how.quiet)
+    speed = len(found) / (time.perf_counter() - started)
+    return Run(path, sha256, spec, protocol, images, found, speed if cache is None else None)
+
+
+@dataclass(frozen=True)
+class HeightRecall:
+    """Labelled faces of one band of heights: how many, found at the score floor, found at the threshold."""
+
+    faces: int
+    found: int
+    found_at_threshold: int
+
+
+@dataclass(frozen=True)
+class CurvePoints:
+    """Precision and recall at IoU 0.5, highest score first: where recall grows, 1,000 points at most."""
+
+    score: list[float] = field(default_factory=list)
+    precision: list[float] = field(default_factory=list)
+    recall: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -33,15 +118,11 @@ class Evaluation:
         set: Name of the set.
         protocol: Input protocol in words; `protocol_settings` in full.
         images, faces, ignored: Counts of the set; ignored faces are not in `faces`.
-        ap50: AP at IoU 0.5, all points, in 0..1; None without faces.
-        ap50_95: Mean AP over IoU 0.5, 0.55 .. 0.95.
-        precision, recall: At the score threshold that the spec recommends.
-        score_threshold: That threshold.
-        recall_by_height: Band of face heights in pixels of the network's input -> faces, found (at the
-            score floor), found_at_threshold.
-        curve: Precision-recall arrays at IoU 0.5: "score", "precision", "recall", highest score first,
-            only the points at which recall grows, thinned evenly to 1,000.
-        wider: Subset -> AP under WIDER FACE's protocol, where its keep lists were given.
+        score_threshold: Above which a face is shown.
+        metrics: Name of a metric (a file of model/evaluation/metrics) -> its figure; None where undefined.
+        recall_by_height: Band of face heights in pixels of the network's input -> its faces.
+        curve: Precision and recall.
+        wider: Subset -> AP in 0..1 under WIDER FACE's protocol, where its ground truth was given.
         images_per_second: Of the run that found the detections; None when it was resumed.
     """
 
@@ -49,149 +130,82 @@ class Evaluation:
     model_sha256: str
     set: str
     protocol: str
-    protocol_settings: dict[str, Any]
     images: int
     faces: int
     ignored: int
-    ap50: float | None
-    ap50_95: float | None
-    precision: float | None
-    recall: float | None
     score_threshold: float
-    recall_by_height: dict[str, dict[str, int]]
-    curve: dict[str, list[float]]
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    recall_by_height: dict[str, HeightRecall] = field(default_factory=dict)
+    curve: CurvePoints = CurvePoints()
     wider: dict[str, float | None] | None = None
+    protocol_settings: dict[str, Any] = field(default_factory=dict)
     images_per_second: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values; `from_json` reads them back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Evaluation:
-        """The inverse of `to_json`.
-
-        Raises:
-            InputError: a field is missing or unknown.
-        """
-        names = {field.name for field in fields(cls)}
-        if set(value) != names:
-            raise InputError(
-                f"an evaluation needs exactly {', '.join(sorted(names))}; found {', '.join(value)}"
-            )
-        return cls(**value)
+    @property
+    def headline(self) -> float | None:
+        """The figure of HEADLINE."""
+        return self.metrics.get(HEADLINE)
 
 
-def truth_of(
-    labels: Sequence[LabelledImage],
-    found: Mapping[str, ImageDetections],
-    protocol: InputProtocol,
-    spec: DetectorSpec,
-) -> list[Truth]:
-    """The labelled faces of each image, with the scale at which the network saw them."""
-    return [
-        Truth.of(
-            one.boxes_xyxy,
-            one.ignore,
-            input_scale(protocol, spec, found[one.name].height, found[one.name].width),
-        )
-        for one in labels
-    ]
-
-
-def matched_of(
-    labels: Sequence[LabelledImage],
-    found: Mapping[str, ImageDetections],
-    protocol: InputProtocol,
-    spec: DetectorSpec,
-) -> Matched:
-    """Detections matched with the labels at all of COCO's overlaps."""
-    detections = [found[one.name].found for one in labels]
-    return match(detections, truth_of(labels, found, protocol, spec), COCO_IOUS)
-
-
-def operating_point(curve: Curve, threshold: float) -> tuple[float | None, float | None]:
-    """Precision and recall of the detections with a score above a threshold; None where undefined."""
-    above = int((curve.scores > threshold).sum())
-    if not above:
-        return None, 0.0
-    precision, recall = float(curve.precision[above - 1]), float(curve.recall[above - 1])
-    return precision, None if math.isnan(recall) else recall
-
-
-def thinned(curve: Curve, most: int = MAX_CURVE_POINTS) -> dict[str, list[float]]:
-    """The points at which recall grows, at most `most` of them, rounded for a file."""
-    grows = np.flatnonzero(np.diff(curve.recall, prepend=0.0) > 0)
-    if len(grows) > most:
-        grows = grows[np.linspace(0, len(grows) - 1, most).round().astype(int)]
-    columns = {"score": curve.scores, "precision": curve.precision, "recall": curve.recall}
-    return {name: np.round(values[grows], 6).tolist() for name, values in columns.items()}
-
-
-def height_table(matched: Matched, floor: float, threshold: float) -> dict[str, dict[str, int]]:
-    """Faces, found at the floor and found at the threshold, by band of face heights."""
-    low, high = matched.recall_by_height(score=floor), matched.recall_by_height(score=threshold)
-    return {
-        band: {"faces": one.faces, "found": one.found, "found_at_threshold": high[band].found}
-        for band, one in low.items()
-    }
-
-
-@dataclass(frozen=True)
-class EvaluatedModel:
-    """What an evaluation is of: the file, its hash and geometry, and how it was fed."""
-
-    path: Path
-    sha256: str
-    spec: DetectorSpec
-    protocol: InputProtocol
-
-
-def evaluate(
-    subject: EvaluatedModel,
-    set_name: str,
-    labels: Sequence[LabelledImage],
-    found: Mapping[str, ImageDetections],
-    wider_truth: Sequence[WiderImage] | None = None,
-) -> Evaluation:
-    """Score detections against labels.
+def evaluate(run: Run, wider_truth: Sequence[WiderImage] | None = None) -> Evaluation:
+    """Score a run against the labels of its set.
 
     Args:
-        subject: The model.
-        set_name: For tables.
-        labels: The labelled images.
-        found: Their detections by name.
-        wider_truth: Official ground truth; its images are found among the labels by "event/name".
+        run: Of a labelled set.
+        wider_truth: Official ground truth; its images are found in the set by "event/name".
 
     Raises:
-        InputError: the official ground truth knows none of the images.
+        InputError: the set has no labels, or the official ground truth knows none of its images.
     """
-    matched = matched_of(labels, found, subject.protocol, subject.spec)
-    curve = matched.curve()
-    threshold = max(subject.spec.score_threshold, subject.protocol.score_floor)
-    precision, recall = operating_point(curve, threshold)
+    truth = run.truth()
+    if truth is None:
+        raise InputError(f"{run.images.name}: evaluation needs labels; give --labels")
+    matched = run.matched(truth)
     wider = None
     if wider_truth is not None:
-        truth, rows = wider_subset(wider_truth, found)
-        wider = {name: _number(one.ap) for name, one in wider_average_precision(truth, rows).items()}
+        subset = wider_average_precision(*wider_subset(wider_truth, run.found))
+        wider = {name: _number(one.ap) for name, one in subset.items()}
     return Evaluation(
-        model=subject.path.name,
-        model_sha256=subject.sha256,
-        set=set_name,
-        protocol=subject.protocol.describe(subject.spec),
-        protocol_settings=subject.protocol.to_json(),
-        images=len(labels),
+        model=run.path.name,
+        model_sha256=run.sha256,
+        set=run.images.name,
+        protocol=run.protocol.describe(run.spec),
+        images=len(truth),
         faces=len(matched.face_image),
-        ignored=sum(int(one.ignore.sum()) for one in labels),
-        ap50=_number(matched.average_precision()),
-        ap50_95=_number(matched.mean_average_precision()),
-        precision=precision,
-        recall=recall,
-        score_threshold=threshold,
-        recall_by_height=height_table(matched, subject.protocol.score_floor, threshold),
-        curve=thinned(curve),
+        ignored=sum(int(one.ignore.sum()) for one in truth),
+        score_threshold=run.threshold,
+        metrics={name: _number(metric.of(matched, run.threshold)) for name, metric in METRICS.items()},
+        recall_by_height=_heights(matched, run),
+        curve=_thinned(matched.curve()),
         wider=wider,
+        protocol_settings=run.protocol.to_json(),
+        images_per_second=run.images_per_second,
     )
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
+
+
+def _heights(matched: Matched, run: Run) -> dict[str, HeightRecall]:
+    low = matched.recall_by_height(score=run.protocol.score_floor)
+    high = matched.recall_by_height(score=run.threshold)
+    return {band: HeightRecall(one.faces, one.found, high[band].found) for band, one in low.items()}
+
+
+def _thinned(curve: Curve) -> CurvePoints:
+    grows = np.flatnonzero(np.diff(curve.recall, prepend=0.0) > 0)
+    if len(grows) > MAX_CURVE_POINTS:
+        grows = grows[np.linspace(0, len(grows) - 1, MAX_CURVE_POINTS).round().astype(int)]
+    columns = (np.round(one[grows], 6).tolist() for one in (curve.scores, curve.precision, curve.recall))
+    return CurvePoints(*columns)
+
+
+def wider_keys(names: Iterable[str], truth: Sequence[WiderImage]) -> dict[Key, str]:
+    """(event, name) -> name of the image in its set, of those that the official ground truth knows."""
+    known = {(image.event, image.name) for image in truth}
+    keys = {tuple(name.rsplit(".", 1)[0].rsplit("/", 2)[-2:]): name for name in names}
+    return {(key[0], key[1]): name for key, name in keys.items() if key in known}
 
 
 def wider_subset(
@@ -202,19 +216,15 @@ def wider_subset(
     Raises:
         InputError: none of the images is WIDER FACE's.
     """
-    by_key = {tuple(name.rsplit(".", 1)[0].rsplit("/", 2)[-2:]): one.found for name, one in found.items()}
-    present = [image for image in truth if (image.event, image.name) in by_key]
-    if not present:
+    keys = wider_keys(found, truth)
+    if not keys:
         raise InputError(
             "the WIDER FACE ground truth knows none of the images; names must end in EVENT/IMAGE.jpg"
         )
-    return present, {(image.event, image.name): _rows(by_key[image.event, image.name]) for image in present}
+    present = [image for image in truth if (image.event, image.name) in keys]
+    return present, {key: _rows(found[name].found) for key, name in keys.items()}
 
 
 def _rows(found: Detections) -> Rows:
     boxes = found.boxes_xyxy.astype(np.float64)
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2], found.scores[:, None]], axis=1)
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""Detections in WIDER FACE's official text format: one file an image, in a folder an event."""
+"""Detections in WIDER FACE's official text format, one file an image, in a folder an event."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.evaluation.detections import ImageDetections
 from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections
@@ -167,3 +168,10 @@ def write_wider_predictions(folder: Path, event: str, file_name: str, found: Det
     with replacing(path) as temporary:
         temporary.write_text("\n".join(rows) + "\n", encoding="utf-8", errors="surrogateescape")
     return path
+
+
+def write_set(folder: Path, found: Mapping[str, ImageDetections]) -> None:
+    """Write the detections of a set; an image "EVENT/NAME.jpg" goes into its event's folder."""
+    for name, one in found.items():
+        event, file_name = name.rsplit("/", 1) if "/" in name else ("images", name)
+        write_wider_predictions(folder, event, file_name, one.found)

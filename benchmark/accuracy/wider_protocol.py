@@ -8,14 +8,16 @@ one on the same face is a false alarm.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.accuracy.wider_ground_truth import SUBSETS, WiderImage
-from benchmark.accuracy.wider_predictions import Key, Rows
+from benchmark.accuracy.wider_ground_truth import SUBSETS, WiderImage, read_wider_ground_truth
+from benchmark.accuracy.wider_predictions import Key, Rows, read_wider_predictions
 
 Floats = NDArray[np.float64]
 
@@ -159,3 +161,54 @@ def _result(proposals: Floats, found: Floats, faces: int) -> SubsetResult:
     recall = found / faces
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return SubsetResult(float(np.sum(np.diff(recall, prepend=0.0) * envelope)), faces, precision, recall)
+
+
+@dataclass(frozen=True)
+class OfficialResult:
+    """WIDER FACE's evaluation of a folder of predictions.
+
+    Attributes:
+        iou: Overlap of a hit.
+        images: Number of images that count.
+        present_only: Whether images without a file were left out.
+        ap: Subset -> AP in 0..1; None without faces.
+        faces: Subset -> number of faces that count.
+        missing_events, missing_files, notes: See `Predictions`.
+    """
+
+    iou: float
+    images: int
+    present_only: bool
+    ap: dict[str, float | None]
+    faces: dict[str, int]
+    missing_events: tuple[str, ...]
+    missing_files: tuple[str, ...]
+    notes: list[str]
+    protocol: str = "WIDER FACE"
+
+
+def evaluate_predictions(
+    predictions: Path, ground_truth: Path, iou: float = IOU, present_only: bool = False
+) -> OfficialResult:
+    """Evaluate a folder of predictions against the official ground truth.
+
+    Raises:
+        InputError: a folder or file cannot be used.
+    """
+    truth = read_wider_ground_truth(ground_truth)
+    found = read_wider_predictions(predictions, [(image.event, image.name) for image in truth])
+    notes = found.describe()
+    if present_only:
+        truth = [image for image in truth if (image.event, image.name) in found.rows]
+        notes = list(found.notes)
+    result = wider_average_precision(truth, found.rows, iou)
+    return OfficialResult(
+        iou=iou,
+        images=len(truth),
+        present_only=present_only,
+        ap={name: None if math.isnan(one.ap) else one.ap for name, one in result.items()},
+        faces={name: one.faces for name, one in result.items()},
+        missing_events=found.missing_events,
+        missing_files=found.missing_files,
+        notes=notes,
+    )

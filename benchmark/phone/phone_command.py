@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,20 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.accuracy.evaluation import EvaluatedModel, Evaluation, evaluate
+from benchmark.accuracy.evaluation import Evaluation, Run, evaluate
 from benchmark.devices.arguments import add_target, counts_of, delegates_of, models_of, target_of
 from benchmark.devices.errors import DeviceError
 from benchmark.devices.machine import RunRequest
 from benchmark.devices.opening import opened
 from benchmark.devices.results import machine_facts, now
 from benchmark.phone.app import AppMachine, AppRun
+from calibration_data.image_set import ImageSet
 from calibration_data.readers import LabelledImage, read_labels
 from model.evaluation.detections import DetectionJob, ImageDetections, detect_all
 from model.evaluation.protocol import InputProtocol
 from model.foundation.artifact import sha256_of, write_json
 from model.foundation.errors import InputError
+from model.foundation.records import to_json
 from model.geometry.boxes import Detections
 from model.runtime.running import open_model
 
@@ -74,11 +76,13 @@ def run(options: argparse.Namespace) -> int:
             )
             with Console(stderr=True).status(f"{ready.machine.facts.name} detects on {len(images)} images"):
                 result = ready.machine.measure(request, task)
-            subject = EvaluatedModel(model, sha256_of(model), open_model(model).spec, protocol)
-            phone = evaluate(subject, task.image_set, labels, phone_detections(result, images))
+            spec, image_set = open_model(model).spec, ImageSet(task.image_set, images, tuple(labels))
             here = detect_all(DetectionJob(model, None, images, protocol, cache=None), quiet=True)
-            host = evaluate(subject, task.image_set, labels, here)
-            rows.append({"phone": phone.to_json(), "host": host.to_json(), "app": result["app"]})
+            phone, host = (
+                evaluate(Run(model, sha256_of(model), spec, protocol, image_set, found))
+                for found in (phone_detections(result, images), here)
+            )
+            rows.append({"phone": to_json(phone), "host": to_json(host), "app": result["app"]})
             Console().print(_table(phone, host))
         write_json(
             options.output, {"machine": machine_facts(ready.machine), "models": rows, "made_at": now()}
@@ -122,8 +126,8 @@ def _table(phone: Evaluation, host: Evaluation) -> Table:
     table = Table(
         "", "phone", "host", "difference", title=f"{phone.model} on {phone.set}, {phone.images} images"
     )
-    for name in ("ap50", "ap50_95", "precision", "recall"):
-        one, other = asdict(phone)[name], asdict(host)[name]
+    for name, one in phone.metrics.items():
+        other = host.metrics[name]
         if one is None or other is None:
             table.add_row(name, "-", "-", "-")
         else:

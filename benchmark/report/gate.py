@@ -1,55 +1,82 @@
-"""`gate`: hold a report against a baseline: fails on a regression, and on an improvement nobody explained."""
+"""Hold a report against a baseline: a regression fails, and so does an improvement nobody explained."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
+from benchmark.accuracy.tables import DASH, TextTable
 from benchmark.report.rows import ArtefactRow, Report
-from benchmark.report.tables import DASH
-from model.foundation.artifact import read_json, replacing, write_json
-from model.foundation.errors import GateError, InputError
+from model.evaluation.metrics import METRICS
+from model.foundation.errors import GateError
 
-FORMAT, VERSION = "featherface-baseline", 1
+FORMAT, VERSION = "featherface-baseline", 2
+
+AMOUNTS = {"bytes": 2.0, "cost": 5.0}
+"""How far the size of a file, and instructions or latency ratios, may lie from the baseline, in percent."""
+
+OPERATORS = "operators"
+"""Budget that is not 0: the census of operators may change."""
+
+
+def permitted(budgets: Mapping[str, float]) -> dict[str, float]:
+    """The budget of everything that is gated: a baseline's own, or else what each metric permits.
+
+    Returns:
+        Metric -> points (hundredths) that it and its drift may move; AMOUNTS in percent; OPERATORS.
+
+    Raises:
+        ValueError: a budget of something unknown, or below 0.
+    """
+    shares = {name: metric.permitted_drift for name, metric in METRICS.items()}
+    points = {name: 100 * share for name, share in shares.items() if share is not None}
+    limits = points | AMOUNTS | {OPERATORS: 0.0}
+    if unknown := sorted(set(budgets) - set(limits)):
+        raise ValueError(f"unknown budget(s) {', '.join(unknown)}; expected {', '.join(limits)}")
+    if below := [name for name, limit in budgets.items() if limit < 0]:
+        raise ValueError(f"budget {below[0]}: expected a number of at least 0, found {budgets[below[0]]}")
+    return {**limits, **budgets}
 
 
 @dataclass(frozen=True)
-class Budgets:
-    """How far a figure may lie from its baseline, in either direction.
+class FileFigures:
+    """What is gated of one file.
 
     Attributes:
-        ap_points: AP, in points (hundredths).
-        drift_points: Drift of AP against the float file, in points.
-        size_percent: Bytes of the file.
-        cost_percent: Instructions, and latencies as ratios between files of one machine and setting.
-        operators: Whether the census of operators must be the same.
+        bytes: Its size.
+        operators: Kind -> how often it stands in the file.
+        metrics: Metric -> set -> share in 0..1.
+        drift: Metric -> set -> difference to the float file's.
+        cost: Instructions as they are, and latencies as ratios to another file's on the same machine.
     """
 
-    ap_points: float = 0.5
-    drift_points: float = 0.5
-    size_percent: float = 2.0
-    cost_percent: float = 5.0
-    operators: bool = True
+    bytes: int
+    operators: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    drift: dict[str, dict[str, float]] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
 
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Budgets:
-        """Read budgets; fields that are absent keep their defaults.
 
-        Raises:
-            InputError: an unknown field, or a value that is not a number of at least 0.
-        """
-        known = [one.name for one in fields(cls)]
-        if unknown := sorted(set(value) - set(known)):
-            raise InputError(f"unknown budget(s) {', '.join(unknown)}; expected {', '.join(known)}")
-        for name, limit in value.items():
-            if not isinstance(limit, (int, float)) or limit < 0:
-                raise InputError(f"budget {name}: expected a number of at least 0, found {limit!r}")
-        return cls(**value)
+@dataclass(frozen=True)
+class Baseline:
+    """The figures that a report is held against.
+
+    Attributes:
+        files: File name -> figures.
+        budgets: What may move further, or less far, than `permitted` says by itself.
+    """
+
+    files: dict[str, FileFigures]
+    budgets: dict[str, float] = field(default_factory=dict)
+    format: str = FORMAT
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        if (self.format, self.version) != (FORMAT, VERSION):
+            raise ValueError(f"expected a {FORMAT} of version {VERSION}, found {self.format} {self.version}")
+        permitted(self.budgets)
 
 
 @dataclass(frozen=True)
@@ -76,82 +103,25 @@ class Check:
         return self.verdict == "ok"
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to `python -m benchmark`."""
-    command = subparsers.add_parser(
-        "gate",
-        help="fail when a report differs from a baseline by more than its budgets",
-        description=__doc__,
-    )
-    command.add_argument("--baseline", type=Path, required=True, help="baseline (JSON)")
-    command.add_argument("--report", type=Path, required=True, help="report.json of `report`")
-    command.add_argument(
-        "--update",
-        action="store_true",
-        help="write the report's figures as the new baseline (its budgets are kept)",
-    )
-    command.add_argument("--markdown", type=Path, help="write the differences as Markdown")
-    command.add_argument("--junit", type=Path, help="write the checks as JUnit XML")
-    command.set_defaults(run=run)
+def baseline_of(report: Report, budgets: Mapping[str, float]) -> Baseline:
+    """The figures of a report as a baseline."""
+    return Baseline({one.file: _figures(report, one) for one in report.artefacts}, dict(budgets))
 
 
-def run(options: argparse.Namespace) -> int:
-    """Check, write, and fail if a figure left its budget.
-
-    Raises:
-        GateError: at least one did.
-    """
-    report = Report.from_json(read_json(options.report), str(options.report))
-    if options.update:
-        old = read_json(options.baseline) if options.baseline.is_file() else {}
-        write_json(options.baseline, baseline_of(report, Budgets.from_json(old.get("budgets", {}))))
-        print(
-            f"{options.baseline}: {len(report.artefacts)} file(s) are the new baseline; commit it and say why"
-        )
-        return 0
-    checks = check(report, read_json(options.baseline))
-    text = markdown(checks)
-    for path, content in ((options.markdown, text), (options.junit, junit(checks))):
-        if path is not None:
-            with replacing(path) as temporary:
-                temporary.write_text(content, encoding="utf-8")
-    print(text)
-    failed = [one for one in checks if not one.passed]
-    if failed:
-        first = failed[0]
-        raise GateError(
-            f"{len(failed)} of {len(checks)} checks: {first.file}, {first.figure}: {first.verdict}, "
-            f"{first.baseline} -> {first.found}; if it is meant, run again with --update and say why"
-        )
-    print(f"{len(checks)} checks passed", file=sys.stderr)
-    return 0
-
-
-def baseline_of(report: Report, budgets: Budgets) -> dict[str, Any]:
-    """The figures of a report that a gate checks, and the budgets, as JSON values."""
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "budgets": asdict(budgets),
-        "files": {one.file: _figures(report, one) for one in report.artefacts},
-    }
-
-
-def _figures(report: Report, artefact: ArtefactRow) -> dict[str, Any]:
-    ap, drift = {}, {}
-    for name in report.sets:
-        evaluation, change = report.evaluation(artefact, name), report.drift(artefact, name)
-        if evaluation is not None and evaluation.ap50 is not None:
-            ap[name] = round(evaluation.ap50, 6)
-        if change is not None and change.rows[0].difference is not None:
-            drift[name] = round(change.rows[0].difference, 6)
-    return {
-        "bytes": artefact.bytes,
-        "operators": artefact.operators,
-        "ap50": ap,
-        "drift": drift,
-        "cost": _costs(report, artefact),
-    }
+def _figures(report: Report, artefact: ArtefactRow) -> FileFigures:
+    metrics: dict[str, dict[str, float]] = {}
+    drift: dict[str, dict[str, float]] = {}
+    for name in (name for name, metric in METRICS.items() if metric.permitted_drift is not None):
+        for set_name in report.sets:
+            evaluation, change = report.evaluation(artefact, set_name), report.drift(artefact, set_name)
+            value = evaluation.metrics.get(name) if evaluation else None
+            row = change.of(name) if change else None
+            if value is not None:
+                metrics.setdefault(name, {})[set_name] = round(value, 6)
+            if row is not None and row.difference is not None:
+                drift.setdefault(name, {})[set_name] = round(row.difference, 6)
+    costs = _costs(report, artefact)
+    return FileFigures(artefact.bytes, artefact.record.operators, metrics, drift, costs)
 
 
 def _costs(report: Report, artefact: ArtefactRow) -> dict[str, float]:
@@ -169,75 +139,73 @@ def _costs(report: Report, artefact: ArtefactRow) -> dict[str, float]:
     return figures
 
 
-def check(report: Report, baseline: dict[str, Any]) -> list[Check]:
+def check(report: Report, baseline: Baseline) -> list[Check]:
     """Hold every figure of the baseline and of the report against one another.
 
-    Raises:
-        InputError: the baseline is none, or one of another version.
+    A metric that the baseline does not know yet is not checked: it enters with the next update.
     """
-    if baseline.get("format") != FORMAT or baseline.get("version") != VERSION:
-        other = f"{baseline.get('format')} {baseline.get('version')}"
-        raise InputError(f"expected a {FORMAT} of version {VERSION}, found {other}; make one with --update")
-    budgets = Budgets.from_json(baseline.get("budgets", {}))
-    expected: dict[str, Any] = baseline.get("files", {})
     found = {one.file: _figures(report, one) for one in report.artefacts}
-    checks = [Check(name, "file", DASH, "there", "new") for name in found if name not in expected]
-    for name, figures in expected.items():
-        if name not in found:
-            checks.append(Check(name, "file", "there", DASH, "missing"))
+    checks = [Check(name, "file", DASH, "there", "new") for name in found if name not in baseline.files]
+    for name, figures in baseline.files.items():
+        if name in found:
+            checks += _check_file(name, figures, found[name], permitted(baseline.budgets))
         else:
-            checks += _check_file(name, figures, found[name], budgets)
+            checks.append(Check(name, "file", "there", DASH, "missing"))
     return checks
 
 
-def _check_file(name: str, old: dict[str, Any], new: dict[str, Any], budgets: Budgets) -> list[Check]:
-    size = f"± {budgets.size_percent:g} %"
-    checks = [_relative(name, "bytes", (old["bytes"], new["bytes"]), budgets.size_percent, size)]
-    for key, limit in (("ap50", budgets.ap_points), ("drift", budgets.drift_points)):
-        title = "AP50 on" if key == "ap50" else "drift of AP50 on"
-        points = f"± {limit:g} points"
-        for where in dict.fromkeys([*old[key], *new[key]]):
-            pair = old[key].get(where), new[key].get(where)
-            checks.append(_absolute(name, f"{title} {where}", pair, limit, points))
-    cost = f"± {budgets.cost_percent:g} %"
-    for where in dict.fromkeys([*old["cost"], *new["cost"]]):
-        pair = old["cost"].get(where), new["cost"].get(where)
-        checks.append(_relative(name, where, pair, budgets.cost_percent, cost))
-    if budgets.operators:
-        checks += _operators(name, old["operators"], new["operators"])
-    return checks
+def _check_file(
+    name: str, old: FileFigures, new: FileFigures, limits: Mapping[str, float]
+) -> Iterator[Check]:
+    yield _amount(name, "bytes", (old.bytes, new.bytes), limits["bytes"])
+    both = (("{} on {}", old.metrics, new.metrics), ("drift of {} on {}", old.drift, new.drift))
+    for title, before, after in both:
+        for key, figures in before.items():
+            metric = METRICS[key]
+            for where in dict.fromkeys([*figures, *after.get(key, ())]):
+                pair = figures.get(where), after.get(key, {}).get(where)
+                what = title.format(metric.title, where)
+                yield _share(name, what, pair, limits[key], metric.higher_is_better)
+    for where in dict.fromkeys([*old.cost, *new.cost]):
+        yield _amount(name, where, (old.cost.get(where), new.cost.get(where)), limits["cost"])
+    if not limits[OPERATORS]:
+        yield from _operators(name, old.operators, new.operators)
 
 
 _Pair = tuple[float | None, float | None]
 
 
 def _absent(name: str, figure: str, pair: _Pair) -> Check | None:
+    """A check that fails because one side has no such figure; None where both have."""
+    old, new = (DASH if one is None else f"{one:g}" for one in pair)
     if pair[0] is None:
-        return Check(name, figure, DASH, f"{pair[1]:g}", "new")
-    return Check(name, figure, f"{pair[0]:g}", DASH, "missing") if pair[1] is None else None
+        return Check(name, figure, old, new, "new")
+    return Check(name, figure, old, new, "missing") if pair[1] is None else None
 
 
-def _absolute(name: str, figure: str, pair: _Pair, limit: float, words: str) -> Check:
-    """Shares in 0..1, more is better; `limit` in points."""
+def _share(name: str, figure: str, pair: _Pair, limit: float, higher_is_better: bool) -> Check:
+    """A share in 0..1; `limit` in points."""
     old, new = pair
     if old is None or new is None:
         return _absent(name, figure, pair) or Check(name, figure, DASH, DASH, "missing")
     change = 100 * (new - old)
-    verdict = "ok" if abs(change) <= limit + 1e-9 else "better" if change > 0 else "worse"
-    return Check(name, figure, f"{100 * old:.2f}", f"{100 * new:.2f} ({change:+.2f})", verdict, words)
+    better = (change > 0) == higher_is_better
+    verdict = "ok" if abs(change) <= limit + 1e-9 else "better" if better else "worse"
+    text = f"{100 * new:.2f} ({change:+.2f})"
+    return Check(name, figure, f"{100 * old:.2f}", text, verdict, f"± {limit:g} points")
 
 
-def _relative(name: str, figure: str, pair: _Pair, limit: float, words: str) -> Check:
-    """Amounts, less is better; `limit` in percent of the baseline."""
+def _amount(name: str, figure: str, pair: _Pair, limit: float) -> Check:
+    """An amount, less is better; `limit` in percent of the baseline."""
     old, new = pair
     if old is None or new is None:
         return _absent(name, figure, pair) or Check(name, figure, DASH, DASH, "missing")
     change = 100 * (new - old) / old if old else float(new != old) * 100
     verdict = "ok" if abs(change) <= limit + 1e-9 else "worse" if change > 0 else "better"
-    return Check(name, figure, f"{old:,.10g}", f"{new:,.10g} ({change:+.1f} %)", verdict, words)
+    return Check(name, figure, f"{old:,.10g}", f"{new:,.10g} ({change:+.1f} %)", verdict, f"± {limit:g} %")
 
 
-def _operators(name: str, old: dict[str, int], new: dict[str, int]) -> list[Check]:
+def _operators(name: str, old: Mapping[str, int], new: Mapping[str, int]) -> list[Check]:
     changed = [kind for kind in sorted({*old, *new}) if old.get(kind, 0) != new.get(kind, 0)]
     if not changed:
         total = str(sum(new.values()))
@@ -248,20 +216,35 @@ def _operators(name: str, old: dict[str, int], new: dict[str, int]) -> list[Chec
     ]
 
 
+def require_passed(checks: Sequence[Check]) -> None:
+    """Stop if a figure left its budget.
+
+    Raises:
+        GateError: at least one did; the first is named.
+    """
+    failed = [one for one in checks if not one.passed]
+    if failed:
+        first = failed[0]
+        raise GateError(
+            f"{len(failed)} of {len(checks)} checks: {first.file}, {first.figure}: {first.verdict}, "
+            f"{first.baseline} -> {first.found}; if it is meant, run again with --update and say why"
+        )
+    print(f"{len(checks)} checks passed", file=sys.stderr)
+
+
 def markdown(checks: Sequence[Check]) -> str:
     """The checks that failed as a Markdown table, and how many passed."""
     failed = [one for one in checks if not one.passed]
     counted = f"{len(checks) - len(failed)} of {len(checks)} checks passed."
     if not failed:
         return f"## Gate passed\n\n{counted}\n"
-    lines = [
-        "| file | figure | baseline | found | limit | verdict |",
-        "| :--- | :--- | ---: | ---: | :--- | :--- |",
+    columns = ("file", "figure", "baseline", "found", "limit", "verdict")
+    rows = [
+        (one.file, one.figure, one.baseline, one.found, one.limit or DASH, f"**{one.verdict}**")
+        for one in failed
     ]
-    for one in failed:
-        cells = (one.file, one.figure, one.baseline, one.found, one.limit or DASH, f"**{one.verdict}**")
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "## Gate failed\n\n" + counted + "\n\n" + "\n".join(lines) + "\n"
+    table = TextTable(columns, tuple(rows), (False, False, True, True, False, False))
+    return f"## Gate failed\n\n{counted}\n\n{table.markdown()}\n"
 
 
 def junit(checks: Sequence[Check]) -> str:

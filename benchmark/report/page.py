@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs no network, and as Markdown, from the same rows."""
+"""The report as one HTML page that needs no network, and as Markdown, from the same tables."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jinja2
 
+from benchmark.accuracy.tables import accuracy, drift, drift_sentence, set_line
 from benchmark.report import plots, tables
 from benchmark.report.rows import Report
 
@@ -38,71 +39,45 @@ def page(report: Report, pictures: Sequence[Picture]) -> str:
     sets = []
     for name in report.sets:
         evaluations = [one for one in report.evaluations if one.set == name]
-        labelled = [one for one in evaluations if one.ap50 is not None]
-        drifts = [
-            (
-                one,
-                tables.drift(one),
-                tables.drift_sentence(one),
-                _pictures_of(pictures, one.candidate_sha256, name),
-            )
-            for one in report.drifts
-            if one.set == name
-        ]
+        drifts = []
+        for one in (one for one in report.drifts if one.set == name):
+            key = (one.candidate_sha256, name)
+            shown = [item for item in pictures if (item.candidate_sha256, item.set) == key]
+            drifts.append((one, drift(one), drift_sentence(one), shown))
         sets.append(
             {
                 "name": name,
-                "first": evaluations[0],
-                "protocols": list(dict.fromkeys(one.protocol for one in evaluations)),
-                "accuracy": tables.accuracy(evaluations),
-                "pareto": plots.pareto(report, name) if labelled else None,
-                "curves": plots.precision_recall(labelled) if labelled else None,
-                "heights": plots.height_recall(labelled) if labelled else None,
+                "line": set_line(evaluations),
+                "accuracy": accuracy(evaluations),
+                "plots": plots.set_plots(report, name),
                 "drifts": drifts,
             }
         )
     return environment.get_template("report.html.j2").render(
         report=report,
-        summary=tables.summary(report),
+        files=tables.files(report),
         predictions=tables.predictions(report),
         sets=sets,
         layers=[(one, plots.layer_bars(one)) for one in report.layers],
-        parity=tables.parity(report.artefacts),
-        census=tables.census(report.artefacts),
-        hashes=tables.hashes(report.artefacts),
+        inside={title: table(report) for title, table in tables.INSIDE.items()},
+        origin=tables.origin(report),
     )
-
-
-def _pictures_of(pictures: Sequence[Picture], sha256: str, set_name: str) -> list[Picture]:
-    return [one for one in pictures if (one.candidate_sha256, one.set) == (sha256, set_name)]
 
 
 def markdown(report: Report) -> str:
     """The tables as Markdown, for a README or a comment of a CI."""
-    parts = [
-        "# Report",
-        f"Made {report.made_at}, seed {report.seed}.",
-        "## Files",
-        tables.summary(report).markdown(),
-    ]
-    predicted = tables.predictions(report)
-    if predicted is not None:
-        parts += ["## Predicted, not measured", predicted.markdown()]
+    parts = ["# Report", f"Made {report.made_at}, seed {report.seed}."]
+    sections = {"Files": tables.files(report), "Predicted, not measured": tables.predictions(report)}
     for name in report.sets:
         evaluations = [one for one in report.evaluations if one.set == name]
-        protocols = "; ".join(dict.fromkeys(one.protocol for one in evaluations))
-        counts = f"{evaluations[0].images} images, {evaluations[0].faces} faces. Protocol: {protocols}."
-        parts += [f"## {name}", counts, tables.accuracy(evaluations).markdown()]
-        for one in report.drifts:
-            if one.set == name:
-                title = f"### {one.candidate} against {one.reference} on {name}"
-                parts += [title, tables.drift(one).markdown(), tables.drift_sentence(one)]
-    for title, table in (
-        ("Parity", tables.parity(report.artefacts)),
-        ("Operators", tables.census(report.artefacts)),
-    ):
-        if table is not None:
+        sections[f"{name}\n\n{set_line(evaluations)}."] = accuracy(evaluations)
+        for one in (one for one in report.drifts if one.set == name):
+            title = f"{one.candidate} against {one.reference} on {name}"
+            sections[f"{title}\n\n{drift_sentence(one)}"] = drift(one)
+    sections |= {title: table(report) for title, table in tables.INSIDE.items()}
+    sections["Origin"] = tables.origin(report)
+    for title, table in sections.items():
+        if table.rows:
             parts += [f"## {title}", table.markdown()]
-    parts += ["## Origin", tables.hashes(report.artefacts).markdown()]
     parts += ["## Reproduce", "```\n" + "\n".join(report.commands) + "\n```"]
     return "\n\n".join(parts) + "\n"

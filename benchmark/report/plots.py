@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
 from benchmark.accuracy.evaluation import Evaluation
-from benchmark.report.rows import ArtefactRow, Layers, Report
+from benchmark.accuracy.tables import percent
+from benchmark.report.rows import Layers, Report
+from model.evaluation.metrics import HEADLINE, METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,65 +54,102 @@ def _legend(axes: Axes) -> None:
     axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.18))
 
 
-def pareto(report: Report, set_name: str) -> str:
-    """AP50 against the size of the file; the line joins the files that no other beats in both."""
+@dataclass(frozen=True)
+class Plot:
+    """A picture of one set.
+
+    Attributes:
+        url: data: address.
+        alt: What it shows, for those who do not see it.
+        caption: How to read it.
+    """
+
+    url: str
+    alt: str
+    caption: str
+
+
+def set_plots(report: Report, set_name: str) -> list[Plot]:
+    """Every plot of a set on which a figure was measured."""
+    found = [one for one in report.evaluations if one.set == set_name and one.faces]
+    return [
+        Plot(draw(report, found), f"{what} on {set_name}", caption)
+        for draw, what, caption in SET_PLOTS
+        if found
+    ]
+
+
+def _pareto(report: Report, evaluations: Sequence[Evaluation]) -> str:
+    """Headline metric against the size of the file."""
     with mpl.rc_context(SETTINGS):
         figure, axes = _figure()
-        points: list[tuple[float, float, ArtefactRow]] = []
-        for row in report.artefacts:
-            found = report.evaluation(row, set_name)
-            if found is not None and found.ap50 is not None:
-                points.append((row.bytes / 1024, 100 * found.ap50, row))
-        for index, (size, ap, row) in enumerate(points):
+        bytes_of = {row.sha256: row.bytes for row in report.artefacts}
+        points = [
+            (bytes_of[one.model_sha256] / 1024, 100 * ap, one.model)
+            for one in evaluations
+            if (ap := one.headline) is not None
+        ]
+        for index, (size, ap, name) in enumerate(points):
             colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
-            axes.plot(size, ap, marker, color=colour, markersize=8, label=row.file)
+            axes.plot(size, ap, marker, color=colour, markersize=8, label=name)
         front = [
             (size, ap)
             for size, ap, _ in sorted(points, key=lambda one: (one[0], -one[1]))
             if all(other_ap < ap or other_size >= size for other_size, other_ap, _ in points)
         ]
-        axes.plot(
-            [size for size, _ in front], [ap for _, ap in front], "--", color="0.5", linewidth=1, zorder=0
-        )
-        axes.set(xlabel="file size, KiB", ylabel=f"AP50 on {set_name}, %")
+        axes.plot(*zip(*front, strict=True), "--", color="0.5", linewidth=1, zorder=0)
+        axes.set(xlabel="file size, KiB", ylabel=f"{METRICS[HEADLINE].title} on {evaluations[0].set}, %")
         axes.margins(0.12)
         _legend(axes)
         return svg_url(figure)
 
 
-def precision_recall(evaluations: Sequence[Evaluation]) -> str:
+def _precision_recall(_: Report, evaluations: Sequence[Evaluation]) -> str:
     """Precision against recall at IoU 0.5, one line a model."""
     with mpl.rc_context(SETTINGS):
         figure, axes = _figure()
         for index, one in enumerate(evaluations):
             style = "-" if index < len(COLOURS) else "--"
+            label = f"{one.model} ({percent(one.headline)})"
             colour = COLOURS[index % len(COLOURS)]
-            ap = "" if one.ap50 is None else f" ({100 * one.ap50:.2f})"
-            axes.plot(
-                one.curve["recall"], one.curve["precision"], style, color=colour, lw=1.5, label=one.model + ap
-            )
+            axes.plot(one.curve.recall, one.curve.precision, style, color=colour, lw=1.5, label=label)
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.005), ylim=(0, 1.02))
         _legend(axes)
         return svg_url(figure)
 
 
-def height_recall(evaluations: Sequence[Evaluation]) -> str:
+def _height_recall(_: Report, evaluations: Sequence[Evaluation]) -> str:
     """Recall by face height, a group of bars a band."""
     with mpl.rc_context(SETTINGS):
         figure, axes = _figure()
-        bands = list(evaluations[0].recall_by_height)
+        bands = evaluations[0].recall_by_height
         wide = 0.8 / max(1, len(evaluations))
         for index, one in enumerate(evaluations):
             rows = [one.recall_by_height[band] for band in bands]
-            shares = [100 * row["found"] / row["faces"] if row["faces"] else 0.0 for row in rows]
+            shares = [100 * row.found / row.faces if row.faces else 0.0 for row in rows]
             places = [place + (index - (len(evaluations) - 1) / 2) * wide for place in range(len(bands))]
             axes.bar(places, shares, wide, color=COLOURS[index % len(COLOURS)], label=one.model)
-        counts = [evaluations[0].recall_by_height[band]["faces"] for band in bands]
-        labels = [f"{band} px\n{count} faces" for band, count in zip(bands, counts, strict=True)]
+        labels = [f"{band} px\n{row.faces} faces" for band, row in bands.items()]
         axes.set_xticks(range(len(bands)), labels)
         axes.set(ylabel="recall at the score floor, %", ylim=(0, 101))
         _legend(axes)
         return svg_url(figure)
+
+
+SET_PLOTS: tuple[tuple[Callable[[Report, Sequence[Evaluation]], str], str, str], ...] = (
+    (
+        _pareto,
+        "Accuracy against file size",
+        "Accuracy against file size; the dashed line joins the files that no other beats in both.",
+    ),
+    (_precision_recall, "Precision-recall curves", "Precision and recall at IoU 0.5; AP in brackets."),
+    (
+        _height_recall,
+        "Recall by face height",
+        "Recall by face height: an average that hides the small faces is not a result.",
+    ),
+)
+"""The pictures of a set: how each is drawn from its evaluations, what it shows, its caption."""
 
 
 def layer_bars(table: Layers) -> str | None:

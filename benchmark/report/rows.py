@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmark.accuracy.drift_record import Drift
+from benchmark.accuracy.drift import Drift
 from benchmark.accuracy.evaluation import Evaluation
+from convert.difference import Parity
 from model.foundation.artifact import Artifact, read_json, sha256_of
 from model.foundation.errors import InputError
+from model.foundation.records import from_json, read_record
 from model.geometry.spec import DetectorSpec
 
-FORMAT, VERSION = "featherface-report", 1
-INTEGER_FREE = "float32"
+FORMAT, VERSION = "featherface-report", 2
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that another was made from."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RecipeName:
+    """The recipe of a quantized file, as its record names it."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What stands beside a model file and is shown here.
+
+    Attributes:
+        sha256: Of the file when the record was written.
+        precision: "unknown" where it was not recorded.
+        operators: Kind of operator -> how often it stands in a TFLite file.
+        parity: Stage that the file was held against -> how they differ.
+        made_from: Role -> file.
+        recipe: None for a float file.
+        tools: Versions that made it.
+    """
+
+    sha256: str = ""
+    precision: str = "unknown"
+    operators: dict[str, int] = field(default_factory=dict)
+    parity: dict[str, Parity] = field(default_factory=dict)
+    made_from: dict[str, Source] = field(default_factory=dict)
+    recipe: RecipeName | None = None
+    tools: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -24,12 +63,7 @@ class ArtefactRow:
     Attributes:
         file, sha256, bytes: The file.
         network, input_height, input_width: From its spec; the size in pixels.
-        precision: As recorded when it was made; "unknown" without a record.
-        operators: Kind of operator -> how often it stands in the file; empty where not recorded.
-        parity: What was recorded against PyTorch, as it stands in the record.
-        made_from: Role -> {"file", "sha256"}.
-        recipe: Name of the quantization recipe; None for a float file.
-        tools: Versions that made it.
+        record: What its own record says.
     """
 
     file: str
@@ -38,12 +72,7 @@ class ArtefactRow:
     network: str
     input_height: int
     input_width: int
-    precision: str
-    operators: dict[str, int]
-    parity: dict[str, Any]
-    made_from: dict[str, Any]
-    recipe: str | None
-    tools: dict[str, str]
+    record: FileRecord = FileRecord()
 
     @property
     def size(self) -> str:
@@ -62,28 +91,16 @@ def artefact_row(path: Path, spec: DetectorSpec) -> ArtefactRow:
     Raises:
         InputError: the record is of another file (its hash differs).
     """
-    record: Mapping[str, Any] = {}
-    if Artifact.record_path(path).is_file():
-        record = Artifact.load(path).record
-    sha256 = sha256_of(path)
-    if record.get("sha256", sha256) != sha256:
-        beside = Artifact.record_path(path).name
-        raise InputError(f"{path} has changed since {beside} was written; make it again")
-    recipe = record.get("recipe")
-    operators = record.get("operators", {})
+    sha256, beside = sha256_of(path), Artifact.record_path(path)
+    record = FileRecord(sha256, "float32" if path.suffix == ".pth" else "unknown")
+    if beside.is_file():
+        record = from_json(FileRecord, Artifact.load(path).record, str(beside))
+    if record.sha256 != sha256:
+        raise InputError(f"{path} has changed since {beside.name} was written; make it again")
+    if path.suffix != ".tflite":
+        record = replace(record, operators={})
     return ArtefactRow(
-        file=path.name,
-        sha256=sha256,
-        bytes=path.stat().st_size,
-        network=spec.network,
-        input_height=spec.input_height,
-        input_width=spec.input_width,
-        precision=str(record.get("precision", INTEGER_FREE if path.suffix == ".pth" else "unknown")),
-        operators={name: count for name, count in operators.items() if path.suffix == ".tflite"},
-        parity=dict(record.get("parity", {})),
-        made_from=dict(record.get("made_from", {})),
-        recipe=recipe.get("name") if isinstance(recipe, dict) else None,
-        tools=dict(record.get("tools", {})),
+        path.name, sha256, path.stat().st_size, spec.network, spec.input_height, spec.input_width, record
     )
 
 
@@ -129,6 +146,22 @@ class Layers:
 
 
 @dataclass(frozen=True)
+class CalibrationFile:
+    """A manifest of images, or measured ranges, that quantization rests on.
+
+    Attributes:
+        file, sha256: Which.
+        images: How many.
+        size: "HEIGHTxWIDTH" that ranges were measured at; empty for a manifest.
+    """
+
+    file: str
+    sha256: str
+    images: int
+    size: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that the report shows.
 
@@ -146,12 +179,19 @@ class Report:
     drifts: list[Drift]
     costs: list[CostRow] = field(default_factory=list)
     layers: list[Layers] = field(default_factory=list)
-    calibration: list[dict[str, Any]] = field(default_factory=list)
+    calibration: list[CalibrationFile] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     machine: dict[str, str] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
     seed: int = 0
     made_at: str = ""
+    format: str = FORMAT
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        if (self.format, self.version) != (FORMAT, VERSION):
+            found = f"{self.format} {self.version}"
+            raise ValueError(f"expected a {FORMAT} of version {VERSION}, found {found}")
 
     @property
     def sets(self) -> list[str]:
@@ -177,34 +217,75 @@ class Report:
             or (one.model_sha256 is None and one.model == artefact.file)
         ]
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values; `from_json` reads them back."""
-        return {"format": FORMAT, "version": VERSION, **asdict(self)}
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any], where: str = "report") -> Report:
-        """The inverse of `to_json`.
+@dataclass(frozen=True)
+class _Named:
+    file: str = ""
+    sha256: str = ""
+    name: str = ""
+    kind: str = ""
 
-        Raises:
-            InputError: not a report, or one of another version.
-        """
-        if value.get("format") != FORMAT or value.get("version") != VERSION:
-            found = f"{value.get('format')} {value.get('version')}"
-            raise InputError(f"{where}: expected a {FORMAT} of version {VERSION}, found {found}")
-        try:
-            known = {one.name: value[one.name] for one in fields(cls)}
-            known["artefacts"] = [ArtefactRow(**row) for row in value["artefacts"]]
-            known["evaluations"] = [Evaluation.from_json(row) for row in value["evaluations"]]
-            known["drifts"] = [Drift.from_json(row) for row in value["drifts"]]
-            known["costs"] = [CostRow(**row) for row in value["costs"]]
-            known["layers"] = [Layers(**row) for row in value["layers"]]
-            return cls(**known)
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{where}: a field is missing or unknown ({error})") from None
+
+@dataclass(frozen=True)
+class _Settings:
+    threads: int = 1
+    delegate: str = "cpu"
+
+
+@dataclass(frozen=True)
+class _Timing:
+    mean: float
+    p50: float | None = None
+
+
+@dataclass(frozen=True)
+class _Counted:
+    count: int
+
+
+@dataclass(frozen=True)
+class _Measured:
+    model: _Named
+    machine: _Named
+    settings: _Settings
+    timing: _Timing | None = None
+    instructions: _Counted | None = None
+    valid: bool = True
+
+    def row(self) -> CostRow:
+        emulated = self.machine.kind.startswith("emulated") or self.timing is None
+        return CostRow(
+            self.model.file,
+            self.model.sha256,
+            self.machine.name,
+            f"{self.settings.threads} thread(s), {self.settings.delegate}",
+            None if emulated or self.timing is None else self.timing.p50 or self.timing.mean,
+            None if self.instructions is None else self.instructions.count,
+            valid=self.valid,
+        )
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    model: str
+    phone: str
+    fps: float
+    fps_interval: tuple[float, float]
+
+    def row(self) -> CostRow:
+        low, high = self.fps_interval
+        setting = "predicted from counted instructions"
+        return CostRow(self.model, None, self.phone, setting, None, None, self.fps, low, high)
+
+
+@dataclass(frozen=True)
+class _Costs:
+    measurements: list[_Measured] = field(default_factory=list)
+    predictions: list[_Predicted] = field(default_factory=list)
 
 
 def read_costs(paths: Sequence[Path]) -> list[CostRow]:
-    """Rows from result files of the benchmark harness and from its predictions.
+    """Rows from result files of `latency` and of `predict`.
 
     Raises:
         InputError: a file holds neither measurements nor predictions.
@@ -212,43 +293,41 @@ def read_costs(paths: Sequence[Path]) -> list[CostRow]:
     rows = []
     for path in paths:
         value = read_json(path)
-        if "measurements" not in value and "predictions" not in value:
+        if not value.keys() & {"measurements", "predictions"}:
             raise InputError(f"{path}: expected the harness's measurements or predictions, found neither")
-        try:
-            rows += [_measured(one) for one in value.get("measurements", ())]
-            rows += [_predicted(one) for one in value.get("predictions", ())]
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: not the harness's result format ({error})") from None
+        costs = from_json(_Costs, value, str(path))
+        rows += [one.row() for one in costs.measurements] + [one.row() for one in costs.predictions]
     return rows
 
 
-def _measured(one: Mapping[str, Any]) -> CostRow:
-    timing, counted, settings = one.get("timing") or {}, one.get("instructions") or {}, one["settings"]
-    setting = f"{settings.get('threads', 1)} thread(s), {settings.get('delegate', 'cpu')}"
-    median = timing.get("p50") or timing.get("mean")
-    emulated = str(one["machine"].get("kind", "")).startswith("emulated")
-    return CostRow(
-        one["model"]["file"],
-        one["model"]["sha256"],
-        one["machine"]["name"],
-        setting,
-        None if emulated else median,
-        counted.get("count"),
-        valid=bool(one.get("valid", True)),
-    )
+@dataclass(frozen=True)
+class _ImageCount:
+    count: int
 
 
-def _predicted(one: Mapping[str, Any]) -> CostRow:
-    low, high = one["fps_interval"]
-    return CostRow(
-        model=one["model"],
-        model_sha256=None,
-        machine=str(one["phone"]),
-        setting="predicted from counted instructions",
-        predicted_fps=one["fps"],
-        predicted_low=low,
-        predicted_high=high,
-    )
+@dataclass(frozen=True)
+class _MeasuredSize:
+    images: _ImageCount
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    images: list[Any] = field(default_factory=list)
+    sizes: dict[str, _MeasuredSize] = field(default_factory=dict)
+
+
+def read_calibration(path: Path) -> list[CalibrationFile]:
+    """Facts of a manifest of images, or of ranges that count theirs for each input size.
+
+    Raises:
+        InputError: the file is neither.
+    """
+    found, digest = read_record(path, _Calibration), sha256_of(path)
+    if found.images:
+        return [CalibrationFile(path.name, digest, len(found.images))]
+    if not found.sizes:
+        raise InputError(f"{path}: expected a manifest of images or measured ranges")
+    return [CalibrationFile(path.name, digest, one.images.count, size) for size, one in found.sizes.items()]
 
 
 def read_layers(path: Path) -> Layers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import tarfile
 from pathlib import Path
@@ -12,11 +11,16 @@ import numpy as np
 import pytest
 
 from benchmark.__main__ import main
-from benchmark.accuracy.wider_eval import evaluate_predictions
 from benchmark.accuracy.wider_ground_truth import SUBSETS, WiderImage, read_wider_ground_truth
 from benchmark.accuracy.wider_predictions import read_wider_predictions, write_wider_predictions
-from benchmark.accuracy.wider_protocol import match_wider, wider_average_precision
+from benchmark.accuracy.wider_protocol import (
+    OfficialResult,
+    evaluate_predictions,
+    match_wider,
+    wider_average_precision,
+)
 from model.foundation.errors import InputError
+from model.foundation.records import read_record
 from model.geometry.boxes import Detections
 
 OFFICIAL = {"easy": 0.9542761739939429, "medium": 0.9559756459773945, "hard": 0.850334065623493}
@@ -30,13 +34,16 @@ def official(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Path:
     return folder / "predA"
 
 
-def test_the_official_figures(official: Path, shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ground_truth = shared / "data" / "wider_gt"
-    command = ["wider-eval", "--predictions", str(official), "--ground-truth", str(ground_truth), "--json"]
-    assert main(command) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert result["ap"] == pytest.approx(OFFICIAL, abs=1e-12)
-    assert result["notes"] == []
+def test_the_official_figures(
+    official: Path, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ground_truth, output = shared / "data" / "wider_gt", tmp_path / "official.json"
+    command = ["wider-eval", "--predictions", str(official), "--ground-truth", str(ground_truth)]
+    assert main([*command, "--json", str(output)]) == 0
+    result = read_record(output, OfficialResult)
+    assert result.ap == pytest.approx(OFFICIAL, abs=1e-12)
+    assert result.notes == []
+    assert "easy   AP   95.43" in capsys.readouterr().out
 
 
 def random_set(rng: np.random.Generator) -> tuple[list[WiderImage], dict[tuple[str, str], np.ndarray]]:
@@ -221,8 +228,8 @@ def test_only_present_images(tmp_path: Path, shared: Path) -> None:
     lines = [" ".join(f"{value:g}" for value in box) + " 0.9" for box in image.boxes_xywh]
     put(tmp_path, f"{image.event}/{image.name}", "\n".join([f"{image.name}.jpg", str(len(lines)), *lines]))
     alone = evaluate_predictions(tmp_path, shared / "data" / "wider_gt", present_only=True)
-    assert (alone["images"], alone["ap"]["hard"]) == (1, 1.0)
+    assert (alone.images, alone.ap["hard"]) == (1, 1.0)
     all_ = evaluate_predictions(tmp_path, shared / "data" / "wider_gt")
-    assert len(all_["missing_events"]) == 60
-    assert all_["ap"]["easy"] < 0.01
-    assert any("scored as an image without detections" in note for note in all_["notes"])
+    assert len(all_.missing_events) == 60
+    assert (all_.ap["easy"] or 0) < 0.01
+    assert any("scored as an image without detections" in note for note in all_.notes)

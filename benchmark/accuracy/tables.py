@@ -1,0 +1,125 @@
+"""Evaluations and drifts as tables of text: one definition of every column, wherever it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmark.accuracy.drift import Drift
+from benchmark.accuracy.evaluation import Evaluation, HeightRecall
+from benchmark.accuracy.wider_ground_truth import SUBSETS
+from model.evaluation.metrics import METRICS
+
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table: `numeric` says which columns are figures, to be set right."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+
+    @classmethod
+    def named(cls, columns: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> TextTable:
+        """A table whose first `names` columns are names and whose others are figures."""
+        numeric = tuple(index >= names for index in range(len(columns)))
+        return cls(tuple(columns), tuple(tuple(row) for row in rows), numeric)
+
+    def markdown(self) -> str:
+        """As GitHub's Markdown."""
+        rule = ["---:" if one else ":---" for one in self.numeric]
+        lines = [self.columns, rule, *self.rows]
+        return "\n".join(
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+        )
+
+    def rich(self) -> Table:
+        """For a terminal. Names are folded, never cut: those of files differ at their ends."""
+        table = Table()
+        for column, numeric in zip(self.columns, self.numeric, strict=True):
+            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
+def wide_console() -> Console:
+    """The terminal, or 160 columns where the output goes into a file."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=160, highlight=False)
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """A share in percent."""
+    return DASH if value is None else f"{100 * value:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of shares in points."""
+    return DASH if value is None else f"{round(100 * value, 2) + 0.0:+.2f}"  # + 0.0: no minus before a zero
+
+
+def set_line(evaluations: Sequence[Evaluation]) -> str:
+    """What the evaluations of one set were measured on, and how the images were fed."""
+    first = evaluations[0]
+    ignored = f" and {first.ignored} ignored" if first.ignored else ""
+    protocols = "; ".join(dict.fromkeys(one.protocol for one in evaluations))
+    return (
+        f"{first.images} images, {first.faces} faces{ignored}; protocol: {protocols}; "
+        f"precision and recall at score {first.score_threshold:g}; face heights in pixels of the input"
+    )
+
+
+def accuracy(evaluations: Sequence[Evaluation]) -> TextTable:
+    """All figures of one set, a row a file."""
+    bands = list(evaluations[0].recall_by_height)
+    subsets = [name for name in SUBSETS if any(one.wider for one in evaluations)]
+    columns = ["file", *(metric.title for metric in METRICS.values())]
+    columns += [f"recall {band} px" for band in bands] + [f"WIDER {name}" for name in subsets]
+    rows = []
+    for one in evaluations:
+        cells = [one.model, *(percent(one.metrics.get(name)) for name in METRICS)]
+        cells += [_found(one.recall_by_height[band]) for band in bands]
+        rows.append([*cells, *(percent((one.wider or {}).get(name)) for name in subsets)])
+    return TextTable.named(columns, rows)
+
+
+def _found(band: HeightRecall) -> str:
+    share = percent(band.found / band.faces, 1) if band.faces else DASH
+    return f"{share} ({band.found}/{band.faces})" if band.faces else DASH
+
+
+def drift(one: Drift) -> TextTable:
+    """All figures of one drift."""
+    rows = [
+        (
+            row.what,
+            str(row.faces),
+            percent(row.reference),
+            percent(row.candidate),
+            signed(row.difference),
+            DASH if row.low is None else f"{signed(row.low)} .. {signed(row.high)}",
+        )
+        for row in one.rows
+    ]
+    return TextTable.named(("figure", "faces", "reference", "candidate", "difference", "95 % interval"), rows)
+
+
+def drift_sentence(one: Drift) -> str:
+    """What stands below a drift table: whose faces count, what became of them, and the bootstrap."""
+    truth = "" if one.truth == "labels" else (
+        "There are no labels: the reference's own detections stand in, so its AP is 100 by definition. "
+    )  # fmt: skip
+    lost, gained = (
+        "" if true is None else f" ({true} of them labelled)" for true in (one.lost_true, one.gained_true)
+    )
+    return (
+        f"{truth}Above score {one.threshold:g}: {one.shown} faces of the reference, {one.lost} lost{lost}, "
+        f"{one.gained} gained{gained}, {one.moved} moved (IoU below 0.9). "
+        f"{one.resamples} resamples of the images, seed {one.seed}."
+    )

@@ -1,0 +1,57 @@
+"""The commands of benchmark: what is measured of model files, on labelled sets, in reports and on devices."""
+
+from __future__ import annotations
+
+from model.foundation.command_table import Command
+
+_SET = "--images build/demo/evaluation/images --labels build/demo/evaluation/label.txt"
+_INT8 = "build/featherface_v2_320x320_int8.tflite"
+_FLOAT32 = "build/featherface_v2_320x320_float32.tflite"
+
+COMMANDS = (
+    Command("doctor", "benchmark.doctor:doctor", "what of the tool chain is here, and how to get the rest"),
+    Command(
+        "evaluate",
+        "benchmark.accuracy.commands:evaluate",
+        "AP, precision and recall of model files on a labelled set",
+        f"--model {_INT8} {_FLOAT32} {_SET}",
+    ),
+    Command(
+        "drift",
+        "benchmark.accuracy.commands:drift",
+        "what changed between two models: metrics with intervals, faces lost, gained and moved",
+        f"--reference {_FLOAT32} --candidate {_INT8} {_SET} --output build/drift",
+    ),
+    Command(
+        "wider-eval",
+        "benchmark.accuracy.commands:wider_eval",
+        "official WIDER FACE AP of prediction files",
+        "--predictions predictions --ground-truth ground_truth",
+    ),
+    Command(
+        "hashes",
+        "benchmark.accuracy.commands:hashes",
+        "fingerprints of raw outputs, to compare two machines bit by bit",
+        f"--model {_INT8} --images build/demo/evaluation/images --output here.json",
+    ),
+    Command(
+        "report",
+        "benchmark.report.commands:report",
+        "one page about a set of model files",
+        f"--model {_FLOAT32} {_INT8} --set demo build/demo/evaluation/images "
+        "build/demo/evaluation/label.txt --output build/report",
+    ),
+    Command(
+        "gate",
+        "benchmark.report.commands:gate",
+        "fail when a report differs from a baseline by more than its budgets",
+        "--baseline benchmark/baseline.json --report build/gate/report.json",
+    ),
+    Command(
+        "summary",
+        "benchmark.report.commands:summary",
+        "size, parity, faces and host latency of made files",
+        f"{_FLOAT32} {_INT8} --output build/summary.json",
+        front="files",
+    ),
+)

@@ -1,0 +1,32 @@
+"""`featherface NAME`: every command of every package behind one door.
+
+Each package keeps its own table (`PACKAGE/commands.py`) and its own `python -m PACKAGE`; here they stand
+together under the names that tell them apart.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from model.foundation.command_table import Command, run_commands
+
+PACKAGES = ("model", "calibration_data", "convert", "quantize", "benchmark")
+ABOUT = "From a trained face detector to phones: convert, quantize, measure."
+
+
+def commands() -> tuple[Command, ...]:
+    """All commands in the order of the pipeline, under the names that they have behind the front door."""
+    tables = (importlib.import_module(f"{package}.commands").COMMANDS for package in PACKAGES)
+    return tuple(replace(one, name=one.front or one.name) for table in tables for one in table)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; see `run_commands`."""
+    return run_commands("featherface", ABOUT, commands(), arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
