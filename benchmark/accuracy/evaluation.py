@@ -18,7 +18,8 @@ from benchmark.accuracy.wider_protocol import wider_average_precision
 from calibration_data.image_set import ImageSet
 from model.evaluation.average_precision import COCO_IOUS, Curve, Matched, Truth, match
 from model.evaluation.detections import DetectionJob, ImageDetections, detect_all, usable_cores
-from model.evaluation.metrics import HEADLINE, METRICS
+from model.evaluation.loop import Scored, scored, truth_of
+from model.evaluation.metrics import HEADLINE
 from model.evaluation.protocol import InputProtocol, input_scale
 from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
@@ -63,7 +64,7 @@ class Run:
         labels = self.images.labels
         if labels is None:
             return None
-        return [Truth.of(one.boxes_xyxy, one.ignore, self.input_scale(one.name)) for one in labels]
+        return truth_of(labels, list(self.found.values()), self.protocol, self.spec)
 
     def input_scale(self, name: str) -> float:
         """Pixels of the network's input per pixel of an image."""
@@ -157,39 +158,33 @@ def evaluate(run: Run, wider_truth: Sequence[WiderImage] | None = None) -> Evalu
     Raises:
         InputError: the set has no labels, or the official ground truth knows none of its images.
     """
-    truth = run.truth()
-    if truth is None:
-        raise InputError(f"{run.images.name}: evaluation needs labels; give --labels")
-    matched = run.matched(truth)
+    labels = run.images.labelled
+    found = scored(labels, run.found, run.protocol, run.spec)
     wider = None
     if wider_truth is not None:
         subset = wider_average_precision(*wider_subset(wider_truth, run.found))
-        wider = {name: _number(one.ap) for name, one in subset.items()}
+        wider = {name: None if math.isnan(one.ap) else one.ap for name, one in subset.items()}
     return Evaluation(
         model=run.path.name,
         model_sha256=run.sha256,
         set=run.images.name,
         protocol=run.protocol.describe(run.spec),
-        images=len(truth),
-        faces=len(matched.face_image),
-        ignored=sum(int(one.ignore.sum()) for one in truth),
-        score_threshold=run.threshold,
-        metrics={name: _number(metric.of(matched, run.threshold)) for name, metric in METRICS.items()},
-        recall_by_height=_heights(matched, run),
-        curve=_thinned(matched.curve()),
+        images=len(labels),
+        faces=len(found.matched.face_image),
+        ignored=sum(int(one.ignore.sum()) for one in labels),
+        score_threshold=found.threshold,
+        metrics=found.figures(),
+        recall_by_height=_heights(found, run.protocol.score_floor),
+        curve=_thinned(found.matched.curve()),
         wider=wider,
         protocol_settings=run.protocol.to_json(),
         images_per_second=run.images_per_second,
     )
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
-
-
-def _heights(matched: Matched, run: Run) -> dict[str, HeightRecall]:
-    low = matched.recall_by_height(score=run.protocol.score_floor)
-    high = matched.recall_by_height(score=run.threshold)
+def _heights(found: Scored, floor: float) -> dict[str, HeightRecall]:
+    low = found.matched.recall_by_height(score=floor)
+    high = found.matched.recall_by_height(score=found.threshold)
     return {band: HeightRecall(one.faces, one.found, high[band].found) for band, one in low.items()}
 
 
