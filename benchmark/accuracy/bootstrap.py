@@ -17,7 +17,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """A figure of two models and the interval of its difference; None where it is undefined.
 
     Attributes:
@@ -40,7 +40,7 @@ def resampled_images(images: int, resamples: int = RESAMPLES, seed: int = 0) -> 
     return np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
 
 
-def paired_difference(reference: Statistic, candidate: Statistic, samples: Weights) -> Difference:
+def paired_difference(reference: Statistic, candidate: Statistic, samples: Weights) -> PairedDifference:
     """The difference of a figure and its interval: both models see the same resampled images.
 
     Args:
@@ -51,13 +51,13 @@ def paired_difference(reference: Statistic, candidate: Statistic, samples: Weigh
     """
     whole = (reference(None), candidate(None))
     if not np.isfinite(whole).all():
-        return Difference(_number(whole[0]), _number(whole[1]), None, None, None)
+        return PairedDifference(_number(whole[0]), _number(whole[1]), None, None, None)
     draws = np.asarray([candidate(one) - reference(one) for one in samples])
     draws = draws[np.isfinite(draws)]  # a sample without any face has no AP
     if not len(draws):
-        return Difference(*whole, whole[1] - whole[0], None, None)
+        return PairedDifference(*whole, whole[1] - whole[0], None, None)
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Difference(*whole, whole[1] - whole[0], float(low), float(high))
+    return PairedDifference(*whole, whole[1] - whole[0], float(low), float(high))
 
 
 def _number(value: float) -> float | None:

@@ -30,7 +30,7 @@ class DriftRow:
     Attributes:
         what: The figure, e.g. "AP50" or "AP50, faces 16-32 px".
         faces: Labelled faces it rests on.
-        reference, candidate, difference, low, high: In 0..1; see `Difference`.
+        reference, candidate, difference, low, high: In 0..1; see `PairedDifference`.
         metric: Name of the metric over the whole set; empty for a band, a folder or a subset.
     """
 

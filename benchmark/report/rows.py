@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmark.accuracy.drift import Drift
 from benchmark.accuracy.evaluation import Evaluation
-from convert.difference import Parity
+from convert.difference import Difference
 from model.foundation.artifact import Artifact, read_json, sha256_of
 from model.foundation.errors import InputError
 from model.foundation.records import from_json, read_record
@@ -50,7 +50,7 @@ class FileRecord:
     sha256: str = ""
     precision: str = "unknown"
     operators: dict[str, int] = field(default_factory=dict)
-    parity: dict[str, Parity] = field(default_factory=dict)
+    parity: dict[str, Difference] = field(default_factory=dict)
     made_from: dict[str, Source] = field(default_factory=dict)
     recipe: RecipeName | None = None
     tools: dict[str, str] = field(default_factory=dict)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-PACKAGES = ("model", "quantize", "benchmark")
+PACKAGES = ("model", "quantize")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
