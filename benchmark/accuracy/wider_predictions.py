@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.evaluation.detections import ImageDetections
+from model.evaluation.loop import ImageDetections
 from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import calibration_data
-from model import checkpoint, geometry, layers, networks, runtime
+import model
 from model.evaluation.loop import LETTERBOX, ImageDetections, detect_file
 from model.evaluation.protocol import InputProtocol
 from model.foundation.artifact import sha256_of, tool_versions
@@ -194,10 +194,13 @@ def _fingerprint(path: Path) -> tuple[str, int, int]:
 
 def code_that_detects() -> list[Path]:
     """The modules that turn a model file and photographs into detections."""
-    folders = [geometry, layers, networks, runtime, calibration_data]
-    files = [path for folder in folders for root in folder.__path__ for path in Path(root).rglob("*.py")]
+    # Found and not imported: PyTorch would be loaded for files that do without.
+    root = Path(model.__file__).parent
+    folders = [root / name for name in ("geometry", "layers", "networks", "runtime")]
+    folders.append(Path(calibration_data.__file__).parent)
     beside = [Path(__file__).with_name(name) for name in ("detections.py", "loop.py", "protocol.py")]
-    return sorted([*files, *beside, Path(checkpoint.__file__)])
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    return sorted([*files, *beside, root / "checkpoint.py"])
 
 
 def code_hash() -> str:
