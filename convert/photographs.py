@@ -1,8 +1,10 @@
-"""Network inputs for parity, from a folder of images."""
+"""The photographs that differences are measured on, as network inputs."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from calibration_data.images import ReadableImages, describe_broken, list_images
@@ -17,14 +19,19 @@ def parity_inputs(folder: Path, spec: DetectorSpec, count: int) -> list[Pixels]:
     Raises:
         InputError: no such folder, or no readable image in it.
     """
-    readable = ReadableImages(list_images(folder))
-    inputs: list[Pixels] = []
-    for _, image in readable:
-        inputs.append(letterbox(image, spec)[0])
-        if len(inputs) == count:
-            break
+    return readable_inputs(list_images(folder), spec, count)
+
+
+def readable_inputs(files: Iterable[Path], spec: DetectorSpec, count: int | None = None) -> list[Pixels]:
+    """The first `count` of the files that are readable, or all, letterboxed; says what it skips.
+
+    Raises:
+        InputError: none is readable.
+    """
+    readable = ReadableImages(files)
+    inputs = [letterbox(image, spec)[0] for _, image in islice(readable, count)]
     if broken := describe_broken(readable.broken):
         print(broken, file=sys.stderr)
     if not inputs:
-        raise InputError(f"no readable image in {folder}")
+        raise InputError("no readable image to measure differences on")
     return inputs

@@ -1,36 +1,46 @@
-"""`audit`: what is really in a TFLite file, and a gate on it."""
+"""What is really in a TFLite file, whoever made it."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import struct
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions, write_json
+from convert.tflite.graph import Graph
+from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
+from model.runtime.flatbuffer import SPEC_METADATA, metadata, parse_model, text
+from quantize.inspect.delegation import ask_runtime
+from quantize.inspect.islands import Island, find_islands, separately_scaled
 
 FORMAT, VERSION = "featherface-audit", 1
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    command = subparsers.add_parser(
-        "audit",
-        help="say what is really in a TFLite file; --require makes it a gate",
-        description=__doc__,
-        epilog="figures for --require: " + ", ".join(FIGURES),
-    )
-    command.add_argument("model", type=Path, metavar="MODEL.tflite", help="file, whoever made it")
-    command.add_argument(
-        "--require", metavar="LINE", help='e.g. "int8_macs>=0.9,outputs>=3,islands<=2"; exit code 1 if missed'
-    )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write all that was found as JSON")
-    command.set_defaults(run=run)
+@dataclass(frozen=True)
+class AuditedOperator:
+    """One operator.
+
+    Attributes:
+        index, kind, layer, arithmetic, macs: See `convert.tflite.graph.Operator`.
+        xnnpack: Whether XNNPACK runs it.
+    """
+
+    index: int
+    kind: str
+    layer: str
+    arithmetic: str
+    macs: int
+    xnnpack: bool
+
+    @property
+    def at_each_inference(self) -> bool:
+        """Not so for what is unpacked once, by whichever runtime."""
+        return self.arithmetic != "unpacking"
 
 
 @dataclass(frozen=True)
@@ -72,68 +82,34 @@ class Identity:
 
 @dataclass(frozen=True)
 class Audit:
-    """All that was found; `figures` is what --require compares."""
+    """All that was found.
+
+    Attributes:
+        file, bytes, sha256: Of the file.
+        figures: Name (see `figures.FIGURES`) -> what --require compares.
+        operators: In execution order.
+        constants: Type -> bytes of the stored tensors.
+        islands: Stretches of float, as they follow in the file.
+        outputs, identity: See there.
+        not_builtin: Kinds of operators that a plain runtime lacks.
+        runtime_problem: Why this machine's runtime cannot prepare the file; None when it can.
+        tools: Versions of what was asked.
+    """
 
     file: str
     bytes: int
     sha256: str
     figures: dict[str, float]
-    operators: list[dict[str, Any]]
+    operators: tuple[AuditedOperator, ...]
     constants: dict[str, int]
-    islands: list[dict[str, Any]]
+    islands: tuple[Island, ...]
     outputs: tuple[Output, ...]
     identity: Identity
     not_builtin: tuple[str, ...]
     runtime_problem: str | None
     tools: dict[str, str]
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON values."""
-        return {"format": FORMAT, "version": VERSION, **json.loads(json.dumps(asdict(self)))}
-
-
-FIGURES = {
-    "bytes": "size of the file",
-    "int8_macs": "share of multiply-accumulates on integers",
-    "float16_macs": "share on weights stored as float16",
-    "float32_macs": "share on float32 weights",
-    "int8_weights_macs": "share of float arithmetic on integer weights",
-    "int8_operators": "share of the operators that compute on integers",
-    "float_operators": "share that compute on floats",
-    "int8_bytes": "share of the stored constants that are int8",
-    "float16_bytes": "share that are float16",
-    "float32_bytes": "share that are float32",
-    "islands": "stretches of float between integer operators",
-    "tails": "stretches of float at an output",
-    "heads": "stretches of float at the input",
-    "conversions": "QUANTIZE and DEQUANTIZE of activations to and from float",
-    "outputs": "outputs with a scale of their own (or float)",
-    "xnnpack_operators": "share of the operators that XNNPACK takes",
-    "xnnpack_macs": "share of the multiply-accumulates that XNNPACK takes",
-    "xnnpack_parts": "parts that XNNPACK runs; more than one means switching to and fro",
-    "builtin": "1 if a plain runtime has every operator",
-    "signature": "1 if there is a signature",
-    "metadata": "1 if a valid detector spec is inside",
-    "hashes": "1 if the record beside the file is there and every hash that can be checked is right",
-}
-"""What --require can compare -> what it is."""
-
-
-def run(options: argparse.Namespace) -> int:
-    """Audit, print, write, and hold against --require."""
-    from quantize.inspect.audit_page import print_audit
-    from quantize.inspect.requirements import parse_requirements, require
-
-    requirements = (
-        None if options.require is None else parse_requirements(options.require, dict.fromkeys(FIGURES, 0.0))
-    )
-    found = audit(options.model)
-    print_audit(found)
-    if options.json is not None:
-        write_json(options.json, found.to_json())
-    if requirements is not None:
-        require(requirements, found.figures, options.model.name)
-    return 0
+    format: str = FORMAT
+    version: int = VERSION
 
 
 def audit(path: Path) -> Audit:
@@ -142,64 +118,56 @@ def audit(path: Path) -> Audit:
     Raises:
         InputError: no such file, or not a whole TFLite file.
     """
-    from convert.tflite.graph import Graph
-    from model.runtime.flatbuffer import parse_model, text
-    from quantize.inspect.delegation import ask_runtime
-    from quantize.inspect.islands import find_islands, separately_scaled
-
     delegation = ask_runtime(path)
     try:
         model = parse_model(path.read_bytes())
         graph = Graph.of(model)
     except (struct.error, ValueError, IndexError, TypeError, KeyError) as error:
         raise InputError(f"{path} cannot be read as TFLite ({type(error).__name__}: {error})") from None
-    islands = find_islands(graph)
     roots = separately_scaled(graph)
     shared = Counter(roots.values())
-    outputs = tuple(_output(graph, one, shared[roots[one]] == 1) for one in graph.outputs)
-    not_builtin = tuple(sorted({one.kind for one in graph.operators if one.kind.startswith("CUSTOM")}))
-    identity = Identity(
-        tuple(text(one.signatureKey) for one in model.signatureDefs or []),
-        _has_spec(model),
-        *_origin(path),
+    operators = tuple(
+        AuditedOperator(o.index, o.kind, o.layer, o.arithmetic, o.macs, o.index in delegation.taken)
+        for o in graph.operators
     )
-    found = Audit(
+    signatures = tuple(text(one.signatureKey) for one in model.signatureDefs or [])
+    identity = Identity(signatures, _has_spec(model), *_origin(path))
+    islands = tuple(find_islands(graph))
+    not_builtin = tuple(sorted({one.kind for one in operators if one.kind.startswith("CUSTOM")}))
+    figures = {
+        "bytes": path.stat().st_size,
+        **_shares(operators, graph.constant_bytes),
+        **_places(islands),
+        "outputs": len(shared),
+        "xnnpack_parts": len(delegation.partitions),
+        "builtin": not not_builtin,
+        "signature": bool(signatures),
+        "metadata": identity.spec,
+        "hashes": identity.record == "verified" and "differs" not in identity.made_from.values(),
+    }
+    return Audit(
         file=path.name,
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
-        figures={},
-        operators=[
-            {
-                "index": one.index,
-                "kind": one.kind,
-                "layer": one.layer,
-                "arithmetic": one.arithmetic,
-                "macs": one.macs,
-                "xnnpack": one.index in delegation.taken,
-            }
-            for one in graph.operators
-        ],
+        figures={name: float(value) for name, value in figures.items()},
+        operators=operators,
         constants=dict(graph.constant_bytes),
-        islands=[asdict(one) for one in islands],
-        outputs=outputs,
+        islands=islands,
+        outputs=tuple(_output(graph, one, shared[roots[one]] == 1) for one in graph.outputs),
         identity=identity,
         not_builtin=not_builtin,
         runtime_problem=delegation.problem,
         tools=tool_versions("ai-edge-litert"),
     )
-    found.figures.update(_figures(found, len(set(roots.values())), len(delegation.partitions)))
-    return found
 
 
-def _output(graph: Any, tensor: int, own: bool) -> Output:
+def _output(graph: Graph, tensor: int, own: bool) -> Output:
     stored = graph.tensors[tensor]
     scale, zero = stored.scale or (None, None)
     return Output(stored.name, stored.type, stored.shape, scale, zero, own)
 
 
 def _has_spec(model: Any) -> bool:
-    from model.runtime.flatbuffer import SPEC_METADATA, metadata
-
     try:
         value = metadata(model, SPEC_METADATA)
         return value is not None and bool(DetectorSpec.from_json(json.loads(value)))
@@ -228,40 +196,33 @@ def _origin(path: Path) -> tuple[str, dict[str, str]]:
     return "verified", states
 
 
-def _figures(found: Audit, outputs: int, parts: int) -> dict[str, float]:
+def _shares(operators: tuple[AuditedOperator, ...], constants: Mapping[str, int]) -> dict[str, float]:
     macs, counts, taken = Counter[str](), Counter[str](), Counter[str]()
-    for one in found.operators:
-        macs[one["arithmetic"]] += one["macs"]
-        if one["arithmetic"] != "unpacking":  # done once, by whichever runtime
-            counts[one["arithmetic"]] += 1
-            taken["operators"] += one["xnnpack"]
-            taken["macs"] += one["macs"] * one["xnnpack"]
-    places = Counter(one["place"] for one in found.islands)
+    for one in operators:
+        macs[one.arithmetic] += one.macs
+        if one.at_each_inference:
+            counts[one.arithmetic] += 1
+            taken["operators"] += one.xnnpack
+            taken["macs"] += one.macs * one.xnnpack
     integers, floats = ("int8", "int16"), ("float16", "float32", "int8_weights")
-    origin = found.identity
     return {
-        "bytes": found.bytes,
         **{f"{kind}_macs": _share(macs[kind], macs) for kind in ("int8", *floats)},
         "int8_operators": _share(sum(counts[kind] for kind in integers), counts),
         "float_operators": _share(sum(counts[kind] for kind in floats), counts),
         **{
-            f"{kind}_bytes": _share(found.constants.get(kind, 0), found.constants)
+            f"{kind}_bytes": _share(constants.get(kind, 0), constants)
             for kind in ("int8", "float16", "float32")
         },
-        "islands": places["between"],
-        "tails": places["tail"],
-        "heads": places["head"],
         "conversions": counts["conversion"],
-        "outputs": outputs,
         "xnnpack_operators": _share(taken["operators"], counts),
         "xnnpack_macs": _share(taken["macs"], macs),
-        "xnnpack_parts": parts,
-        "builtin": not found.not_builtin,
-        "signature": bool(origin.signatures),
-        "metadata": origin.spec,
-        "hashes": origin.record == "verified" and "differs" not in origin.made_from.values(),
     }
 
 
-def _share(part: int, whole: dict[str, int]) -> float:
+def _places(islands: tuple[Island, ...]) -> dict[str, float]:
+    places = Counter(one.place for one in islands)
+    return {"islands": places["between"], "tails": places["tail"], "heads": places["head"]}
+
+
+def _share(part: int, whole: Mapping[str, int]) -> float:
     return part / sum(whole.values()) if sum(whole.values()) else 0.0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from quantize.inspect.audit import Audit
+from quantize.inspect.islands import Island
 
 WIDE = 160
 """Columns where the output is no terminal."""
@@ -25,7 +26,7 @@ def print_audit(found: Audit) -> None:
     console.print(f"[bold]{escape(found.file)}[/bold]  {found.bytes:,} bytes  sha256 {found.sha256}")
     console.print(_arithmetic(found))
     console.print(_constants(found))
-    for one in sorted(found.islands, key=lambda one: -len(one["layers"]))[:ISLANDS]:
+    for one in sorted(found.islands, key=lambda one: -len(one.layers))[:ISLANDS]:
         console.print(escape(_island(one)))
     if len(found.islands) > ISLANDS:
         console.print(f"and {len(found.islands) - ISLANDS} smaller stretches of float (--json)")
@@ -50,9 +51,9 @@ def _arithmetic(found: Audit) -> Table:
     table.add_column("layers", overflow="ellipsis", no_wrap=True, max_width=72)
     macs, counts, layers = Counter[str](), Counter[str](), defaultdict[str, list[str]](list)
     for one in found.operators:
-        macs[one["arithmetic"]] += one["macs"]
-        counts[one["arithmetic"]] += 1
-        layers[one["arithmetic"]].append(one["layer"])
+        macs[one.arithmetic] += one.macs
+        counts[one.arithmetic] += 1
+        layers[one.arithmetic].append(one.layer)
     computing = counts.total() - counts["unpacking"]
     for kind, count in counts.most_common():
         table.add_row(
@@ -73,29 +74,26 @@ def _constants(found: Audit) -> Table:
     return table
 
 
-def _island(one: dict[str, Any]) -> str:
+def _island(one: Island) -> str:
     place = {
         "between": "island of float between integers",
         "tail": "float at the outputs",
         "head": "float at the input",
         "apart": "float apart from the integers",
-    }[one["place"]]
-    ways = [f"from {_some(one['entered_at'])}"] if one["entered_at"] else []
-    ways += [f"to {_some(one['left_at'])}"] if one["left_at"] else []
-    inside = f"{len(one['layers'])} operators ({_some(one['layers'])})" if one["layers"] else "no operator"
-    return f"{place}: {inside}, {one['macs'] / 1e6:.2f} M MACs; {', '.join(ways)}"
+    }[one.place]
+    ways = [f"from {_some(one.entered_at)}"] if one.entered_at else []
+    ways += [f"to {_some(one.left_at)}"] if one.left_at else []
+    inside = f"{len(one.layers)} operators ({_some(one.layers)})" if one.layers else "no operator"
+    return f"{place}: {inside}, {one.macs / 1e6:.2f} M MACs; {', '.join(ways)}"
 
 
 def _xnnpack(found: Audit) -> str:
     if found.runtime_problem is not None:
         return f"XNNPACK: unknown, the runtime cannot prepare the file: {found.runtime_problem}"
     figures = found.figures
-    left = Counter(
-        one["kind"] for one in found.operators if not one["xnnpack"] and one["arithmetic"] != "unpacking"
-    )
-    names = [
-        one["layer"] for one in found.operators if not one["xnnpack"] and one["arithmetic"] != "unpacking"
-    ]
+    others = [one for one in found.operators if not one.xnnpack and one.at_each_inference]
+    left = Counter(one.kind for one in others)
+    names = [one.layer for one in others]
     kinds = ", ".join(f"{count} {kind}" for kind, count in left.most_common())
     line = (
         f"XNNPACK takes {figures['xnnpack_operators']:.1%} of the operators and "
@@ -115,7 +113,7 @@ def _identity(found: Audit) -> str:
     return "; ".join(parts)
 
 
-def _some(names: Any) -> str:
+def _some(names: Iterable[str]) -> str:
     shown = list(dict.fromkeys(names))
     more = len(shown) - NAMED
     return ", ".join(shown[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from convert.tflite.layer_difference import Histogram, LayerComparison, LayerDifference
+from quantize.inspect.compare import LayerTable
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIRST, SECOND = "#0072b2", "#d55e00"
@@ -28,11 +29,11 @@ SETTINGS: Any = {
 PICTURED = 24
 
 
-def page(value: dict[str, Any], found: LayerComparison) -> str:
+def page(value: LayerTable, found: LayerComparison) -> str:
     """The whole page.
 
     Args:
-        value: `compare.summary`'s figures.
+        value: Its figures.
         found: The comparison, with its histograms.
     """
     environment = jinja2.Environment(
@@ -41,7 +42,7 @@ def page(value: dict[str, Any], found: LayerComparison) -> str:
     worst = found.worst_first
     with mpl.rc_context(SETTINGS):
         pictures = [(one, histogram_url(found.histograms[one.layer])) for one in worst[:PICTURED]]
-        course = course_url(found.layers, value["limit_db"])
+        course = course_url(found.layers, value.limit_db)
     return environment.get_template("compare.html.j2").render(
         value=value, layers=worst, pictures=pictures, course=course
     )

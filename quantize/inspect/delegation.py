@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.foundation.errors import InputError
 from model.runtime.flatbuffer import read_content
+from model.runtime.interpreter import TfliteInterpreter
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,12 @@ def ask_runtime(path: Path) -> Delegation:
     Raises:
         InputError: not a file, or not TFLite as the runtime verifies it (damaged, truncated).
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     content = read_content(path)
     with _quiet():
         try:
-            interpreter = Interpreter(model_content=content, num_threads=1)
-            interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:  # whole, but not for this runtime
+            nodes = TfliteInterpreter(content).operators()
+        except InputError as error:  # whole, but not for this runtime
             return Delegation((), str(error).splitlines()[0])
-        nodes = interpreter._get_ops_details()
     own = [node for node in nodes if node["op_name"] != "DELEGATE"]
     makers = {int(i): place for place, node in enumerate(own) for i in node["outputs"]}
     parts = [node for node in nodes if node["op_name"] == "DELEGATE"]

@@ -29,8 +29,3 @@ class Finding:
     reason: str
     remedy: str
     count: int = 1
-
-
-def at_least(findings: list[Finding], level: Level) -> list[Finding]:
-    """Those of a level or worse."""
-    return [one for one in findings if LEVELS.index(one.level) >= LEVELS.index(level)]

@@ -1,4 +1,4 @@
-"""The rules of lint: each looks at the whole graph and yields what it finds.
+"""The rules of lint, a function each: it looks at the whole graph and yields what it finds.
 
 What makes an int8 network collapse or slow, as measured on the first version of this detector, and what
 others report of theirs (design notes: LeakyReLU leaves float islands; scores and boxes on one scale).
@@ -7,13 +7,13 @@ others report of theirs (design notes: LeakyReLU leaves float islands; scores an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from convert.onnx_file.graph import OnnxGraph, attribute
 from quantize.inspect.channel_ranges import channel_ranges
 from quantize.inspect.findings import Finding, Level
 
-Rule = Callable[[OnnxGraph], Iterator[Finding]]
 LEVELS_OF_INT8 = 256
 SHAPING = (
     "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Slice", "Split", "Cast", "Pad",
@@ -46,42 +46,57 @@ _FLOAT_ONLY = (
 _FINAL = ("Sigmoid", "Softmax", "Relu", "Clip", *SHAPING)
 
 
-def leaky_relu(graph: OnnxGraph) -> Iterator[Finding]:
-    """Slopes below zero."""
-    for node in graph.nodes:
-        if node.op_type in ("LeakyRelu", "PRelu"):
-            yield Finding(
-                "leaky_relu",
-                "warning",
-                graph.layer(node),
-                f"{node.op_type}: the quantizer has no int8 form, so the file goes to float and back around "
-                "it; in int8 the small negative side would get few of the 256 levels",
-                "train with ReLU, which fuses into the convolution before it, or keep the layer in float16",
-            )
+@dataclass(frozen=True)
+class Spot:
+    """Where a rule finds something; see `Finding`. `level` is given where it differs from the rule's."""
+
+    layer: str
+    reason: str
+    remedy: str
+    level: Level | None = None
 
 
-def swish(graph: OnnxGraph) -> Iterator[Finding]:
-    """x * sigmoid(x) and its relatives."""
-    for node in graph.nodes:
-        name = _CURVED.get(node.op_type)
-        if node.op_type == "Mul" and len(node.input) == 2:
-            gates = [graph.maker(one) for one in node.input]
-            pairs = zip(gates, reversed(node.input), strict=True)
-            if any(gate is not None and gate.op_type in ("Sigmoid", "HardSigmoid") and gate.input[0] == other
-                   for gate, other in pairs):  # fmt: skip
-                name = "Swish"
-        if name is not None:
-            yield Finding(
-                "swish",
-                "warning",
-                graph.layer(node),
-                f"{name}: what it does differently from a ReLU is at most 0.3 high, a few of 256 levels that "
-                "a large positive range sets; the product is rounded twice",
-                "train with ReLU or ReLU6, or keep the layer in float16",
-            )
+Look = Callable[[OnnxGraph], Iterator[Spot]]
 
 
-def deformable_sampling(graph: OnnxGraph) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class Rule:
+    """A rule of lint.
+
+    Attributes:
+        name: That of its function.
+        level: How bad what it finds is.
+        look: Yields the spots of a graph.
+        needs_weights: Whether it judges the weights, so that it makes no sense on untrained ones.
+    """
+
+    name: str
+    level: Level
+    look: Look
+    needs_weights: bool = False
+
+    def findings(self, graph: OnnxGraph) -> Iterator[Finding]:
+        """What it says of a graph, spot by spot."""
+        for spot in self.look(graph):
+            yield Finding(self.name, spot.level or self.level, spot.layer, spot.reason, spot.remedy)
+
+
+RULES: list[Rule] = []
+"""All there are, in the order of this file; findings of one level stand in it."""
+
+
+def rule(level: Level, *, needs_weights: bool = False) -> Callable[[Look], Look]:
+    """Register a function as a rule; its name is the rule's."""
+
+    def register(look: Look) -> Look:
+        RULES.append(Rule(look.__name__, level, look, needs_weights))
+        return look
+
+    return register
+
+
+@rule("error")
+def deformable_sampling(graph: OnnxGraph) -> Iterator[Spot]:
     """Positions that are computed from the image, and look-ups by them."""
     for node in graph.nodes:
         if node.op_type in _SAMPLING:
@@ -90,17 +105,16 @@ def deformable_sampling(graph: OnnxGraph) -> Iterator[Finding]:
             yield _sampled(graph, node, "look-up of rows whose numbers are computed from the image")
 
 
-def _sampled(graph: OnnxGraph, node: Any, what: str) -> Finding:
-    return Finding(
-        "deformable_sampling",
-        "error",
+def _sampled(graph: OnnxGraph, node: Any, what: str) -> Spot:
+    return Spot(
         graph.layer(node),
         f"{what}: a position that is off by one level reads another pixel",
         "replace it by plain (separable) convolutions, or keep the whole layer in float16",
     )
 
 
-def coordinates(graph: OnnxGraph) -> Iterator[Finding]:
+@rule("error")
+def coordinates(graph: OnnxGraph) -> Iterator[Spot]:
     """Arithmetic on positions or row numbers, which needs more steps than 256."""
     for node in graph.nodes:
         if node.op_type in _GATHERS and graph.is_computed(node.input[1]):
@@ -115,9 +129,7 @@ def coordinates(graph: OnnxGraph) -> Iterator[Finding]:
         if node.op_type in _GATHERS or extent:
             step = extent / LEVELS_OF_INT8
             arithmetic = graph.upstream(tensor, lambda one: one.op_type in ("Conv", "Gemm", "MatMul"))
-            yield Finding(
-                "coordinates",
-                "error",
+            yield Spot(
                 graph.layer(node),
                 f"coordinates in 256 levels: {extent:,} positions make a level {step:.3g} positions wide "
                 f"({len(arithmetic)} operators compute them)",
@@ -126,7 +138,8 @@ def coordinates(graph: OnnxGraph) -> Iterator[Finding]:
             )
 
 
-def joined_outputs(graph: OnnxGraph) -> Iterator[Finding]:
+@rule("error")
+def joined_outputs(graph: OnnxGraph) -> Iterator[Spot]:
     """Parts of different range that are joined on their way to an output, so that one scale serves all."""
     seen: set[int] = set()
     for output in graph.outputs:
@@ -137,7 +150,7 @@ def joined_outputs(graph: OnnxGraph) -> Iterator[Finding]:
             yield _joined(graph, node, output)
 
 
-def _joined(graph: OnnxGraph, node: Any, output: str) -> Finding:
+def _joined(graph: OnnxGraph, node: Any, output: str) -> Spot:
     parts, ends = [], set()
     for name in graph.computed_inputs(node):
         for source, passed in graph.sources(name, _FINAL):
@@ -159,10 +172,44 @@ def _joined(graph: OnnxGraph, node: Any, output: str) -> Finding:
         if mixed
         else "run one head on the cells of all levels (join what it reads), or keep the heads in float16"
     )
-    return Finding("joined_outputs", level, output, reason, remedy)
+    return Spot(output, reason, remedy, level)
 
 
-def unbounded(graph: OnnxGraph) -> Iterator[Finding]:
+@rule("warning")
+def leaky_relu(graph: OnnxGraph) -> Iterator[Spot]:
+    """Slopes below zero."""
+    for node in graph.nodes:
+        if node.op_type in ("LeakyRelu", "PRelu"):
+            yield Spot(
+                graph.layer(node),
+                f"{node.op_type}: the quantizer has no int8 form, so the file goes to float and back around "
+                "it; in int8 the small negative side would get few of the 256 levels",
+                "train with ReLU, which fuses into the convolution before it, or keep the layer in float16",
+            )
+
+
+@rule("warning")
+def swish(graph: OnnxGraph) -> Iterator[Spot]:
+    """x * sigmoid(x) and its relatives."""
+    for node in graph.nodes:
+        name = _CURVED.get(node.op_type)
+        if node.op_type == "Mul" and len(node.input) == 2:
+            gates = [graph.maker(one) for one in node.input]
+            pairs = zip(gates, reversed(node.input), strict=True)
+            if any(gate is not None and gate.op_type in ("Sigmoid", "HardSigmoid") and gate.input[0] == other
+                   for gate, other in pairs):  # fmt: skip
+                name = "Swish"
+        if name is not None:
+            yield Spot(
+                graph.layer(node),
+                f"{name}: what it does differently from a ReLU is at most 0.3 high, a few of 256 levels that "
+                "a large positive range sets; the product is rounded twice",
+                "train with ReLU or ReLU6, or keep the layer in float16",
+            )
+
+
+@rule("warning")
+def unbounded(graph: OnnxGraph) -> Iterator[Spot]:
     """Values whose range a few images cannot tell."""
     for node in graph.nodes:
         live = graph.computed_inputs(node)
@@ -172,9 +219,7 @@ def unbounded(graph: OnnxGraph) -> Iterator[Finding]:
         elif node.op_type == "Mul" and len(live) == 2 and not any(_is_bounded(graph, one) for one in live):
             reason = "multiplies two unbounded maps, so that its range is the product of theirs"
         if reason is not None:
-            yield Finding(
-                "unbounded",
-                "warning",
+            yield Spot(
                 graph.layer(node),
                 f"unbounded activation: {node.op_type} {reason}, and a rare large value takes the levels of "
                 "all others",
@@ -215,13 +260,12 @@ def _is_fraction(graph: OnnxGraph, node: Any) -> bool:
     return floor is not None and floor.op_type == "Floor" and floor.input[0] == node.input[0]
 
 
-def uneven_channels(graph: OnnxGraph) -> Iterator[Finding]:
+@rule("warning", needs_weights=True)
+def uneven_channels(graph: OnnxGraph) -> Iterator[Spot]:
     """Channels of one layer whose ranges differ so much that the smallest get no level of their own."""
     for one in channel_ranges(graph):
         if one.starved:
-            yield Finding(
-                "uneven_channels",
-                "warning",
+            yield Spot(
                 one.layer,
                 f"{one.starved} of {one.channels} channels are more than {one.limit:g}x smaller than the "
                 f"largest ({one.ratio:.3g}x; weights differ by {one.weight_ratio:.3g}x), and the next layer "
@@ -231,37 +275,22 @@ def uneven_channels(graph: OnnxGraph) -> Iterator[Finding]:
             )
 
 
-def float_only(graph: OnnxGraph) -> Iterator[Finding]:
+@rule("note")
+def float_only(graph: OnnxGraph) -> Iterator[Spot]:
     """Operators that fast integer kernels lack: they cost time on the way to others and back."""
     for node in graph.nodes:
         if node.op_type in _FLOAT_ONLY and graph.computed_inputs(node):
-            yield Finding(
-                "float_only",
-                "note",
+            yield Spot(
                 graph.layer(node),
                 f"{node.op_type} has no int8 kernel: the file goes to float and back around it",
                 "move it behind the network, or keep the layer in float16",
             )
         elif node.op_type == "Resize" and attribute(node, "mode", b"nearest") == b"nearest":
-            yield Finding(
-                "float_only",
-                "note",
+            yield Spot(
                 graph.layer(node),
                 "nearest-neighbour resizing has no XNNPACK kernel: the runtime leaves the delegate around it",
                 "resize bilinearly",
             )
-
-
-RULES: tuple[Rule, ...] = (
-    deformable_sampling,
-    coordinates,
-    joined_outputs,
-    leaky_relu,
-    swish,
-    unbounded,
-    uneven_channels,
-    float_only,
-)
 
 
 def _axis(node: Any) -> int:

@@ -109,7 +109,7 @@ def test_the_command_writes_a_page_and_a_table_that_the_report_reads(tmp_path: P
     assert "They part at <b>second</b>" in text
 
 
-@pytest.mark.parametrize("kind", ["names", "size", "count", "junk", "images"])
+@pytest.mark.parametrize("kind", ["names", "size", "limit", "junk", "images"])
 def test_files_that_cannot_be_compared_are_refused_in_one_line(
     kind: str, tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,8 +130,8 @@ def test_files_that_cannot_be_compared_are_refused_in_one_line(
         second.write_bytes(b"\x1c\0\0\0TFL3 and nothing behind it")
     else:
         _file(second, 1.0)
-    if kind == "count":
-        extra += ["--count", "0"]
+    if kind == "limit":
+        extra += ["--limit", "0"]
     assert main(["compare", str(first), str(second), *extra]) == 2
     error = capsys.readouterr().err.strip().splitlines()
     assert error[-1].startswith("error: ")

@@ -1,4 +1,4 @@
-"""A gate on one line: "int8_macs>=0.9,outputs>=3,islands<=2"."""
+"""The figures of an audit, and a gate on them in one line: "int8_macs>=0.9,outputs>=3,islands<=2"."""
 
 from __future__ import annotations
 
@@ -9,6 +9,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from model.foundation.errors import GateError, InputError
+
+FIGURES = {
+    "bytes": "size of the file",
+    "int8_macs": "share of multiply-accumulates on integers",
+    "float16_macs": "share on weights stored as float16",
+    "float32_macs": "share on float32 weights",
+    "int8_weights_macs": "share of float arithmetic on integer weights",
+    "int8_operators": "share of the operators that compute on integers",
+    "float_operators": "share that compute on floats",
+    "int8_bytes": "share of the stored constants that are int8",
+    "float16_bytes": "share that are float16",
+    "float32_bytes": "share that are float32",
+    "islands": "stretches of float between integer operators",
+    "tails": "stretches of float at an output",
+    "heads": "stretches of float at the input",
+    "conversions": "QUANTIZE and DEQUANTIZE of activations to and from float",
+    "outputs": "outputs with a scale of their own (or float)",
+    "xnnpack_operators": "share of the operators that XNNPACK takes",
+    "xnnpack_macs": "share of the multiply-accumulates that XNNPACK takes",
+    "xnnpack_parts": "parts that XNNPACK runs; more than one means switching to and fro",
+    "builtin": "1 if a plain runtime has every operator",
+    "signature": "1 if there is a signature",
+    "metadata": "1 if a valid detector spec is inside",
+    "hashes": "1 if the record beside the file is there and every hash that can be checked is right",
+}
+"""What an audit measures and --require can compare -> what it is."""
 
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -39,12 +65,8 @@ class Requirement:
         return f"{self.figure}{self.relation}{self.limit:g}"
 
 
-def parse_requirements(line: str, known: Mapping[str, float]) -> list[Requirement]:
+def parse_requirements(line: str) -> list[Requirement]:
     """Read comparisons that commas separate; a limit may be in percent ("int8_macs>=90%").
-
-    Args:
-        line: What the user wrote.
-        known: The figures there are.
 
     Raises:
         InputError: a part is no comparison, or names a figure that there is not.
@@ -57,8 +79,8 @@ def parse_requirements(line: str, known: Mapping[str, float]) -> list[Requiremen
                 f"--require: expected FIGURE>=NUMBER (or <=, ==, !=, >, <), commas between, found {part!r}"
             )
         figure, relation, number, percent = match.groups()
-        if figure not in known:
-            near = difflib.get_close_matches(figure, known, 3) or list(known)
+        if figure not in FIGURES:
+            near = difflib.get_close_matches(figure, FIGURES, 3) or list(FIGURES)
             raise InputError(f"--require: there is no figure {figure!r}; there are {', '.join(near)}")
         found.append(Requirement(figure, relation, float(number) / (100 if percent else 1)))
     return found

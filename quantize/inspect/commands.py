@@ -1,0 +1,113 @@
+"""The commands `lint`, `audit` and `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from model.foundation.errors import GateError, InputError
+from model.foundation.flags import Images, Json, Limit, Seed, Size
+from quantize.inspect.figures import FIGURES, parse_requirements, require
+from quantize.inspect.findings import Level
+
+_REQUIRE = (
+    'e.g. "int8_macs>=0.9,outputs>=3,islands<=2"; exit code 1 if one is missed. '
+    f"Figures: {', '.join(FIGURES)}"
+)
+Requirements = Annotated[str | None, Parameter(name="--require", help=_REQUIRE)]
+
+
+def lint(
+    model: Annotated[Path | None, Parameter(help="an ONNX file, whoever made it")] = None,
+    *,
+    network: Annotated[str | None, Parameter(help="one of this project's instead of a file")] = None,
+    checkpoint: Annotated[
+        Path | None, Parameter(help="its weights (.pth); without them rules about weights are left out")
+    ] = None,
+    size: Size = "320",
+    level: Annotated[
+        Level, Parameter(help="exit code 1 when there is a finding of this level or worse")
+    ] = "warning",
+    json: Json = None,
+) -> None:
+    """Before calibration: what of a network will not survive INT8, by layer, why, and the remedy."""
+    if (model is None) == (network is None):
+        raise InputError("lint: give either an ONNX file or --network NAME")
+    if checkpoint is not None and network is None:
+        raise InputError("lint: --checkpoint goes with --network; an ONNX file has its weights inside")
+    from model.foundation.records import write_record
+    from quantize.inspect.lint import LintReport, lint_file, lint_network, print_findings
+
+    if model is not None:
+        what, findings = model.name, lint_file(model)
+    else:
+        what, findings = f"{network} at {size}", lint_network(str(network), size, checkpoint)
+    print_findings(what, findings)
+    report = LintReport.of(what, model or checkpoint, findings)
+    if json is not None:
+        write_record(json, report)
+    if grave := report.at_least(level):
+        raise GateError(f"{what}: {len(grave)} finding(s) of level {level} or worse")
+
+
+def audit(
+    model: Annotated[Path, Parameter(help="a TFLite file, whoever made it")],
+    *,
+    require_: Requirements = None,
+    json: Json = None,
+) -> None:
+    """What is really in a TFLite file; --require makes it a gate."""
+    from model.foundation.records import write_record
+    from quantize.inspect.audit import audit as look
+    from quantize.inspect.audit_page import print_audit
+
+    requirements = [] if require_ is None else parse_requirements(require_)
+    found = look(model)
+    print_audit(found)
+    if json is not None:
+        write_record(json, found)
+    require(requirements, found.figures, model.name)
+
+
+def compare(
+    first: Annotated[Path, Parameter(help="reference (A), e.g. the float32 TFLite file")],
+    second: Annotated[Path, Parameter(help="B, e.g. the int8 file")],
+    *,
+    images: Images,
+    limit: Limit = 8,
+    seed: Seed = 0,
+    limit_db: Annotated[
+        float, Parameter(help="the files part where a layer's SQNR falls below so many dB")
+    ] = 20.0,
+    spec: Annotated[Path | None, Parameter(help="detector spec (JSON) for files that carry none")] = None,
+    html: Annotated[Path | None, Parameter(help="write a page with histograms")] = None,
+    json: Annotated[
+        Path | None, Parameter(help="write the table as JSON too; `benchmark report --layers` reads it")
+    ] = None,
+) -> None:
+    """SQNR of each layer between two TFLite files of one network, the worst first, and where they part."""
+    from rich.progress import track
+
+    from calibration_data.image_set import ImageSet
+    from convert.photographs import readable_inputs
+    from convert.tflite.layer_difference import Watched, compare_layers
+    from model.foundation.artifact import replacing
+    from model.foundation.records import write_record
+    from model.geometry.spec import read_spec
+    from quantize.inspect.compare import LayerTable, print_comparison, spec_of_both
+
+    files = Watched(first), Watched(second)
+    fed = spec_of_both(*files, None if spec is None else read_spec(spec))
+    inputs = readable_inputs(ImageSet.read(images).sample(limit, seed).images.values(), fed)
+    found = compare_layers(*files, track(inputs, "both files on each image", transient=True))
+    print_comparison(found, limit_db)
+    table = LayerTable.of(first, second, found, limit_db)
+    if json is not None:
+        write_record(json, table)
+    if html is not None:
+        from quantize.inspect.compare_page import page
+
+        with replacing(html) as temporary:
+            temporary.write_text(page(table, found), encoding="utf-8")
