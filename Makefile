@@ -80,6 +80,8 @@ setup: .venv/installed  ## Make the environment .venv from the lock file
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 && .venv/bin/python -m pip install -q --disable-pip-version-check uv || command -v uv >/dev/null
 	PATH="$(CURDIR)/.venv/bin:$$PATH" uv pip install --python .venv/bin/python -r requirements.lock
+	PATH="$(CURDIR)/.venv/bin:$$PATH" uv pip install --python .venv/bin/python --no-deps -e .
+	@env -u PYTHONPYCACHEPREFIX .venv/bin/featherface doctor --help >/dev/null  # keeps its byte code: help at once
 	@touch $@
 
 lock:  ## Pin what pyproject.toml asks for into requirements.lock

@@ -19,8 +19,14 @@ ABOUT = "From a trained face detector to phones: convert, quantize, measure."
 
 def commands() -> tuple[Command, ...]:
     """All commands in the order of the pipeline, under the names that they have behind the front door."""
-    tables = (importlib.import_module(f"{package}.commands").COMMANDS for package in PACKAGES)
-    return tuple(replace(one, name=one.front or one.name) for table in tables for one in table)
+    found = []
+    for package in PACKAGES:
+        try:
+            table = importlib.import_module(f"{package}.commands")
+        except ModuleNotFoundError:
+            continue
+        found += [replace(one, name=one.front or one.name) for one in getattr(table, "COMMANDS", ())]
+    return tuple(found)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

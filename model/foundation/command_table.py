@@ -68,6 +68,19 @@ def run_command(program: str, command: Command, arguments: Sequence[str] | None 
     return exit_code_of(lambda: _run(app, given))
 
 
+def parse(commands: Sequence[Command], arguments: Sequence[str]) -> inspect.BoundArguments:
+    """What a command line would call its function with, without calling it.
+
+    Raises:
+        InputError: it would be refused.
+    """
+    app = _app("", None, commands, arguments[0])
+    try:
+        return app.parse_args(list(arguments), exit_on_error=False, print_error=False)[1]
+    except CycloptsError as error:
+        raise InputError(str(error)) from None
+
+
 def _plain_app(program: str, about: str | None, example: str) -> App:
     return App(
         name=program,
