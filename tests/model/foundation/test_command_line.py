@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-PACKAGES = ("model", "quantize")
+PACKAGES = ("model",)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
