@@ -23,6 +23,7 @@ from model.foundation.errors import InputError
 Values = Sequence[Any]
 Attributes = dict[str, Any]
 Operator = Callable[[Values, Attributes], Any]
+"""(inputs, attributes) -> the output, or a tuple of outputs."""
 
 
 class OnnxModule(nn.Module):
@@ -56,9 +57,7 @@ class OnnxModule(nn.Module):
             if node.op_type in _LAYERS and all(name in constants for name in names[1:]):
                 layer = _LAYERS[node.op_type]([constants[name] for name in names[1:]], attributes)
                 self.add_module(_module_name(node, self), layer)
-                self._steps.append(
-                    (lambda values, layer=layer: layer(values[0]), names[:1], list(node.output))
-                )
+                self._steps.append((_Layer(layer), names[:1], list(node.output)))
             else:
                 run = _OPERATORS.get(node.op_type)
                 if run is None:
@@ -84,8 +83,18 @@ class OnnxModule(nn.Module):
         return tuple(found[name] for name in self._outputs)
 
 
+class _Layer:
+    """A child module in the list of steps; not a child of its own, so that names stay the graph's."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+
+    def __call__(self, values: Values) -> Any:
+        return self._module(values[0])
+
+
 class _Step:
-    """An operator with its attributes and the inputs that are numbers of the graph, not tensors at run time."""
+    """An operator with its attributes and those of its inputs that are numbers of the graph."""
 
     def __init__(self, run: Operator, attributes: Attributes, given: dict[int, Any]) -> None:
         self._run, self._attributes, self._given = run, attributes, given
@@ -115,7 +124,7 @@ def _known(kind: str) -> bool:
 
 
 def _module_name(node: Any, module: nn.Module) -> str:
-    name = (node.name or node.output[0]).strip("/").replace(".", "_") or node.op_type
+    name = str(node.name or node.output[0]).strip("/").replace(".", "_") or str(node.op_type)
     taken, number = name, 1
     while hasattr(module, taken):
         taken, number = f"{name}_{number}", number + 1
@@ -139,6 +148,11 @@ def _padding(attributes: Attributes, where: str) -> tuple[list[int], bool]:
     return pads, pads[:2] == pads[2:]
 
 
+def _pair(sides: Sequence[int]) -> tuple[int, int]:
+    height, width = sides
+    return int(height), int(width)
+
+
 def _convolution(constants: Sequence[Tensor], attributes: Attributes) -> nn.Module:
     weight = constants[0]
     if weight.ndim != 4:
@@ -148,10 +162,10 @@ def _convolution(constants: Sequence[Tensor], attributes: Attributes) -> nn.Modu
     layer = nn.Conv2d(
         weight.shape[1] * groups,
         weight.shape[0],
-        tuple(weight.shape[2:]),
-        stride=tuple(attributes.get("strides", (1, 1))),
-        padding=tuple(pads[:2]) if even else 0,
-        dilation=tuple(attributes.get("dilations", (1, 1))),
+        _pair(weight.shape[2:]),
+        stride=_pair(attributes.get("strides", (1, 1))),
+        padding=_pair(pads[:2]) if even else 0,
+        dilation=_pair(attributes.get("dilations", (1, 1))),
         groups=groups,
         bias=len(constants) > 1,
     )
@@ -170,11 +184,11 @@ def _transposed_convolution(constants: Sequence[Tensor], attributes: Attributes)
     layer = nn.ConvTranspose2d(
         weight.shape[0],
         weight.shape[1] * groups,
-        tuple(weight.shape[2:]),
-        stride=tuple(attributes.get("strides", (1, 1))),
-        padding=tuple(pads[:2]),
-        output_padding=tuple(attributes.get("output_padding", (0, 0))),
-        dilation=tuple(attributes.get("dilations", (1, 1))),
+        _pair(weight.shape[2:]),
+        stride=_pair(attributes.get("strides", (1, 1))),
+        padding=_pair(pads[:2]),
+        output_padding=_pair(attributes.get("output_padding", (0, 0))),
+        dilation=_pair(attributes.get("dilations", (1, 1))),
         groups=groups,
         bias=len(constants) > 1,
     )
@@ -224,13 +238,13 @@ def _given(values: Values, place: int, attributes: Attributes, name: str) -> Any
     return attributes.get(name)
 
 
-def _reshape(values: Values, _: Attributes) -> Tensor:
+def _reshape(values: Values, _: Attributes) -> Any:
     tensor, shape = values[0], _numbers(values[1])
     return tensor.reshape([tensor.shape[i] if side == 0 else side for i, side in enumerate(shape)])
 
 
 def _pool(run: Callable[..., Tensor]) -> Operator:
-    def pool(values: Values, attributes: Attributes) -> Tensor:
+    def pool(values: Values, attributes: Attributes) -> Any:
         pads, even = _padding(attributes, "a pooling")
         tensor, kernel = values[0], attributes["kernel_shape"]
         options: Attributes = {
@@ -249,7 +263,7 @@ def _pool(run: Callable[..., Tensor]) -> Operator:
     return pool
 
 
-def _resize(values: Values, attributes: Attributes) -> Tensor:
+def _resize(values: Values, attributes: Attributes) -> Any:
     tensor = values[0]
     sizes = values[3] if len(values) > 3 and values[3] is not None else None
     if sizes is not None:
@@ -269,12 +283,12 @@ def _resize(values: Values, attributes: Attributes) -> Tensor:
     raise InputError(f"a Resize of mode {mode} with {place} coordinates cannot be converted")
 
 
-def _upsample(values: Values, attributes: Attributes) -> Tensor:
+def _upsample(values: Values, attributes: Attributes) -> Any:
     scales = values[1] if len(values) > 1 else attributes["scales"]
     return _resize([values[0], None, scales], {**attributes, "coordinate_transformation_mode": b"asymmetric"})
 
 
-def _slice(values: Values, attributes: Attributes) -> Tensor:
+def _slice(values: Values, attributes: Attributes) -> Any:
     tensor = values[0]
     starts, ends = (
         _numbers(_given(values, place, attributes, name)) for place, name in ((1, "starts"), (2, "ends"))
@@ -300,7 +314,7 @@ def _split(values: Values, attributes: Attributes) -> tuple[Tensor, ...]:
     return tuple(values[0].split(_numbers(sizes), axis))
 
 
-def _pad(values: Values, attributes: Attributes) -> Tensor:
+def _pad(values: Values, attributes: Attributes) -> Any:
     mode = attributes.get("mode", b"constant").decode()
     pads = _numbers(_given(values, 1, attributes, "pads"))
     value = _given(values, 2, attributes, "value")
@@ -312,7 +326,7 @@ def _pad(values: Values, attributes: Attributes) -> Tensor:
 
 
 def _reduce(run: Callable[..., Tensor]) -> Operator:
-    def reduce(values: Values, attributes: Attributes) -> Tensor:
+    def reduce(values: Values, attributes: Attributes) -> Any:
         axes = _given(values, 1, attributes, "axes")
         axes = list(range(values[0].ndim)) if axes is None else _numbers(axes)
         return run(values[0], axes, keepdim=bool(attributes.get("keepdims", 1)))
@@ -320,12 +334,12 @@ def _reduce(run: Callable[..., Tensor]) -> Operator:
     return reduce
 
 
-def _squeeze(values: Values, attributes: Attributes) -> Tensor:
+def _squeeze(values: Values, attributes: Attributes) -> Any:
     axes = _given(values, 1, attributes, "axes")
     return values[0].squeeze() if axes is None else values[0].squeeze(_numbers(axes))
 
 
-def _unsqueeze(values: Values, attributes: Attributes) -> Tensor:
+def _unsqueeze(values: Values, attributes: Attributes) -> Any:
     tensor, axes = values[0], _numbers(_given(values, 1, attributes, "axes"))
     rank = tensor.ndim + len(axes)
     for axis in sorted(axis % rank for axis in axes):
@@ -333,7 +347,7 @@ def _unsqueeze(values: Values, attributes: Attributes) -> Tensor:
     return tensor
 
 
-def _clip(values: Values, attributes: Attributes) -> Tensor:
+def _clip(values: Values, attributes: Attributes) -> Any:
     low, high = (_given(values, place, attributes, name) for place, name in ((1, "min"), (2, "max")))
     limits = [None if one is None else float(one) for one in (low, high)]
     if limits == [0.0, 6.0]:
@@ -341,7 +355,7 @@ def _clip(values: Values, attributes: Attributes) -> Tensor:
     return torch.clamp(values[0], *limits)
 
 
-def _flatten(values: Values, attributes: Attributes) -> Tensor:
+def _flatten(values: Values, attributes: Attributes) -> Any:
     axis = attributes.get("axis", 1) % (values[0].ndim + 1)
     rows = 1
     for side in values[0].shape[:axis]:
@@ -349,15 +363,15 @@ def _flatten(values: Values, attributes: Attributes) -> Tensor:
     return values[0].reshape(rows, -1)
 
 
-def _softmax(values: Values, attributes: Attributes) -> Tensor:
+def _softmax(values: Values, attributes: Attributes) -> Any:
     return torch.softmax(values[0], attributes.get("axis", -1))
 
 
-def _prelu(values: Values, _: Attributes) -> Tensor:
+def _prelu(values: Values, _: Attributes) -> Any:
     return functional.prelu(values[0], values[1].reshape(-1))
 
 
-def _gather(values: Values, attributes: Attributes) -> Tensor:
+def _gather(values: Values, attributes: Attributes) -> Any:
     index, axis = values[1], attributes.get("axis", 0)
     if isinstance(index, int):
         return values[0].select(axis, index)
