@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the files")
     arguments = parser.parse_args()
     # What is checked first costs nothing; PyTorch is only loaded for arguments that can work.
-    from model.networks.registry import spec_of
+    from model.networks import spec_of
 
     spec = spec_of(arguments.network, *parse_size(arguments.size))
     from convert.onnx_file.export import export_onnx

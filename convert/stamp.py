@@ -11,7 +11,8 @@ from pathlib import Path
 
 from model.foundation.artifact import replacing, sha256_of
 from model.foundation.errors import InputError, exit_code_of
-from model.geometry.spec import NETWORK_NAMES, DetectorSpec, parse_size
+from model.geometry.spec import DetectorSpec, parse_size
+from model.networks import NETWORKS
 
 
 def main() -> int:
@@ -22,8 +23,8 @@ def main() -> int:
     parser.add_argument("--size", required=True)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
-    if arguments.network not in NETWORK_NAMES:
-        raise InputError(f"unknown network {arguments.network!r}: expected one of {', '.join(NETWORK_NAMES)}")
+    if arguments.network not in NETWORKS.names():
+        raise InputError(f"unknown network {arguments.network!r}: expected one of {', '.join(NETWORKS)}")
     DetectorSpec(arguments.network, *parse_size(arguments.size))
     if not arguments.checkpoint.is_file():
         raise InputError(f"no such checkpoint file: {arguments.checkpoint}")

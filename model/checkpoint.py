@@ -13,7 +13,7 @@ from torch import Tensor
 
 from model.foundation.errors import InputError
 from model.layers.blocks import Detector
-from model.networks.registry import network_named
+from model.networks import NETWORKS
 
 PROFILER_ENTRIES = ("total_ops", "total_params")
 WRAPPERS = ("state_dict", "model_state_dict")
@@ -41,7 +41,7 @@ def load_checkpoint(path: Path, network: str) -> Loaded:
     """
     notes: list[str] = []
     state = _cleaned(_unwrapped(_read(path), path, notes), notes)
-    kind = network_named(network)
+    kind = NETWORKS[network]
     if kind.width_key is None:
         module = kind.build()
     else:

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from model.geometry.spec import parse_size
 from model.layers.blocks import Detector
-from model.networks.registry import NETWORKS, network_named, spec_of
+from model.networks import NETWORKS, spec_of
 
 REFERENCE = "featherface_v1"
 
@@ -57,7 +57,7 @@ def summarize(name: str, height: int, width: int) -> Summary:
         ValueError: a parameter belongs to no part or to several: the table in networks.py is wrong.
     """
     spec_of(name, height, width)
-    kind = network_named(name)
+    kind = NETWORKS[name]
     with torch.device("meta"):  # shapes are enough: nothing is computed
         network = kind.build().eval()
     macs = _macs_of_modules(network, height, width)

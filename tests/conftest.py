@@ -14,7 +14,7 @@ from calibration_data.demo import write_demo_set
 from calibration_data.readers import LabelledImage, read_labels
 from model.geometry.letterbox import Pixels, letterbox
 from model.geometry.spec import DetectorSpec
-from model.networks.registry import spec_of
+from model.networks import spec_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -79,7 +79,7 @@ class ModelOptions:
             InputError: a .pth without network and size.
         """
         from model.geometry.spec import parse_size, read_spec
-        from model.networks.registry import spec_of
+        from model.networks import spec_of
 
         if self.spec is not None:
             return read_spec(self.spec)

@@ -11,7 +11,6 @@ from model.foundation.artifact import read_json
 from model.foundation.errors import InputError
 
 MAX_SIDE = 4096
-NETWORK_NAMES = ("featherface_v1", "featherface_v2", "retinaface")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from model.layers.blocks import MobileNetV1, SoftmaxHeads
 from model.layers.deformable import DeformableConv2d
+from model.networks import Network
 
 LEAK = 0.1
 BIFPN_EPS = 1e-3
@@ -227,3 +228,17 @@ def _channel_mixing(width: int) -> nn.Sequential:
         nn.BatchNorm2d(width),
         nn.ReLU(),
     )
+
+
+NETWORK = Network(
+    FeatherFaceV1,
+    {},
+    {
+        "backbone": ("body.",),
+        "attention": ("bacbkbone_", "bif_cbam_"),
+        "neck": ("bifpn.",),
+        "context": ("ssh",),
+        "heads": ("ClassHead.", "BboxHead.", "LandmarkHead."),
+    },
+    width_key="bif_cbam_0.ChannelGate.mlp.3.weight",
+)

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers.blocks import Detector, Outputs
+from model.networks import Network
 
 WIDTH = 32
 PRIOR_LOGIT = -4.0
@@ -229,3 +230,16 @@ class FeatherFaceV2(Detector):
         for module in self.modules():
             if isinstance(module, ConvBn):
                 module.learn_statistics = learn
+
+
+NETWORK = Network(
+    FeatherFaceV2,
+    {"channel_order": "RGB", "mean": (0.0, 0.0, 0.0), "pad_rgb": (0, 0, 0), "score_channels": 1},
+    {
+        "backbone": ("backbone.",),
+        "attention": ("attention.",),
+        "neck": ("laterals.", "fusion."),
+        "context": ("context.",),
+        "heads": ("heads.",),
+    },
+)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers.blocks import MobileNetV1, SoftmaxHeads, conv_bn
+from model.networks import Network
 
 WIDTH = 64
 
@@ -63,3 +64,16 @@ class _Context(nn.Module):
         seven = self.conv7x7_3(self.conv7X7_2(shared))
         # relu(concat) of the original, branch by branch: there it fuses with the convolution.
         return torch.cat([F.relu(y) for y in (self.conv3X3(x), self.conv5X5_2(shared), seven)], dim=1)
+
+
+NETWORK = Network(
+    RetinaFace,
+    # Face-Detector-1MB's anchors: with RetinaFace's own (16 to 512) this checkpoint finds nothing.
+    {"anchor_sizes": ((10, 20), (32, 64), (128, 256))},
+    {
+        "backbone": ("body.",),
+        "neck": ("fpn.",),
+        "context": ("ssh",),
+        "heads": ("ClassHead.", "BboxHead.", "LandmarkHead."),
+    },
+)

@@ -21,7 +21,7 @@ from model.evaluation.face_changes import SHOWN_SCORE
 from model.foundation.artifact import sha256_of, write_json
 from model.foundation.errors import InputError
 from model.layers.blocks import Detector
-from model.networks.registry import NETWORKS
+from model.networks import NETWORKS
 from model.training.photographs import Photograph, read_folder
 from model.training.scoring import found_in
 from model.training.start import channels_last

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.geometry.anchors import anchors
 from model.geometry.boxes import Floats, decode_boxes, encode_boxes, encode_landmarks, iou_matrix
 from model.geometry.spec import DetectorSpec
-from model.networks.registry import spec_of
+from model.networks import spec_of
 from model.training.views import VIEW, Faces
 
 SPEC = spec_of("featherface_v2", VIEW, VIEW)

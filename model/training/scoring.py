@@ -14,7 +14,7 @@ from model.evaluation.average_precision import SCORE_FLOOR, Truth, match
 from model.geometry.boxes import Detections, detect
 from model.geometry.letterbox import letterbox, network_input
 from model.layers.blocks import Detector
-from model.networks.registry import spec_of
+from model.networks import spec_of
 from model.training.photographs import Photograph
 
 

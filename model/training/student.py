@@ -15,8 +15,8 @@ from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
+from model.networks import NETWORKS, spec_of
 from model.networks.featherface_v2 import FeatherFaceV2
-from model.networks.registry import network_named, spec_of
 from model.training.batches import Batch
 from model.training.losses import LOSSES, Losses, feature_loss
 from model.training.recipe import Recipe
@@ -53,7 +53,7 @@ class Student:
         self.device = torch.device(device)
         self.half = self.device.type == "cuda"  # bfloat16 gained 10 % on a CPU that has it: not worth it
         self.spec: DetectorSpec = spec_of(recipe.network, VIEW, VIEW)
-        self.network: Detector = channels_last(network_named(recipe.network).build()).to(self.device)
+        self.network: Detector = channels_last(NETWORKS[recipe.network].build()).to(self.device)
         self._hold()
         self.adapters: nn.ModuleList | None = None
         if recipe.features_until > 0:

@@ -16,7 +16,7 @@ from model.foundation.errors import InputError
 from model.geometry.boxes import Floats
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
-from model.networks.registry import spec_of
+from model.networks import spec_of
 from model.training.crops import MIRRORED_POINTS, MIRRORED_SIGNS, SPEC, mirrored_anchors
 from model.training.start import channels_last
 from model.training.views import VIEW

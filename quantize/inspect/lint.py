@@ -15,7 +15,7 @@ from model.checkpoint import load_checkpoint
 from model.foundation.artifact import sha256_of
 from model.foundation.progress import step
 from model.geometry.spec import parse_size
-from model.networks.registry import network_named, spec_of
+from model.networks import NETWORKS, spec_of
 from quantize.inspect.findings import LEVELS, Finding, Level
 from quantize.inspect.lint_rules import RULES
 
@@ -73,7 +73,7 @@ def lint_network(name: str, size: str, checkpoint: Path | None) -> list[Finding]
     """
     spec = spec_of(name, *parse_size(size))
     if checkpoint is None:
-        network = network_named(name).build().eval()
+        network = NETWORKS[name].build().eval()
     else:
         network = load_checkpoint(checkpoint, name).network
     with step(f"{name}: export"):

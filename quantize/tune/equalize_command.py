@@ -36,7 +36,7 @@ def _equalize(options: argparse.Namespace) -> int:
     from model.foundation.artifact import Artifact, replacing
     from model.foundation.progress import step
     from model.geometry.spec import parse_size
-    from model.networks.registry import spec_of
+    from model.networks import spec_of
     from model.runtime.running import TorchModel
     from quantize.apply.steps import in_turn
     from quantize.tune.before_after import Proof, int8_of

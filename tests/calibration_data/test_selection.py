@@ -86,7 +86,7 @@ def test_published_v1_finds_the_demo_faces(shared: Path, demo_faces: list[Labell
     """The labels are right by the judgement of a detector that had no part in making them."""
     from model.geometry.boxes import detect, iou_matrix
     from model.geometry.letterbox import letterbox
-    from model.networks.registry import spec_of
+    from model.networks import spec_of
     from model.runtime.running import open_model
 
     spec = spec_of("featherface_v1", 320, 320)

@@ -10,7 +10,7 @@ from torch import nn
 from convert.deployed import Deployed, fold_batch_norms
 from convert.tflite.naming import same_layer
 from model.layers.blocks import Detector
-from model.networks.registry import NETWORKS, spec_of
+from model.networks import NETWORKS, spec_of
 from model.runtime.running import TorchModel
 
 

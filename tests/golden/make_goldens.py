@@ -24,7 +24,7 @@ from model.foundation.artifact import Artifact
 from model.geometry.boxes import Detections, detect
 from model.geometry.letterbox import Letterbox, letterbox
 from model.geometry.spec import DetectorSpec
-from model.networks.registry import spec_of
+from model.networks import spec_of
 
 HERE = Path(__file__).parent
 IMAGE_HW = (427, 640)

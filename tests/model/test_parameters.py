@@ -6,7 +6,7 @@ from torch import nn
 
 from model.__main__ import main
 from model.foundation.errors import InputError
-from model.networks.registry import NETWORKS, network_named
+from model.networks import NETWORKS
 from model.parameters import summarize
 
 
@@ -32,7 +32,7 @@ def macs_by_hooks(network, height, width):
 @pytest.mark.parametrize("size", [(96, 128), (64, 64)])
 def test_retinaface_against_hooks(size):
     summary = summarize("retinaface", *size)
-    assert summary.part("all").macs == macs_by_hooks(network_named("retinaface").build(), *size)
+    assert summary.part("all").macs == macs_by_hooks(NETWORKS["retinaface"].build(), *size)
     assert summary.part("all").parameters == 426_608
 
 

@@ -13,7 +13,7 @@ from benchmark.__main__ import main
 from benchmark.accuracy.evaluation import Evaluation, HeightRecall
 from benchmark.accuracy.tables import accuracy
 from model.foundation.records import from_json, read_record, to_json
-from model.networks.registry import spec_of
+from model.networks import spec_of
 from tests.conftest import EMBEDDED, Converted
 
 

@@ -35,7 +35,7 @@ from benchmark.report.rows import (
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
 from model.foundation.records import from_json, read_record, to_json
-from model.networks.registry import spec_of
+from model.networks import spec_of
 from tests.conftest import Converted
 
 LATENCY = "latency ratio to net_64x64_float32.tflite on laptop, 1 thread(s), xnnpack"

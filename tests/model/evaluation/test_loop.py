@@ -19,7 +19,7 @@ from model.geometry.anchors import anchors
 from model.geometry.boxes import encode_boxes
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
-from model.networks.registry import network_named, spec_of
+from model.networks import NETWORKS, spec_of
 from model.runtime.running import Answer, FunctionModel, RawOutputs, TorchModel
 
 SPEC = spec_of("featherface_v2", 64, 96)
@@ -73,7 +73,7 @@ def test_kept_photographs_and_seen_outputs(images: list[LabelledImage]) -> None:
 
 
 def test_a_network_in_memory_runs_at_other_sizes_too(images: list[LabelledImage]) -> None:
-    model = TorchModel(network_named("featherface_v2").build().eval(), SPEC)
+    model = TorchModel(NETWORKS["featherface_v2"].build().eval(), SPEC)
     one = detect_file(model, images[0].path, InputProtocol("original"))
     assert (one.height, one.width) == (128, 192)
     boxes, scores, landmarks = model(np.zeros((64, 96, 3), np.uint8))

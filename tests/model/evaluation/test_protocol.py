@@ -12,7 +12,7 @@ from calibration_data.images import load_rgb
 from model.evaluation.protocol import InputProtocol, detect_image
 from model.foundation.errors import InputError
 from model.geometry.boxes import iou_matrix
-from model.networks.registry import spec_of
+from model.networks import spec_of
 from model.runtime.running import RawOutputs, RunningModel, open_model
 from tests.conftest import EMBEDDED, Converted
 

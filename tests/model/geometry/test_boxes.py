@@ -20,7 +20,7 @@ from model.geometry.boxes import (
 )
 from model.geometry.letterbox import letterbox, network_input
 from model.geometry.spec import DetectorSpec
-from model.networks.registry import spec_of
+from model.networks import spec_of
 
 SPEC = spec_of("featherface_v2", 96, 128)
 

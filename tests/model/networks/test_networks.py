@@ -11,9 +11,9 @@ from torch import nn
 
 from model.checkpoint import load_checkpoint
 from model.geometry.letterbox import network_input
+from model.networks import NETWORKS, spec_of
 from model.networks.featherface_v1 import FeatherFaceV1
 from model.networks.featherface_v2 import ConvBn, FeatherFaceV2, Separable
-from model.networks.registry import NETWORKS, spec_of
 
 GOLDENS = {
     "featherface_v1": ("featherface_v1_w64.pth", "featherface_v1"),

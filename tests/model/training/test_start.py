@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from model.foundation.errors import InputError
+from model.networks import spec_of
 from model.networks.featherface_v2 import FeatherFaceV2
-from model.networks.registry import spec_of
 from model.networks.retinaface import RetinaFace
 from model.training.start import measure_statistics, start_from
 

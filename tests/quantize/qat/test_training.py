@@ -19,7 +19,7 @@ from model.checkpoint import load_checkpoint
 from model.foundation.artifact import write_json
 from model.foundation.errors import GateError, InputError
 from model.layers.blocks import Detector
-from model.networks.registry import network_named, spec_of
+from model.networks import NETWORKS, spec_of
 from model.runtime.running import TorchModel
 from model.training.batches import FreshViews
 from model.training.photographs import read_photographs
@@ -177,7 +177,7 @@ def _as_in_a_file(network: Detector) -> dict[str, np.ndarray]:
 
 def test_v1_has_a_way_back(rng: np.random.Generator) -> None:
     """Wrapped convolutions, a channel shuffle, and fusion weights that the converter multiplied into them."""
-    network, spec = network_named("featherface_v1").build().eval(), spec_of("featherface_v1", 64, 64)
+    network, spec = NETWORKS["featherface_v1"].build().eval(), spec_of("featherface_v1", 64, 64)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.get_buffer("running_mean"), -0.2, 0.2)
@@ -205,7 +205,7 @@ def test_v1_has_a_way_back(rng: np.random.Generator) -> None:
 
 
 def test_biases_that_the_network_cannot_hold_stay_zero() -> None:
-    network = network_named("featherface_v1").build()
+    network = NETWORKS["featherface_v1"].build()
     names = (
         "bifpn/0/conv4_up/depthwise_conv/conv/bias",
         "bifpn/0/conv4_up/pointwise_conv/conv/bias",

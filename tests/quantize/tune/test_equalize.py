@@ -12,7 +12,7 @@ from torch import nn
 from model.foundation.errors import GateError, InputError
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
-from model.networks.registry import network_named, spec_of
+from model.networks import NETWORKS, spec_of
 from model.runtime.running import TorchModel
 from quantize.tune.equalize import QUIETEST, _channel_peaks, equalize, groups_of, require_equal
 
@@ -22,7 +22,7 @@ SIZE = 64
 def _uneven(network: str) -> tuple[Detector, DetectorSpec, list[np.ndarray]]:
     """A network with random weights whose batch norms make loud and quiet channels."""
     torch.manual_seed(0)
-    module = network_named(network).build().eval()
+    module = NETWORKS[network].build().eval()
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             assert part.running_var is not None
@@ -78,7 +78,7 @@ def test_silent_and_faint_channels_are_not_blown_up() -> None:
 
 def test_every_channel_of_a_group_exists() -> None:
     for network in ("featherface_v2", "featherface_v1", "retinaface"):
-        modules = dict(network_named(network).build().named_modules())
+        modules = dict(NETWORKS[network].build().named_modules())
         for group in groups_of(network):
             for conv, norm in group.makers:
                 assert modules[conv].weight.shape[0] == group.channels
