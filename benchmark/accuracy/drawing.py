@@ -21,14 +21,17 @@ SHOWN, CHANGED, MOVED = (40, 170, 90), (220, 50, 40), (240, 160, 0)
 
 
 def draw_faces(
-    image_rgb: Pixels, found: Detections, colours: Sequence[tuple[int, int, int]], width: int
+    image_rgb: Pixels,
+    found: Detections,
+    colours: Sequence[tuple[int, int, int]] | None = None,
+    width: int = 480,
 ) -> Pixels:
     """Scale an image to `width` pixels and draw boxes and landmarks on it.
 
     Args:
         image_rgb: uint8 [H, W, 3].
         found: Faces in pixels of the image.
-        colours: R, G, B of each face.
+        colours: R, G, B of each face; SHOWN if None.
         width: Of the picture.
 
     Returns:
@@ -38,6 +41,7 @@ def draw_faces(
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     canvas = cv2.resize(image_rgb, (width, max(1, round(image_rgb.shape[0] * scale))), interpolation=shrink)
     canvas = np.ascontiguousarray(canvas, np.uint8)
+    colours = [SHOWN] * len(found) if colours is None else colours
     for box, points, colour in zip(found.boxes_xyxy * scale, found.landmarks * scale, colours, strict=True):
         x0, y0, x1, y1 = (int(v) for v in np.clip(np.round(box), -10_000, 10_000))
         cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, 2, cv2.LINE_AA)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.accuracy.bootstrap import RESAMPLES, Statistic, Weights, paired_difference, resampled_images
-from benchmark.accuracy.evaluation import Run, wider_subset
+from benchmark.accuracy.evaluation import Run, run_model, wider_subset
+from benchmark.accuracy.options import ModelOptions, RunOptions
 from benchmark.accuracy.wider_ground_truth import SUBSETS, WiderImage
 from benchmark.accuracy.wider_protocol import SubsetMatched, match_wider
+from calibration_data.image_set import ImageSet
 from model.evaluation.average_precision import HEIGHT_BANDS, Matched, Truth
 from model.evaluation.face_changes import FaceChanges, compare_faces
 from model.evaluation.metrics import HEADLINE, METRICS, Metric
@@ -156,6 +159,18 @@ def measure_drift(
         **_changes(changes, labels is not None),
     )
     return drift, changes
+
+
+def compare_files(reference: Path, candidate: Path, images: ImageSet) -> Drift:
+    """Measure what changed between two .tflite or .onnx files on a set, labelled or not.
+
+    Raises:
+        InputError: a file or an image cannot be used.
+    """
+    runs = [
+        run_model(path, images, ModelOptions(), RunOptions(quiet=True)) for path in (reference, candidate)
+    ]
+    return measure_drift(runs[0], runs[1])[0]
 
 
 def _require_one_size(*runs: Run) -> None:

@@ -196,6 +196,15 @@ def _thinned(curve: Curve) -> CurvePoints:
     return CurvePoints(*columns)
 
 
+def evaluate_file(path: Path, images: ImageSet) -> Evaluation:
+    """Measure a .tflite or .onnx file on a labelled set, letterboxed, on all cores.
+
+    Raises:
+        InputError: the file or an image cannot be used, or the set has no labels.
+    """
+    return evaluate(run_model(path, images, ModelOptions(), RunOptions(quiet=True)))
+
+
 def wider_keys(names: Iterable[str], truth: Sequence[WiderImage]) -> dict[Key, str]:
     """(event, name) -> name of the image in its set, of those that the official ground truth knows."""
     known = {(image.event, image.name) for image in truth}

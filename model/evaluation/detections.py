@@ -19,8 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import calibration_data
 import model
-from model.evaluation.loop import LETTERBOX, ImageDetections, detect_file
-from model.evaluation.protocol import InputProtocol
+from model.evaluation.loop import ImageDetections, detect_file
+from model.evaluation.protocol import LETTERBOX, InputProtocol
 from model.foundation.artifact import sha256_of, tool_versions
 from model.foundation.errors import InputError
 from model.foundation.journal import Journal

@@ -66,6 +66,10 @@ class InputProtocol:
         return f"{size}, score > {self.score_floor:g}, NMS IoU {spec.nms_iou:g}"
 
 
+LETTERBOX = InputProtocol()
+"""Letterboxed to the model's size, score floor 0.02: what is meant where nothing is said."""
+
+
 def input_scale(protocol: InputProtocol, spec: DetectorSpec, height: int, width: int) -> float:
     """Pixels of the network's input per pixel of an image of this size (at scale 1)."""
     if protocol.fit == "letterbox":
@@ -73,7 +77,7 @@ def input_scale(protocol: InputProtocol, spec: DetectorSpec, height: int, width:
     return min(1.0, _largest(spec) / max(height, width))
 
 
-def detect_image(model: RunningModel, image_rgb: Pixels, protocol: InputProtocol) -> Detections:
+def detect_image(model: RunningModel, image_rgb: Pixels, protocol: InputProtocol = LETTERBOX) -> Detections:
     """Run a model on one image under a protocol.
 
     Args:
