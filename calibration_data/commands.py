@@ -27,9 +27,7 @@ COMMANDS = (
 )
 
 
-def demo(
-    *, output: Annotated[flags.Output, Parameter(help="folder to write")], seed: flags.Seed = 0
-) -> None:
+def demo(*, output: Annotated[flags.Output, Parameter(help="folder to write")], seed: flags.Seed = 0) -> None:
     """Compose the embedded demo set: pictures with pasted faces, half for calibration, half labelled."""
     from calibration_data.demo import write_demo_set
 

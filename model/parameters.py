@@ -1,18 +1,13 @@
-"""`python -m model summary`: parameters and multiply-accumulates of a network, part by part, beside V1's."""
+"""Parameters and multiply-accumulates of a network, part by part, beside V1's."""
 
 from __future__ import annotations
 
-import argparse
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from model.geometry.spec import parse_size
 from model.layers.blocks import Detector
 from model.networks import NETWORKS, spec_of
 
@@ -120,26 +115,3 @@ def compare(summary: Summary, reference: Summary) -> Table:
             row += [f"{other.parameters:,}", f"{other.macs / 1e6:.1f}", f"{share:.1%}"]
         table.add_row(*row, end_section=part is summary.parts[-2])
     return table
-
-
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `summary`."""
-    command = commands.add_parser("summary", help="parameters and multiply-accumulates, part by part")
-    command.add_argument("--network", choices=sorted(NETWORKS), default="featherface_v2")
-    command.add_argument("--size", default="320", help="320, or HEIGHTxWIDTH (default: %(default)s)")
-    command.add_argument("--json", action="store_true", help="as JSON, without the comparison")
-    command.set_defaults(run=_run)
-
-
-def _run(options: argparse.Namespace) -> int:
-    height, width = parse_size(options.size)
-    summary = summarize(options.network, height, width)
-    if options.json:
-        print(json.dumps(_as_json(summary), indent=2))
-        return 0
-    Console().print(compare(summary, summarize(REFERENCE, height, width)))
-    return 0
-
-
-def _as_json(summary: Summary) -> dict[str, Any]:
-    return asdict(summary)

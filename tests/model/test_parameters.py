@@ -57,9 +57,10 @@ def test_v2_keeps_its_budget():
     assert v1.part("nothing of the kind") is None
 
 
-def test_command_line(capsys):
-    assert main(["summary", "--network", "featherface_v2", "--size", "64x96", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+def test_command_line(capsys, tmp_path):
+    file = tmp_path / "parts.json"
+    assert main(["summary", "--network", "featherface_v2", "--size", "64x96", "--json", str(file)]) == 0
+    found = json.loads(file.read_text())
     assert (found["input_height"], found["input_width"]) == (64, 96)
     assert [part["name"] for part in found["parts"]] == [
         "backbone",

@@ -1,0 +1,32 @@
+"""The commands of model: what a network consists of."""
+
+from __future__ import annotations
+
+from model.foundation import flags
+from model.foundation.command_table import Command
+
+COMMANDS = (
+    Command(
+        "summary",
+        "model.commands:summary",
+        "parameters and multiply-accumulates of a network, part by part",
+        "--network featherface_v2 --size 320",
+    ),
+)
+
+
+def summary(
+    *, network: flags.Network = "featherface_v2", size: flags.Size = "320", json: flags.Json = None
+) -> None:
+    """Show parameters and multiply-accumulates of a network, part by part, beside those of V1."""
+    from rich.console import Console
+
+    from model.foundation.records import write_record
+    from model.geometry.spec import parse_size
+    from model.parameters import REFERENCE, compare, summarize
+
+    height, width = parse_size(size)
+    found = summarize(network, height, width)
+    if json is not None:
+        write_record(json, found)
+    Console().print(compare(found, summarize(REFERENCE, height, width)))
