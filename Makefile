@@ -98,7 +98,7 @@ tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four 
 
 # Stamps change only when what they stand for changes, so that a second run has nothing to do.
 $(WORK)/checkpoint.sha256: FORCE .venv/installed
-	@$(RUN) convert.stamp --checkpoint "$(CHECKPOINT)" --network "$(NETWORK)" --size "$(SIZE)" --output $@
+	@$(RUN) convert --checkpoint "$(CHECKPOINT)" --network "$(NETWORK)" --size "$(SIZE)" --stamp $@
 
 $(WORK)/calibration.json: FORCE .venv/installed $(if $(CALIBRATION),,$(DEMO)/label.stamp)
 	@$(RUN) calibration_data select --images "$(IMAGES)" --count $(CALIBRATION_IMAGES) --seed $(SEED) --output $@

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from model.foundation.command_line import run_command
-from model.foundation.command_table import Command, run_commands
+from model.foundation.command_table import run_commands
+from quantize.commands import COMMANDS
 
 OLD = {
     "quantize.commands": ("apply", "ranges"),
@@ -15,27 +16,6 @@ OLD = {
     "quantize.onnx_runtime.steps": ("onnx",),
     "quantize.qat.commands": ("qat",),
 }
-_BUILT = "build/featherface_v2_320x320"
-COMMANDS: tuple[Command, ...] = (
-    Command(
-        "lint",
-        "quantize.inspect.commands:lint",
-        "Before calibration: what will not survive INT8, by layer, why, and the remedy.",
-        "--network featherface_v2 --checkpoint model/weights/featherface_v2.pth",
-    ),
-    Command(
-        "audit",
-        "quantize.inspect.commands:audit",
-        "Say what is really in a TFLite file; --require makes it a gate.",
-        f'{_BUILT}_int8.tflite --require "int8_macs>=0.9,outputs>=3,islands<=0"',
-    ),
-    Command(
-        "compare",
-        "quantize.inspect.commands:compare",
-        "SQNR of each layer between two TFLite files, with histograms.",
-        f"{_BUILT}_float32.tflite {_BUILT}_int8.tflite --images build/demo/evaluation/images",
-    ),
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,11 +1,34 @@
-"""The commands `apply` and `ranges`."""
+"""The commands of quantize."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from model.foundation.command_table import Command
+
 PARITY_IMAGES = 24
+_BUILT = "build/featherface_v2_320x320"
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "lint",
+        "quantize.inspect.commands:lint",
+        "Before calibration: what will not survive INT8, by layer, why, and the remedy.",
+        "--network featherface_v2 --checkpoint model/weights/featherface_v2.pth",
+    ),
+    Command(
+        "audit",
+        "quantize.inspect.commands:audit",
+        "Say what is really in a TFLite file; --require makes it a gate.",
+        f'{_BUILT}_int8.tflite --require "int8_macs>=0.9,outputs>=3,islands<=0"',
+    ),
+    Command(
+        "compare",
+        "quantize.inspect.commands:compare",
+        "SQNR of each layer between two TFLite files, with histograms.",
+        f"{_BUILT}_float32.tflite {_BUILT}_int8.tflite --images build/demo/evaluation/images",
+    ),
+)
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

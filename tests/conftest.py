@@ -14,7 +14,6 @@ from calibration_data.demo import write_demo_set
 from calibration_data.readers import LabelledImage, read_labels
 from model.geometry.letterbox import Pixels, letterbox
 from model.geometry.spec import DetectorSpec
-from model.networks import spec_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -57,18 +56,16 @@ class Converted:
 def converted(tmp_path_factory: pytest.TempPathFactory, demo_faces: list[LabelledImage]) -> Converted:
     """A rectangle, so that height and width cannot be mistaken for one another."""
     from calibration_data.images import load_rgb
-    from convert.onnx_file.export import export_onnx
-    from convert.tflite.export import export_tflite
-    from model.checkpoint import load_checkpoint
+    from convert.conversion import convert_to
+    from convert.doors.checkpoint import open_checkpoint
 
-    spec = spec_of("featherface_v2", 96, 128)
+    opened = open_checkpoint(EMBEDDED, "featherface_v2", "96x128")
+    spec = opened.spec
     folder = tmp_path_factory.mktemp("converted")
     photographs = [letterbox(load_rgb(face.path), spec)[0] for face in demo_faces[:8]]
-    network = load_checkpoint(EMBEDDED, "featherface_v2").network
     onnx = folder / "featherface_v2_96x128.onnx"
-    export_onnx(network, spec, EMBEDDED, onnx, photographs)
     float32 = folder / "featherface_v2_96x128_float32.tflite"
-    export_tflite(network, spec, {"checkpoint": EMBEDDED, "onnx": onnx}, float32, photographs)
+    convert_to(opened, photographs, onnx, float32)
     return Converted(spec, onnx, float32, photographs)
 
 

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import EMBEDDED, ROOT
 
 
@@ -19,39 +17,6 @@ def _refused(done: subprocess.CompletedProcess[str], because: str) -> None:
     assert done.returncode == 2, done.stderr
     assert because in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("size", ["0", "321", "64x99999", "big"])
-def test_sizes(size: str, tmp_path: Path) -> None:
-    output = tmp_path / "stamp"
-    done = _run(
-        "convert.stamp", "--checkpoint", str(EMBEDDED), "--network", "featherface_v2", "--size", size,
-        "--output", str(output),
-    )  # fmt: skip
-    _refused(done, "size" if size == "big" else "multiple of 32")
-    assert not output.exists()
-
-
-def test_checkpoint_and_network(tmp_path: Path) -> None:
-    common = ("--size", "320", "--output", str(tmp_path / "stamp"))
-    _refused(
-        _run("convert.stamp", "--checkpoint", "absent.pth", "--network", "featherface_v2", *common),
-        "no such checkpoint file: absent.pth",
-    )
-    _refused(
-        _run("convert.stamp", "--checkpoint", str(EMBEDDED), "--network", "yolo", *common),
-        "featherface_v1, featherface_v2, retinaface",
-    )
-
-
-def test_a_stamp_is_written_once(tmp_path: Path) -> None:
-    output = tmp_path / "stamp"
-    call = ("convert.stamp", "--checkpoint", str(EMBEDDED), "--network", "featherface_v2", "--size", "320",
-            "--output", str(output))  # fmt: skip
-    assert _run(*call).returncode == 0
-    written = output.stat().st_mtime_ns
-    assert _run(*call).returncode == 0
-    assert output.stat().st_mtime_ns == written
 
 
 def test_an_empty_calibration_folder(tmp_path: Path) -> None:

@@ -91,8 +91,9 @@ def write_networks(folder: Path) -> dict[tuple[str, str], Path]:
     Returns:
         (network, "float32" or "int8") -> file.
     """
-    import litert_torch
     from ai_edge_quantizer import quantizer, recipe
+
+    from convert.tflite.export import write_tflite
 
     written: dict[tuple[str, str], Path] = {}
     generator = np.random.default_rng(0)
@@ -100,7 +101,7 @@ def write_networks(folder: Path) -> dict[tuple[str, str], Path]:
         torch.manual_seed(0)
         plain, integer = folder / f"{name}_float32.tflite", folder / f"{name}_int8.tflite"
         example = torch.rand(1, INPUT_SIDE, INPUT_SIDE, 3)
-        litert_torch.convert(build().eval(), (example,)).export(str(plain))
+        write_tflite(build().eval(), example, plain)
         tool = quantizer.Quantizer(str(plain))
         tool.load_quantization_recipe(recipe.static_wi8_ai8())
         pixels = generator.random((2, 1, INPUT_SIDE, INPUT_SIDE, 3), np.float32)

@@ -18,7 +18,7 @@ _WEIGHTED = ("Conv", "Gemm", "MatMul")
 
 
 def name_nodes(model: Any, exported: Any, module: nn.Module) -> None:
-    """Name every node after the layer that makes it, as `layer_names.name_layers` names tensors.
+    """Name every node after the layer that makes it, as `convert.tflite.naming` names tensors.
 
     Convolutions and matrix products are recognised by their weights; the others by the module whose call
     made them, which the exporter notes at each node and the simplifier drops. A node that makes an output

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from convert.deployed import Deployed
 from convert.difference import measure_difference, require_close
@@ -50,7 +51,8 @@ def export_tflite(
     """
     with replacing(output) as temporary:
         deployed = Deployed(network, spec, "NHWC")
-        _convert(deployed, spec, temporary)
+        example = torch.zeros(1, spec.input_height, spec.input_width, 3)
+        write_tflite(deployed, example, temporary, SIGNATURE)
         model = read_model(temporary)
         name_interface(model, spec)
         name_layers(model, deployed)
@@ -74,16 +76,23 @@ def export_tflite(
     )
 
 
-def _convert(module: Deployed, spec: DetectorSpec, output: Path) -> None:
+def write_tflite(
+    module: nn.Module, example: Tensor, output: Path, signature: str = "serving_default"
+) -> None:
+    """Convert any module of one input to a float32 TFLite file, with the names that the converter gives.
+
+    Args:
+        module: In evaluation mode; it stays as it is.
+        example: An input: its shape becomes the file's.
+        output: File to write.
+        signature: Name of the file's only signature.
+    """
     # The converter's XLA back end asks for a GPU and warns at length when there is none.
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import litert_torch
 
-    example = torch.zeros(1, spec.input_height, spec.input_width, 3)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        converted = litert_torch.signature(
-            SIGNATURE, copy.deepcopy(module), sample_kwargs={"image": example}
-        ).convert()
+        converted = litert_torch.signature(signature, copy.deepcopy(module), (example,)).convert()
     converted.export(str(output))

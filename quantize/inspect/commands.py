@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from model.foundation.errors import GateError, InputError
-from model.foundation.flags import Images, Json, Limit, Seed, Size
+from model.foundation.flags import Checkpoint, Images, Json, Limit, Model, Network, Seed, Size
 from quantize.inspect.figures import FIGURES, parse_requirements, require
 from quantize.inspect.findings import Level
 
@@ -20,11 +20,11 @@ Requirements = Annotated[str | None, Parameter(name="--require", help=_REQUIRE)]
 
 
 def lint(
-    model: Annotated[Path | None, Parameter(help="an ONNX file, whoever made it")] = None,
+    model: Annotated[Model | None, Parameter(help="an ONNX file, whoever made it")] = None,
     *,
-    network: Annotated[str | None, Parameter(help="one of this project's instead of a file")] = None,
+    network: Annotated[Network | None, Parameter(help="one of this project's instead of a file")] = None,
     checkpoint: Annotated[
-        Path | None, Parameter(help="its weights (.pth); without them rules about weights are left out")
+        Checkpoint | None, Parameter(help="its weights (.pth); without them rules about weights are left out")
     ] = None,
     size: Size = "320",
     level: Annotated[
@@ -53,7 +53,7 @@ def lint(
 
 
 def audit(
-    model: Annotated[Path, Parameter(help="a TFLite file, whoever made it")],
+    model: Annotated[Model, Parameter(help="a TFLite file, whoever made it")],
     *,
     require_: Requirements = None,
     json: Json = None,
@@ -84,7 +84,7 @@ def compare(
     spec: Annotated[Path | None, Parameter(help="detector spec (JSON) for files that carry none")] = None,
     html: Annotated[Path | None, Parameter(help="write a page with histograms")] = None,
     json: Annotated[
-        Path | None, Parameter(help="write the table as JSON too; `benchmark report --layers` reads it")
+        Json, Parameter(help="write the table as JSON too; `benchmark report --layers` reads it")
     ] = None,
 ) -> None:
     """SQNR of each layer between two TFLite files of one network, the worst first, and where they part."""

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from calibration_data.readers import LabelledImage
+from convert.conversion import convert_to
 from convert.difference import measure_difference
-from convert.onnx_file.export import export_onnx
+from convert.doors import Opened
 from convert.photographs import parity_inputs
-from convert.tflite.export import export_tflite
 from convert.tflite.graph import read_graph
 from model.checkpoint import load_checkpoint
 from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions, write_json
@@ -243,9 +243,7 @@ def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> Artifact
     inputs = parity_inputs(plan.photographs, spec, 24)
     network = load_checkpoint(checkpoint, spec.network).network
     onnx, model = plan.output / f"{stem}_qat.onnx", plan.output / f"{stem}_float32_qat.tflite"
-    with step(f"{model.name}: convert, parity"):
-        export_onnx(network, spec, checkpoint, onnx, inputs)
-        export_tflite(network, spec, {"checkpoint": checkpoint, "onnx": onnx}, model, inputs)
+    convert_to(Opened(network, spec, checkpoint), inputs, onnx, model)
     settle_weights(size.mirror, model)
     recipe = read_recipe(plan.recipe)
     file = plan.output / f"{stem}_{recipe.name}_qat.tflite"

@@ -96,13 +96,12 @@ def int8_of(
         images: Labelled images.
         estimator: Of the ranges.
     """
-    from convert.onnx_file.export import export_onnx
-    from convert.tflite.export import export_tflite
+    from convert.conversion import convert_to
+    from convert.doors import Opened
 
     with tempfile.TemporaryDirectory() as folder:
         onnx, file = Path(folder) / "network.onnx", Path(folder) / "network_float32.tflite"
-        export_onnx(network, spec, checkpoint, onnx, calibration[:4])
-        export_tflite(network, spec, {"checkpoint": checkpoint, "onnx": onnx}, file, calibration[:4])
+        convert_to(Opened(network, spec, checkpoint), calibration[:4], onnx, file)
         bounds = prepared(measure_ranges(file, calibration), estimator, file)
         bench = Bench(file, bounds, images, None)
         return bench.float_file(), bench.try_recipe(all_int8(estimator))

@@ -1,0 +1,69 @@
+"""An open network -> ONNX and float TFLite, each held against PyTorch before it gets its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from convert.doors import Opened
+from convert.onnx_file.export import export_onnx
+from convert.tflite.export import export_tflite
+from model.foundation.artifact import Artifact
+from model.foundation.progress import step
+from model.geometry.letterbox import Pixels
+
+PARITY_IMAGES = 24
+"""Photographs that outputs are compared on."""
+
+
+def convert_to(
+    opened: Opened, photographs: Sequence[Pixels], onnx: Path, tflite: Path
+) -> tuple[Artifact, Artifact]:
+    """Make both files and the records beside them.
+
+    Args:
+        opened: What a door gave.
+        photographs: uint8 RGB [H, W, 3] of the spec's size, for the parity.
+        onnx, tflite: Files to write.
+
+    Raises:
+        GateError: a file does not compute what the network computes; see `export_onnx`, `export_tflite`.
+    """
+    with step(f"{onnx.name}: export, simplify, parity"):
+        exported = export_onnx(opened.network, opened.spec, opened.source, onnx, photographs)
+    with step(f"{tflite.name}: convert, parity"):
+        sources = {"checkpoint": opened.source, "onnx": onnx}
+        converted = export_tflite(opened.network, opened.spec, sources, tflite, photographs)
+    return exported, converted
+
+
+def convert(
+    checkpoint: Path, network: str, photographs: Path, size: str = "320", output: Path = Path("build")
+) -> tuple[Artifact, Artifact]:
+    """Make a checkpoint's simplified ONNX and float32 TFLite file.
+
+    Args:
+        checkpoint: Trained weights (.pth).
+        network: Name of their network, a file of model/networks.
+        photographs: Folder of images to compare outputs on.
+        size: Input size in pixels, "320" or "HEIGHTxWIDTH", multiples of 32.
+        output: Folder for the files: NETWORK_HxW.onnx, NETWORK_HxW_float32.tflite and their records.
+
+    Returns:
+        The ONNX file and the TFLite file.
+
+    Raises:
+        InputError: something given cannot be used.
+        GateError: a file does not compute what the network computes.
+    """
+    from convert.doors.checkpoint import open_checkpoint
+    from convert.photographs import parity_inputs
+
+    opened = open_checkpoint(checkpoint, network, size)
+    for note in opened.notes:
+        print(f"{checkpoint.name}: {note}")
+    inputs = parity_inputs(photographs, opened.spec, PARITY_IMAGES)
+    stem = output / opened.stem
+    return convert_to(
+        opened, inputs, stem.with_name(f"{stem.name}.onnx"), stem.with_name(f"{stem.name}_float32.tflite")
+    )
