@@ -19,14 +19,11 @@ ABOUT = "From a trained face detector to phones: convert, quantize, measure."
 
 def commands() -> tuple[Command, ...]:
     """All commands in the order of the pipeline, under the names that they have behind the front door."""
-    found = []
-    for package in PACKAGES:
-        try:
-            table = importlib.import_module(f"{package}.commands")
-        except ModuleNotFoundError:
-            continue
-        found += [replace(one, name=one.front or one.name) for one in getattr(table, "COMMANDS", ())]
-    return tuple(found)
+    return tuple(
+        replace(command, name=command.front or command.name, group=package)
+        for package in PACKAGES
+        for command in importlib.import_module(f"{package}.commands").COMMANDS
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

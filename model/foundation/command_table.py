@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from model.foundation.errors import InputError, exit_code_of
 
@@ -30,6 +30,7 @@ class Command:
         help: One line for the list of commands; the function's docstring is the command's own help.
         example: Arguments that can be pasted after the name, from the root of the repository.
         front: Its name behind the front door, `featherface NAME`, where that differs.
+        group: Heading in the list of commands, where there are several.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Command:
     help: str
     example: str = ""
     front: str = ""
+    group: str = ""
 
 
 def run_commands(
@@ -100,13 +102,18 @@ def _app(program: str, about: str | None, commands: Sequence[Command], asked: st
         near = difflib.get_close_matches(asked, names, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names)}"
         raise InputError(f"{program}: unknown command {asked!r}: {hint}")
+    headings = list(dict.fromkeys(command.group for command in commands if command.group))
+    groups = {name: Group(name, sort_key=place) for place, name in enumerate(headings)}
+    if groups:
+        app.group_commands = Group("help", sort_key=len(groups))
     for place, command in enumerate(commands):
         # The asked command is helped by its docstring; all others are named without being imported.
         if command.name == asked:
             example = f"Example:\n  {program} {command.name} {command.example}"
             app.command(command.function, name=command.name, help_epilogue=example)
         else:
-            app.command(command.function, name=command.name, help=command.help, sort_key=place)
+            group = groups.get(command.group)
+            app.command(command.function, name=command.name, help=command.help, sort_key=place, group=group)
     return app
 
 
