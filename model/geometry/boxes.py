@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.foundation.errors import InputError
-from model.geometry.anchors import anchors
 from model.geometry.spec import DetectorSpec
 
 Floats = NDArray[np.float32]
@@ -24,8 +23,8 @@ class Detections:
     Attributes:
         boxes_xyxy: float32 [K, 4], each row (x_min, y_min, x_max, y_max) in pixels.
         scores: float32 [K], probability of a face.
-        landmarks: float32 [K, 5, 2], (x, y) in pixels of left eye, right eye, nose, left and right
-            mouth corner, as they appear in the image.
+        landmarks: float32 [K, P, 2], (x, y) in pixels; of five points left eye, right eye, nose, left and
+            right mouth corner, as they appear in the image. P is 0 for a detector without landmarks.
     """
 
     boxes_xyxy: Floats
@@ -127,15 +126,17 @@ def detect(
     """Turn a network's three raw outputs for one image into detections in pixels of its input.
 
     Args:
-        boxes: [1, N, 4] or [N, 4] offsets.
-        scores: [1, N, C] or [N, C] probabilities, the face's in the last channel.
-        landmarks: [1, N, 10] or [N, 10] offsets.
-        spec: Says the anchors, variances and the limits of the suppression.
+        boxes: [1, N, 4] or [N, 4] rows as the spec's decoder reads them.
+        scores: [1, N, C] or [N, C] probabilities.
+        landmarks: [1, N, 2 P] or [N, 2 P].
+        spec: Says the decoder, its geometry and the limits of the suppression.
         score_threshold: Replaces the spec's default.
 
     Raises:
         InputError: a shape contradicts the spec, or an output is not finite.
     """
+    from model.geometry.decoders import decoder_of
+
     outputs = []
     for name, array, shape in zip(
         spec.output_names, (boxes, scores, landmarks), spec.output_shapes, strict=True
@@ -146,12 +147,13 @@ def detect(
         if not np.isfinite(flat).all():
             raise InputError(f"output {name} holds NaN or infinite values")
         outputs.append(flat)
-    face = outputs[1][:, -1]
+    decoder = decoder_of(spec)
+    face = decoder.faces(outputs[1], spec)
     candidates = np.flatnonzero(face > (spec.score_threshold if score_threshold is None else score_threshold))
     order = np.argsort(-face[candidates], kind="stable")[: spec.pre_nms_top_k]
     candidates = candidates[order]
-    anchor = anchors(spec)[candidates]
-    boxes_xyxy = decode_boxes(outputs[0][candidates], anchor, spec.variances)
+    boxes_xyxy = decoder.boxes(outputs[0][candidates], candidates, spec)
     kept = nms(boxes_xyxy, face[candidates], spec.nms_iou, spec.max_detections)
-    points = decode_landmarks(outputs[2][candidates[kept]], anchor[kept], spec.variances)
-    return Detections(boxes_xyxy[kept], face[candidates[kept]], points)
+    candidates, boxes_xyxy = candidates[kept], boxes_xyxy[kept]
+    points = decoder.landmarks(outputs[2][candidates], boxes_xyxy, candidates, spec)
+    return Detections(boxes_xyxy, face[candidates], points)

@@ -17,21 +17,29 @@ MAX_SIDE = 4096
 class DetectorSpec:
     """Geometry and conventions of one detector at one input size.
 
-    A deployed file (ONNX, TFLite) takes RGB pixels in 0..255 and returns three outputs in the order
-    of `output_names`: boxes [1, N, 4] and landmarks [1, N, 10] as offsets from the anchors, scores
-    [1, N, score_channels] as probabilities, the last channel being the face's.
+    A deployed file (ONNX, TFLite) takes RGB pixels in 0..255 and returns boxes [1, N, 4], scores
+    [1, N, score_channels] as probabilities and landmarks [1, N, 2 P]; what the rows mean, `decoder` says.
+    They are three outputs in the order of `output_names`, or many that are joined: see `boxes_from`.
 
     Attributes:
         network: Name of the network, e.g. "featherface_v2".
         input_height, input_width: Input size in pixels, multiples of the largest stride.
         channel_order: Order in which the bare PyTorch network expects the channels.
-        mean: Subtracted from the pixels before the bare PyTorch network, in `channel_order`.
+        mean, std: Subtracted from the pixels before the bare PyTorch network, and what they are then
+            divided by, in `channel_order`.
         pad_rgb: Colour of the letterbox's border, R, G, B in 0..255.
         strides: Pixels between anchor cells, one per pyramid level.
         anchor_sizes: Side of each square anchor of a cell in pixels, one tuple per level.
         variances: Scale of centre and of size offsets.
         score_channels: 1 (probability of a face) or 2 (background, face).
         output_names: Names of boxes, scores and landmarks in every file.
+        decoder: File of model/geometry/decoders, with its variant behind a colon where it has several.
+        points: Landmarks of a face; 0 for none.
+        boxes_from, scores_from, landmarks_from: The file's outputs whose rows, one below the other, are
+            the boxes (scores, landmarks); empty: the output of that name. An output is given as `NAME`,
+            `NAME.T` where channels stand before cells ([1, C, N] or [1, C, H, W]), `NAME[4:6]` for some of
+            its channels, or both.
+        objectness_from: Likewise, for a column that is put before the scores.
         score_threshold: Default score above which a detection is shown.
         nms_iou: Overlap above which the lower-scored detection is dropped.
         pre_nms_top_k, max_detections: Candidates kept before and detections kept after suppression.
@@ -48,6 +56,13 @@ class DetectorSpec:
     variances: tuple[float, float] = (0.1, 0.2)
     score_channels: int = 2
     output_names: tuple[str, str, str] = ("boxes", "scores", "landmarks")
+    decoder: str = "anchor_offsets"
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    points: int = 5
+    boxes_from: tuple[str, ...] = ()
+    scores_from: tuple[str, ...] = ()
+    landmarks_from: tuple[str, ...] = ()
+    objectness_from: tuple[str, ...] = ()
     score_threshold: float = 0.5
     nms_iou: float = 0.4
     pre_nms_top_k: int = 5000
@@ -66,8 +81,13 @@ class DetectorSpec:
             raise InputError(
                 f"{len(self.strides)} strides but anchor sizes for {len(self.anchor_sizes)} levels"
             )
-        if self.score_channels not in (1, 2):
-            raise InputError(f"score_channels must be 1 or 2, found {self.score_channels}")
+        if self.score_channels < 1 or self.points < 0:
+            raise InputError(
+                "expected 1 or more score_channels and 0 or more points, "
+                f"found {self.score_channels} and {self.points}"
+            )
+        if not all(self.std):
+            raise InputError(f"std must not be 0, found {self.std}")
         if len(set(self.output_names)) != 3:
             raise InputError(f"output_names must be three different names, found {self.output_names}")
 
@@ -83,7 +103,7 @@ class DetectorSpec:
     def output_shapes(self) -> tuple[tuple[int, int, int], ...]:
         """Shapes of boxes, scores and landmarks."""
         n = self.anchor_count
-        return (1, n, 4), (1, n, self.score_channels), (1, n, 10)
+        return (1, n, 4), (1, n, self.score_channels), (1, n, 2 * self.points)
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values; `from_json` reads it back."""

@@ -129,6 +129,12 @@ class TfliteInterpreter:
         self._interpreter.set_tensor(entry.index, entry.stored(pixels[None]))
         self._interpreter.invoke()
 
+    def run_real(self, values: NDArray[np.float32]) -> None:
+        """Run on real numbers of the only input's shape."""
+        entry = self.inputs[0]
+        self._interpreter.set_tensor(entry.index, entry.stored(values))
+        self._interpreter.invoke()
+
     def stored(self, tensor: TensorInfo) -> NDArray[Any]:
         """A tensor of the last run as the file stores it (integers in an integer file); a copy.
 

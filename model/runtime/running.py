@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from model.foundation.artifact import Artifact, read_json
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels, network_input
+from model.geometry.outputs import joined, physical_names
 from model.geometry.spec import DetectorSpec
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ class RawOutputs:
     """What a model returned for one image, in the order boxes, scores, landmarks.
 
     Attributes:
-        stored: The tensors as the runtime gave them (integers in an integer file), [1, N, C] each.
-        values: The same as float32, with each output's own scale applied.
+        stored: The file's outputs as the runtime gave them (integers in an integer file), in its order.
+        values: Boxes, scores and landmarks, float32 [1, N, C] each: every output's own scale is applied,
+            and what the spec joins is joined.
     """
 
-    stored: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+    stored: tuple[NDArray[Any], ...]
     values: Answer
 
 
@@ -149,22 +151,26 @@ class _TfliteModel(RunningModel):
         from model.runtime.interpreter import TfliteInterpreter
 
         self._file = TfliteInterpreter(path, threads=threads)
-        super().__init__(
-            path, spec or _recorded_spec(path, metadata_inside(path.read_bytes(), SPEC_METADATA))
-        )
+        embedded = metadata_inside(path.read_bytes(), SPEC_METADATA)
+        self._bare = _is_bare(path, embedded)
+        super().__init__(path, spec or _recorded_spec(path, embedded))
         _check_interface(
             path,
             self.spec,
             [one.shape for one in self._file.inputs],
             [1, self.spec.input_height, self.spec.input_width, 3],
-            [one.shape for one in self._file.outputs],
+            {one.name: one.shape for one in self._file.outputs},
         )
 
     def _run(self, input_rgb: Pixels) -> RawOutputs:
-        self._file.run(input_rgb)
-        boxes, scores, landmarks = self._file.outputs
-        stored = self._file.stored(boxes), self._file.stored(scores), self._file.stored(landmarks)
-        return RawOutputs(stored, (boxes.real(stored[0]), scores.real(stored[1]), landmarks.real(stored[2])))
+        if self._bare:
+            self._file.run_real(network_input(input_rgb, self.spec).transpose(0, 2, 3, 1))
+        else:
+            self._file.run(input_rgb)
+        stored = tuple(self._file.stored(one) for one in self._file.outputs)
+        values = [one.real(array) for one, array in zip(self._file.outputs, stored, strict=True)]
+        names = _names([one.name for one in self._file.outputs], self.spec)
+        return RawOutputs(stored, joined(dict(zip(names, values, strict=True)), self.spec))
 
 
 class _OnnxModel(RunningModel):
@@ -181,6 +187,7 @@ class _OnnxModel(RunningModel):
         except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
             raise InputError(f"{path}: ONNX Runtime refuses it ({error})") from None
         embedded = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
+        self._bare = _is_bare(path, embedded)
         super().__init__(path, spec or _recorded_spec(path, embedded))
         inputs = self._session.get_inputs()
         self._name = inputs[0].name
@@ -190,13 +197,17 @@ class _OnnxModel(RunningModel):
             self.spec,
             [item.shape for item in inputs],
             [1, 3, self.spec.input_height, self.spec.input_width],
-            [item.shape for item in self._session.get_outputs()],
+            {item.name: item.shape for item in self._session.get_outputs()},
         )
 
     def _run(self, input_rgb: Pixels) -> RawOutputs:
-        pixels = np.ascontiguousarray(input_rgb.transpose(2, 0, 1)[None], np.float32)
-        boxes, scores, landmarks = self._session.run(None, {self._name: pixels})
-        return RawOutputs((boxes, scores, landmarks), (boxes, scores, landmarks))
+        if self._bare:
+            pixels = network_input(input_rgb, self.spec)
+        else:
+            pixels = np.ascontiguousarray(input_rgb.transpose(2, 0, 1)[None], np.float32)
+        stored = tuple(self._session.run(None, {self._name: pixels}))
+        names = _names([one.name for one in self._session.get_outputs()], self.spec)
+        return RawOutputs(stored, joined(dict(zip(names, stored, strict=True)), self.spec))
 
 
 class FunctionModel(RunningModel):
@@ -245,21 +256,45 @@ def _check_interface(
     spec: DetectorSpec,
     inputs: Sequence[Sequence[Any]],
     expected_input: Sequence[int],
-    outputs: Sequence[Sequence[Any]],
+    outputs: Mapping[str, Sequence[Any]],
 ) -> None:
     if len(inputs) != 1 or not _fits(inputs[0], expected_input):
         raise InputError(
             f"{path}: its spec says one input of shape {list(expected_input)}, found "
             + " and ".join(str(list(shape)) for shape in inputs)
         )
-    expected = spec.output_shapes
-    if len(outputs) != 3 or not all(
-        _fits(found, shape) for found, shape in zip(outputs, expected, strict=True)
+    if spec.boxes_from or spec.scores_from or spec.landmarks_from:
+        absent = [name for name in physical_names(spec) if name not in outputs]
+        if absent:
+            raise InputError(
+                f"{path}: its spec names the outputs {', '.join(absent)}; the file has "
+                + ", ".join(f"{name} {_shown(shape)}" for name, shape in outputs.items())
+            )
+        return
+    expected = spec.output_shapes[: 3 if spec.points else 2]
+    if len(outputs) != len(expected) or not all(
+        _fits(found, shape) for found, shape in zip(outputs.values(), expected, strict=True)
     ):
         raise InputError(
             f"{path}: its spec says outputs {', '.join(str(list(shape)) for shape in expected)}, found "
-            + ", ".join(str([int(n) if not isinstance(n, str) else n for n in shape]) for shape in outputs)
+            + ", ".join(_shown(shape) for shape in outputs.values())
         )
+
+
+def _shown(shape: Sequence[Any]) -> str:
+    return str([int(side) if isinstance(side, (int, np.integer)) else side for side in shape])
+
+
+def _is_bare(path: Path, embedded: str | None) -> bool:
+    """Whether a file is as its authors exported it, their channel order and scaling outside the graph."""
+    return embedded is None and not Artifact.record_path(path).is_file()
+
+
+def _names(found: Sequence[str], spec: DetectorSpec) -> Sequence[str]:
+    """The outputs' names; in a file of three whose spec names no parts, their order says what they are."""
+    if spec.boxes_from or spec.scores_from or spec.landmarks_from:
+        return found
+    return spec.output_names[: len(found)]
 
 
 def _fits(found: Sequence[Any], expected: Sequence[int]) -> bool:

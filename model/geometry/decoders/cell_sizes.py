@@ -1,0 +1,39 @@
+"""Centre as an offset from the cell's corner, size as an exponent, both in strides; a score from two.
+
+Scores are (objectness, class): YuNet takes their geometric mean, YOLOX their product. A single channel is the
+score itself.
+
+Source: YuNet (Wu et al., 2023; OpenCV's FaceDetectorYN), YOLOX (Ge et al., 2021; `decode_outputs`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model.geometry.boxes import MAX_LOG_SIZE
+from model.geometry.decoders import Decoder, Floats, Index, variant_of
+from model.geometry.decoders._cells import cells
+from model.geometry.spec import DetectorSpec
+
+
+def _faces(scores: Floats, spec: DetectorSpec) -> Floats:
+    if scores.shape[1] == 1:
+        return scores[:, 0]
+    product = np.clip(scores[:, 0], 0, 1) * np.clip(scores[:, 1:].max(axis=1), 0, 1)
+    return np.asarray(np.sqrt(product) if variant_of(spec) == "geometric" else product, np.float32)
+
+
+def _boxes(rows: Floats, index: Index, spec: DetectorSpec) -> Floats:
+    cell = cells(spec)[index]
+    centre = cell[:, :2] + rows[:, :2] * cell[:, 2:]
+    half = np.exp(np.minimum(rows[:, 2:], MAX_LOG_SIZE)) * cell[:, 2:] / 2
+    return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+
+
+def _landmarks(rows: Floats, _boxes_xyxy: Floats, index: Index, spec: DetectorSpec) -> Floats:
+    cell = cells(spec)[index]
+    points = rows.reshape(len(rows), -1, 2)
+    return np.asarray(cell[:, None, :2] + points * cell[:, None, 2:], np.float32)
+
+
+DECODER = Decoder(_faces, _boxes, _landmarks, ("geometric", "product"))
