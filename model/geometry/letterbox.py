@@ -58,7 +58,7 @@ def letterbox(image_rgb: Pixels, spec: DetectorSpec) -> tuple[Pixels, Letterbox]
 def network_input(input_rgb: Pixels, spec: DetectorSpec) -> NDArray[np.float32]:
     """The bare PyTorch network's input: uint8 RGB [H, W, 3] -> float32 [1, 3, H, W], scaled."""
     ordered = input_rgb if spec.channel_order == "RGB" else input_rgb[..., ::-1]
-    scaled: NDArray[np.float32] = ordered - np.asarray(spec.mean, np.float32)
+    scaled = np.asarray(ordered - np.asarray(spec.mean, np.float32), np.float32)
     if spec.std != (1.0, 1.0, 1.0):
         scaled = np.asarray(scaled / np.asarray(spec.std, np.float32), np.float32)
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
