@@ -12,9 +12,6 @@ from model.foundation.artifact import Artifact
 from model.foundation.progress import step
 from model.geometry.letterbox import Pixels
 
-PARITY_IMAGES = 24
-"""Photographs that outputs are compared on."""
-
 
 def convert_to(
     opened: Opened, photographs: Sequence[Pixels], onnx: Path, tflite: Path
@@ -62,7 +59,7 @@ def convert(
     opened = open_checkpoint(checkpoint, network, size)
     for note in opened.notes:
         print(f"{checkpoint.name}: {note}")
-    inputs = parity_inputs(photographs, opened.spec, PARITY_IMAGES)
+    inputs = parity_inputs(photographs, opened.spec)
     stem = output / opened.stem
     return convert_to(
         opened, inputs, stem.with_name(f"{stem.name}.onnx"), stem.with_name(f"{stem.name}_float32.tflite")

@@ -12,8 +12,11 @@ from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels, letterbox
 from model.geometry.spec import DetectorSpec
 
+PARITY_IMAGES = 24
+"""So many photographs tell how far two models differ."""
 
-def parity_inputs(folder: Path, spec: DetectorSpec, count: int) -> list[Pixels]:
+
+def parity_inputs(folder: Path, spec: DetectorSpec, count: int = PARITY_IMAGES) -> list[Pixels]:
     """The first `count` readable images below `folder`, letterboxed: uint8 RGB [H, W, 3] each.
 
     Raises:

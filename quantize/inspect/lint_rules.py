@@ -118,7 +118,7 @@ def coordinates(graph: OnnxGraph) -> Iterator[Spot]:
     """Arithmetic on positions or row numbers, which needs more steps than 256."""
     for node in graph.nodes:
         if node.op_type in _GATHERS and graph.is_computed(node.input[1]):
-            axis = 0 if node.op_type == "GatherND" else _axis(node)
+            axis = 0 if node.op_type == "GatherND" else attribute(node, "axis", 0)
             extent, tensor = _side(graph.shape(node.input[0]), axis), node.input[1]
         elif node.op_type == "GridSample":
             extent, tensor = max(graph.shape(node.input[0])[2:], default=0), node.input[1]
@@ -157,7 +157,7 @@ def _joined(graph: OnnxGraph, node: Any, output: str) -> Spot:
             parts.append(graph.layer(source))
             ends.add(tuple(sorted({one.op_type for one in passed} & {"Sigmoid", "Softmax"})))
     rank = len(graph.shape(node.output[0])) or 3
-    mixed = _axis(node) % rank == rank - 1 or len(ends) > 1
+    mixed = attribute(node, "axis", 0) % rank == rank - 1 or len(ends) > 1
     names = ", ".join(dict.fromkeys(parts))
     level: Level = "error" if mixed else "warning"
     reason = (
@@ -291,10 +291,6 @@ def float_only(graph: OnnxGraph) -> Iterator[Spot]:
                 "nearest-neighbour resizing has no XNNPACK kernel: the runtime leaves the delegate around it",
                 "resize bilinearly",
             )
-
-
-def _axis(node: Any) -> int:
-    return next((int(one.i) for one in node.attribute if one.name == "axis"), 0)
 
 
 def _side(shape: tuple[int, ...], axis: int) -> int:

@@ -7,14 +7,12 @@ from collections import Counter
 
 import numpy as np
 import onnx
-import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from convert.tflite.graph import Graph, read_graph
+from convert.tflite.graph import read_graph
 from model.foundation.artifact import Artifact, sha256_of
-from model.foundation.errors import GateError
 from model.geometry.spec import DetectorSpec
-from model.runtime.flatbuffer import metadata, read_model, spec_inside
+from model.runtime.flatbuffer import spec_inside
 from model.runtime.running import open_model
 from tests.conftest import EMBEDDED, Converted
 
@@ -73,28 +71,3 @@ def test_the_spec_is_inside_both_files_and_beside_them(converted: Converted) -> 
         assert DetectorSpec.from_json(record["spec"]) == converted.spec
         assert record["sha256"] == sha256_of(path)
         assert record["made_from"]["checkpoint"]["sha256"] == sha256_of(EMBEDDED)
-
-
-def test_layers_carry_the_networks_names(converted: Converted) -> None:
-    model = read_model(converted.float32)
-    graph = Graph.of(model)
-    names = [tensor.name for tensor in graph.tensors]
-    assert len(set(names)) == len(names)
-    assert metadata(model, "absent") is None
-    made_by = {one.layer: one.kind for one in graph.operators}
-    assert made_by["backbone/stem"] == "CONV_2D"
-    assert made_by["backbone/stage2/3/depthwise"] == "DEPTHWISE_CONV_2D"
-    assert made_by["context/reach3/pointwise:2"] == "CONV_2D"  # shared by three levels
-    assert made_by["heads/landmarks"] == "FULLY_CONNECTED"
-    assert "attention/1/squeeze/weight" in names
-
-
-def test_a_custom_operator_is_refused(converted: Converted) -> None:
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = read_model(converted.float32)
-    model.operatorCodes[0].builtinCode = schema.BuiltinOperator.CUSTOM
-    model.operatorCodes[0].deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-    model.operatorCodes[0].customCode = b"FlexErf"
-    with pytest.raises(GateError, match="FlexErf"):
-        Graph.of(model).require_builtin()

@@ -9,7 +9,7 @@ import pytest
 
 from model.foundation.errors import InputError
 from model.runtime.interpreter import TfliteInterpreter
-from tests.quantize.small_tflite import SmallModel
+from tests.small_tflite import SmallModel
 
 STEP, ZERO = 0.5, -10
 

@@ -15,7 +15,7 @@ from quantize.__main__ import main
 from quantize.inspect.audit import audit
 from quantize.inspect.figures import FIGURES, parse_requirements, require
 from tests.conftest import Converted
-from tests.quantize.small_tflite import SmallModel
+from tests.small_tflite import SmallModel
 
 KNOWN = dict.fromkeys(FIGURES, 0.0)
 

@@ -100,3 +100,26 @@ class SmallModel:
         self.graph.inputs, self.graph.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
         write_model(self.model, path)
         return path
+
+
+SIDE = 32
+SHAPE = [1, SIDE, SIDE, 3]
+TOP = 127.5
+"""The largest value of the planted int8 tensor: scale 0.5, zero point -128."""
+
+
+def planted_file(path: Path, gain: float, *, integer: bool = False, name: str = "second") -> Path:
+    """Layers on an image [1, SIDE, SIDE, 3]: zeroth = x, first = gain * x, second = first (as int8 if
+    `integer`), under its `name`."""
+    small = SmallModel()
+    entry = small.tensor("image", "float32", SHAPE)
+    zeroth, first = (small.tensor(one, "float32", SHAPE) for one in ("zeroth", "first"))
+    small.add("MUL", [entry, small.constant("one", np.float32([1]))], [zeroth])
+    small.add("MUL", [zeroth, small.constant("gain", np.float32([gain]))], [first])
+    if integer:
+        second = small.tensor(name, "int8", SHAPE, 0.5, -128)
+        small.add("QUANTIZE", [first], [second])
+    else:
+        second = small.tensor(name, "float32", SHAPE)
+        small.add("MUL", [first, small.constant("again", np.float32([1]))], [second])
+    return small.write(path, [entry], [second])
