@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,21 +51,10 @@ class Predictions:
         return lines + list(self.notes)
 
 
-@dataclass
-class _Oddities:
-    empty: list[str] = field(default_factory=list)
-    unsorted: list[str] = field(default_factory=list)
-    renamed: list[str] = field(default_factory=list)
-    extra: list[str] = field(default_factory=list)
-
-    def notes(self) -> tuple[str, ...]:
-        kinds = (
-            (self.empty, "empty file(s), scored as no detection"),
-            (self.unsorted, "file(s) not in order of falling score, sorted"),
-            (self.renamed, "file(s) whose first line names another image; the file's name was believed"),
-            (self.extra, "file(s) of images that the ground truth does not know, left out"),
-        )
-        return tuple(f"{len(names)} {what}: {_some(names, 5)}" for names, what in kinds if names)
+EMPTY = "empty file(s), scored as no detection"
+UNSORTED = "file(s) not in order of falling score, sorted"
+RENAMED = "file(s) whose first line names another image; the file's name was believed"
+EXTRA = "file(s) of images that the ground truth does not know, left out"
 
 
 def _some(names: Sequence[str], shown: int) -> str:
@@ -89,7 +79,7 @@ def read_wider_predictions(folder: Path, wanted: Iterable[Key]) -> Predictions:
     present = {event for event in events if files[event] is not None}
     if wanted and not present:
         raise InputError(_no_events_message(folder, events))
-    odd = _Oddities()
+    odd: defaultdict[str, list[str]] = defaultdict(list)
     rows: dict[Key, Rows] = {}
     missing = []
     for event, name in wanted:
@@ -98,9 +88,10 @@ def read_wider_predictions(folder: Path, wanted: Iterable[Key]) -> Predictions:
             rows[event, name] = _read_file(path, f"{event}/{name}", odd)
         elif event in present:
             missing.append(f"{event}/{name}")
-    odd.extra += [f"{event}/{path.name}" for event in events for path in (files[event] or {}).values()]
+    odd[EXTRA] += [f"{event}/{path.name}" for event in events for path in (files[event] or {}).values()]
     absent = tuple(event for event in events if event not in present)
-    return Predictions(rows, absent, tuple(missing), odd.notes())
+    notes = tuple(f"{len(names)} {what}: {_some(names, 5)}" for what, names in odd.items() if names)
+    return Predictions(rows, absent, tuple(missing), notes)
 
 
 def _files_of(folder: Path) -> dict[str, Path] | None:
@@ -120,16 +111,16 @@ def _no_events_message(folder: Path, events: list[str]) -> str:
     return f"{folder}: expected folders such as {events[0]}, found none of the {len(events)} events; {hint}"
 
 
-def _read_file(path: Path, name: str, odd: _Oddities) -> Rows:
+def _read_file(path: Path, name: str, odd: Mapping[str, list[str]]) -> Rows:
     lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        odd.empty.append(name)
+        odd[EMPTY].append(name)
         return np.empty((0, 5))
     header = lines[0].strip().replace("\\", "/").rsplit("/", 1)[-1]
     if _normal(header) != _normal(path.stem) and _normal(Path(header).stem) != _normal(path.stem):
-        odd.renamed.append(name)
+        odd[RENAMED].append(name)
     if len(lines) < 2 or not lines[1].strip().isdigit():
         raise InputError(f"{path}:2: expected the number of detections, found {' '.join(lines[1:2])[:60]!r}")
     if int(lines[1]) != len(lines) - 2:
@@ -138,7 +129,7 @@ def _read_file(path: Path, name: str, odd: _Oddities) -> Rows:
         -1, 5
     )
     if (np.diff(rows[:, 4]) > 0).any():
-        odd.unsorted.append(name)
+        odd[UNSORTED].append(name)
         rows = rows[np.argsort(-rows[:, 4], kind="stable")]
     return rows
 

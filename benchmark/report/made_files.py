@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.accuracy.tables import TextTable
+from benchmark.accuracy.tables import DASH, TextTable
 from benchmark.report.rows import FileRecord
+from convert.difference import Difference
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
 from model.foundation.progress import step
@@ -49,30 +50,35 @@ def made_files(models: Sequence[Path], timings: Path) -> TextTable:
         InputError: a file has no record, or none of its parity with PyTorch.
     """
     known = read_record(timings, Timings).latency_ms if timings.is_file() else {}
-    latency, rows = {}, []
+    latency, parities = {}, {}
     for path in models:
         record = from_json(FileRecord, Artifact.load(path).record, str(Artifact.record_path(path)))
+        parities[path] = _against_torch(path, record)
         if record.sha256 not in known:
             with step(f"{path.name}: latency"):
                 known = {**known, record.sha256: _median_ms(path)}
-        latency[record.sha256] = known[record.sha256]
-        rows.append(_row(path, record, latency[record.sha256]))
-    write_record(timings, Timings(latency))
-    return TextTable.named(("file", "KiB", "boxes", "scores", "landmarks", "faces", "kept", "ms"), rows)
-
-
-def _row(path: Path, record: FileRecord, milliseconds: float) -> list[str]:
-    parity = next((record.parity[stage] for stage in AGAINST_TORCH if stage in record.parity), None)
-    if parity is None:
-        raise InputError(f"{path} has no recorded parity with PyTorch; make it again")
-    return [
-        path.name,
-        f"{path.stat().st_size / 1024:.0f}",
-        *(f"{one.max_error:.2g}" for one in parity.outputs.values()),
-        str(parity.faces_found),
-        f"{parity.faces_kept}/{parity.faces}",
-        f"{milliseconds:.1f}",
+        latency[path] = known[record.sha256]
+    write_record(timings, Timings(known))
+    outputs = list(dict.fromkeys(name for one in parities.values() for name in one.outputs))
+    rows = [
+        (
+            path.name,
+            f"{path.stat().st_size / 1024:.0f}",
+            *(f"{one.outputs[name].max_error:.2g}" if name in one.outputs else DASH for name in outputs),
+            str(one.faces_found),
+            f"{one.faces_kept}/{one.faces}",
+            f"{latency[path]:.1f}",
+        )
+        for path, one in parities.items()
     ]
+    return TextTable.named(("file", "KiB", *outputs, "faces", "kept", "ms"), rows)
+
+
+def _against_torch(path: Path, record: FileRecord) -> Difference:
+    for stage in AGAINST_TORCH:
+        if stage in record.parity:
+            return record.parity[stage]
+    raise InputError(f"{path} has no recorded parity with PyTorch; make it again")
 
 
 def _median_ms(path: Path) -> float:

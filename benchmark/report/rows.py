@@ -10,6 +10,7 @@ from typing import Any
 from benchmark.accuracy.drift import Drift
 from benchmark.accuracy.evaluation import Evaluation
 from convert.difference import Difference
+from convert.tflite.cost import FileCost
 from model.foundation.artifact import Artifact, read_json, sha256_of
 from model.foundation.errors import InputError
 from model.foundation.records import from_json, read_record
@@ -219,14 +220,6 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Named:
-    file: str = ""
-    sha256: str = ""
-    name: str = ""
-    kind: str = ""
-
-
-@dataclass(frozen=True)
 class _Settings:
     threads: int = 1
     delegate: str = "cpu"
@@ -238,28 +231,19 @@ class _Timing:
     p50: float | None = None
 
 
-@dataclass(frozen=True)
-class _Counted:
-    count: int
-
-
-@dataclass(frozen=True)
-class _Measured:
-    model: _Named
-    machine: _Named
+@dataclass(frozen=True, kw_only=True)
+class _Measured(FileCost):
     settings: _Settings
     timing: _Timing | None = None
-    instructions: _Counted | None = None
-    valid: bool = True
 
     def row(self) -> CostRow:
-        emulated = self.machine.kind.startswith("emulated") or self.timing is None
+        timing = None if self.machine.kind.startswith("emulated") else self.timing
         return CostRow(
             self.model.file,
             self.model.sha256,
             self.machine.name,
             f"{self.settings.threads} thread(s), {self.settings.delegate}",
-            None if emulated or self.timing is None else self.timing.p50 or self.timing.mean,
+            None if timing is None else timing.p50 or timing.mean,
             None if self.instructions is None else self.instructions.count,
             valid=self.valid,
         )

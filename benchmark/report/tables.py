@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmark.accuracy.drift import Drift
 from benchmark.accuracy.tables import DASH, TextTable, percent, signed
 from benchmark.report.rows import CostRow, Report
+from convert.difference import TensorDifference
 from model.evaluation.metrics import HEADLINE, METRICS
 
 
@@ -62,14 +63,23 @@ def predictions(report: Report) -> TextTable:
 
 def parity(report: Report) -> TextTable:
     """Worst error and SQNR of each output against an earlier stage, as recorded when the file was made."""
-    rows = []
-    for one in report.artefacts:
-        for stage, facts in one.record.parity.items():
-            cells = [f"{item.max_error:.2g} / {_decibel(item.sqnr_db)}" for item in facts.outputs.values()]
-            faces = f"{facts.faces_kept} of {facts.faces}"
-            rows.append((one.file, stage.replace("_", " "), *cells, faces))
-    columns = ("file", "against", "boxes: worst / dB", "scores", "landmarks", "faces kept")
+    recorded = [(one.file, *stage) for one in report.artefacts for stage in one.record.parity.items()]
+    outputs = list(dict.fromkeys(name for *_, facts in recorded for name in facts.outputs))
+    rows = [
+        (
+            file,
+            stage.replace("_", " "),
+            *(_error(facts.outputs.get(name)) for name in outputs),
+            f"{facts.faces_kept} of {facts.faces}",
+        )
+        for file, stage, facts in recorded
+    ]
+    columns = ("file", "against", *(f"{name}: worst / dB" for name in outputs), "faces kept")
     return TextTable.named(columns, rows, names=2)
+
+
+def _error(one: TensorDifference | None) -> str:
+    return DASH if one is None else f"{one.max_error:.2g} / {_decibel(one.sqnr_db)}"
 
 
 def _decibel(value: float | None) -> str:

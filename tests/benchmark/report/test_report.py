@@ -265,19 +265,20 @@ def test_a_file_that_changed_since_its_record_is_refused(tmp_path: Path) -> None
 
 def test_costs_never_show_emulated_time(tmp_path: Path) -> None:
     one: dict[str, Any] = {
-        "machine": {"kind": "emulated-arm64", "name": "arm64:a53"},
-        "model": {"file": "a.tflite", "sha256": "0"},
+        "machine": {"kind": "emulated-arm64", "name": "arm64:a53", "identity": "a53"},
+        "model": {"file": "a.tflite", "bytes": 1, "sha256": "0"},
         "settings": {"threads": 1, "delegate": "xnnpack"},
         "timing": {"p50": 123.0, "mean": 124.0},
-        "instructions": {"count": 7},
+        "instructions": {"count": 7, "runs": 5, "spread": 0.0, "method": "icount"},
     }
     host = copy.deepcopy(one)
-    host["machine"] = {"kind": "host", "name": "host"}
+    host["machine"] = {"kind": "host", "name": "host", "identity": "host"}
+    host["problems"] = ["too hot"]
     path = tmp_path / "results.json"
     path.write_text(json.dumps({"measurements": [one, host]}))
     emulated, real = read_costs([path])
     assert (emulated.p50_ms, emulated.instructions) == (None, 7)
-    assert real.p50_ms == 123.0
+    assert (real.p50_ms, real.valid) == (123.0, False)
     path.write_text(json.dumps({"rows": []}))
     with pytest.raises(InputError, match="found neither"):
         read_costs([path])
