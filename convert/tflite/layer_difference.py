@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convert.difference import TensorDifference, TensorSums
 from convert.tflite.graph import Operator, read_graph
+from model.foundation.artifact import sha256_of, tool_versions
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels
 from model.runtime.interpreter import TfliteInterpreter
@@ -56,30 +57,46 @@ class Histogram:
     second: NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class ComparedFile:
+    """One of the two files: its name and hash."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class LayerComparison:
-    """Two files, layer by layer.
+    """Two files, layer by layer; as JSON the report takes it for a table.
 
     Attributes:
-        layers: In A's order of execution.
-        histograms: Layer -> its values in both.
-        only: Layers that one of the files has and the other has not, A's and B's.
-        images: How many.
+        title: Of the table.
+        first, second: A, the reference, and B.
+        images: How many they were run on.
+        limit_db: The files part where a layer's SQNR falls below this.
+        parting: The first such layer in A's order of execution; None if there is none.
+        only_in_first, only_in_second: Layers that the other file lacks.
+        layers: The others, lowest SQNR first.
+        tools: Versions.
     """
 
-    layers: tuple[LayerDifference, ...]
-    histograms: dict[str, Histogram]
-    only: tuple[tuple[str, ...], tuple[str, ...]]
+    title: str
+    first: ComparedFile
+    second: ComparedFile
     images: int
+    limit_db: float
+    parting: str | None
+    only_in_first: tuple[str, ...]
+    only_in_second: tuple[str, ...]
+    layers: tuple[LayerDifference, ...]
+    tools: dict[str, str]
+    format: str = "featherface-layer-sqnr"
+    version: int = 1
 
     @property
-    def worst_first(self) -> list[LayerDifference]:
-        """The layers, lowest SQNR first."""
-        return sorted(self.layers, key=lambda one: one.sqnr_db)
-
-    def parting(self, below_db: float) -> LayerDifference | None:
-        """The first layer in A's order whose SQNR is below a limit."""
-        return next((one for one in self.layers if one.sqnr_db < below_db), None)
+    def in_order(self) -> list[LayerDifference]:
+        """The layers in A's order of execution."""
+        return sorted(self.layers, key=lambda one: one.order)
 
 
 class Watched:
@@ -127,19 +144,29 @@ class Watched:
         return (levels.min - zero_point) * scale, (levels.max - zero_point) * scale
 
 
-def compare_layers(first: Watched, second: Watched, images: Iterable[Pixels]) -> LayerComparison:
+def compare_layers(
+    first: Watched, second: Watched, images: Iterable[Pixels], limit_db: float
+) -> tuple[LayerComparison, dict[str, Histogram]]:
     """Run both files on every image and compare each tensor that both have by name.
+
+    Args:
+        first, second: A, the reference, and B.
+        images: uint8 RGB [H, W, 3] of their input size.
+        limit_db: The files part where a layer's SQNR falls below this.
+
+    Returns:
+        The comparison, and each layer's values in both files.
 
     Raises:
         InputError: they have no tensor in common, or a common one differs in shape; or there is no image.
     """
-    common = [name for name in first.tensors if name in second.tensors]
-    if not common:
+    names = first.path.name, second.path.name
+    sums = {name: _Sums(first, second, name) for name in first.tensors if name in second.tensors}
+    if not sums:
         raise InputError(
-            f"{first.path.name} and {second.path.name} have no layer name in common: expected two files of "
+            f"{names[0]} and {names[1]} have no layer name in common: expected two files of "
             "one network, as 'python -m convert' and 'python -m quantize apply' name them"
         )
-    sums = {name: _Sums(first, second, name) for name in common}
     count = 0
     for image in images:
         first.run(image)
@@ -150,17 +177,21 @@ def compare_layers(first: Watched, second: Watched, images: Iterable[Pixels]) ->
     if not count:
         raise InputError("no image to compare the files on")
     differences = {name: one.sums.result() for name, one in sums.items()}
-    layers = [_layer(first, name, sums[name].outside, differences) for name in common]
-    only = (
-        tuple(name for name in first.tensors if name not in sums),
-        tuple(name for name in second.tensors if name not in sums),
+    layers = [_layer(first, name, sums[name].outside, differences) for name in sums]
+    layers.sort(key=lambda one: one.order)
+    compared = LayerComparison(
+        title=f"SQNR of {names[1]} against {names[0]}, dB, {count} images",
+        first=ComparedFile(names[0], sha256_of(first.path)),
+        second=ComparedFile(names[1], sha256_of(second.path)),
+        images=count,
+        limit_db=limit_db,
+        parting=next((one.layer for one in layers if one.sqnr_db < limit_db), None),
+        only_in_first=tuple(name for name in first.tensors if name not in sums),
+        only_in_second=tuple(name for name in second.tensors if name not in sums),
+        layers=tuple(sorted(layers, key=lambda one: one.sqnr_db)),
+        tools=tool_versions("ai-edge-litert", "numpy"),
     )
-    return LayerComparison(
-        tuple(sorted(layers, key=lambda one: one.order)),
-        {name: one.histogram() for name, one in sums.items()},
-        only,
-        count,
-    )
+    return compared, {name: one.histogram() for name, one in sums.items()}
 
 
 class _Sums:

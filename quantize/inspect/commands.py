@@ -96,18 +96,18 @@ def compare(
     from model.foundation.artifact import replacing
     from model.foundation.records import write_record
     from model.geometry.spec import read_spec
-    from quantize.inspect.compare import LayerTable, print_comparison, spec_of_both
+    from quantize.inspect.compare import print_comparison, spec_of_both
 
     files = Watched(first), Watched(second)
     fed = spec_of_both(*files, None if spec is None else read_spec(spec))
     inputs = readable_inputs(ImageSet.read(images).sample(limit, seed).images.values(), fed)
-    found = compare_layers(*files, track(inputs, "both files on each image", transient=True))
-    print_comparison(found, limit_db)
-    table = LayerTable.of(first, second, found, limit_db)
+    shown = track(inputs, "both files on each image", transient=True)
+    found, histograms = compare_layers(*files, shown, limit_db)
+    print_comparison(found)
     if json is not None:
-        write_record(json, table)
+        write_record(json, found)
     if html is not None:
         from quantize.inspect.compare_page import page
 
         with replacing(html) as temporary:
-            temporary.write_text(page(table, found), encoding="utf-8")
+            temporary.write_text(page(found, histograms), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from convert.tflite.layer_difference import Histogram, LayerComparison, LayerDifference
-from quantize.inspect.compare import LayerTable
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIRST, SECOND = "#0072b2", "#d55e00"
@@ -29,23 +28,15 @@ SETTINGS: Any = {
 PICTURED = 24
 
 
-def page(value: LayerTable, found: LayerComparison) -> str:
-    """The whole page.
-
-    Args:
-        value: Its figures.
-        found: The comparison, with its histograms.
-    """
+def page(found: LayerComparison, histograms: Mapping[str, Histogram]) -> str:
+    """The whole page: the comparison, and each layer's values in both files."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    worst = found.worst_first
     with mpl.rc_context(SETTINGS):
-        pictures = [(one, histogram_url(found.histograms[one.layer])) for one in worst[:PICTURED]]
-        course = course_url(found.layers, value.limit_db)
-    return environment.get_template("compare.html.j2").render(
-        value=value, layers=worst, pictures=pictures, course=course
-    )
+        pictures = [(one, histogram_url(histograms[one.layer])) for one in found.layers[:PICTURED]]
+        course = course_url(found.in_order, found.limit_db)
+    return environment.get_template("compare.html.j2").render(value=found, pictures=pictures, course=course)
 
 
 def histogram_url(histogram: Histogram) -> str:

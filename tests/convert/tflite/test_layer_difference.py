@@ -22,9 +22,9 @@ def test_the_figures_are_those_computed_by_hand(tmp_path: Path, images: list[Pix
         planted_file(tmp_path / "a.tflite", 1.0),
         planted_file(tmp_path / "b.tflite", 1.01, integer=True),
     )
-    found = compare_layers(Watched(first), Watched(second), images)
+    found, _ = compare_layers(Watched(first), Watched(second), images, 20)
     by_name = {one.layer: one for one in found.layers}
-    assert [one.layer for one in found.layers] == ["zeroth", "first", "second"]
+    assert [one.layer for one in found.in_order] == ["zeroth", "first", "second"]
     assert by_name["zeroth"].sqnr_db == EXACT_DB
     assert by_name["first"].sqnr_db == pytest.approx(40, abs=1e-3)  # an error of 1 in 100
     assert by_name["first"].added_db == pytest.approx(40 - EXACT_DB, abs=1e-3)
@@ -46,10 +46,9 @@ def test_the_first_layer_where_they_part_and_the_worst_layer_differ(
         planted_file(tmp_path / "a.tflite", 1.0),
         planted_file(tmp_path / "b.tflite", 1.01, integer=True),
     )
-    found = compare_layers(Watched(first), Watched(second), images)
-    assert [one.layer for one in found.worst_first] == ["second", "first", "zeroth"]
-    parting = [found.parting(limit) for limit in (50, 39, 1)]
-    assert [one.layer if one else None for one in parting] == ["first", "second", None]
+    found = [compare_layers(Watched(first), Watched(second), images, limit)[0] for limit in (50, 39, 1)]
+    assert [one.layer for one in found[0].layers] == ["second", "first", "zeroth"]
+    assert [one.parting for one in found] == ["first", "second", None]
 
 
 def test_histograms_count_every_value_of_both_files(tmp_path: Path, images: list[Pixels]) -> None:
@@ -57,7 +56,7 @@ def test_histograms_count_every_value_of_both_files(tmp_path: Path, images: list
         planted_file(tmp_path / "a.tflite", 1.0),
         planted_file(tmp_path / "b.tflite", 1.0, integer=True),
     )
-    histogram = compare_layers(Watched(first), Watched(second), images).histograms["second"]
+    histogram = compare_layers(Watched(first), Watched(second), images, 20)[1]["second"]
     values = np.stack(images)
     assert histogram.first.sum() == histogram.second.sum() == values.size
     assert (histogram.low, histogram.high) == (0, 255)
