@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from calibration_data.readers import LabelledImage
+from convert.difference import TensorSums
 from model.evaluation import evaluate
 from model.evaluation.average_precision import Matched
 from model.evaluation.loop import Seen
@@ -120,23 +119,17 @@ class Bench:
     def score(self, file: Path) -> Trial:
         """A quantized file of this float file, however it was made; kept nowhere."""
         self.float_file()
-        signal, noise = np.zeros(3), np.zeros(3)
+        sums = {name: TensorSums() for name in ("boxes", "scores", "landmarks")}
 
         def compare(index: int, outputs: RawOutputs) -> None:
             if index < COMPARED_IMAGES:
-                for row, (a, b) in enumerate(zip(self._float[index].values, outputs.values, strict=True)):
-                    signal[row] += np.square(a, dtype=np.float64).sum()
-                    noise[row] += np.square(a.astype(np.float64) - b).sum()
+                for one, a, b in zip(sums.values(), self._float[index].values, outputs.values, strict=True):
+                    one.add(a, b)
 
         matched = self._matched(file, compare)
-        names = ("boxes", "scores", "landmarks")
-        ratios = {name: decibel(s, n) for name, s, n in zip(names, signal, noise, strict=True)}
-        return _trial(file, matched, ratios)
-
-
-def decibel(signal: float, noise: float) -> float | None:
-    """10 log10(signal / noise), rounded to 0.01; None without noise."""
-    return round(float(10 * np.log10(max(signal, 1e-300) / noise)), 2) if noise > 0 else None
+        ratios = {name: one.result().sqnr_db for name, one in sums.items()}
+        rounded = {name: None if value is None else round(value, 2) for name, value in ratios.items()}
+        return _trial(file, matched, rounded)
 
 
 def _trial(file: Path, matched: Matched, sqnr_db: dict[str, float | None]) -> Trial:

@@ -24,7 +24,7 @@ from quantize.recipe import Recipe, read_recipe
 from quantize.tune.recipe_layers import Layer, layers_of
 from quantize.tune.search import Cost, Search, chosen_layers, counted_cost, pareto, ranked_layers
 from quantize.tune.sensitivity import all_int8, except_for, measure_sensitivity
-from quantize.tune.trials import Bench, Trial, decibel
+from quantize.tune.trials import Bench, Trial
 from tests.conftest import Converted
 
 
@@ -215,8 +215,6 @@ def test_a_winner_is_a_recipe_file(tmp_path: Path) -> None:
     assert recipe.precision_of("heads/boxes_more") == "int8"
 
 
-def test_decibels() -> None:
-    assert decibel(100.0, 1.0) == 20.0
-    assert decibel(1.0, 0.0) is None
+def test_a_trial_survives_its_journal() -> None:
     trial = Trial(10, 50.0, {"boxes": None}, {"over 64": (4, 3)})
     assert Trial.from_json(json.loads(json.dumps(asdict(trial)))) == trial
