@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from model.evaluation.average_precision import COCO_IOUS, Curve, Matched, Truth,
 from model.evaluation.detections import DetectionJob, ImageDetections, detect_all, usable_cores
 from model.evaluation.loop import Scored, scored, truth_of
 from model.evaluation.metrics import HEADLINE
-from model.evaluation.protocol import InputProtocol, input_scale
+from model.evaluation.protocol import LETTERBOX, InputProtocol, input_scale
 from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections
@@ -139,7 +138,7 @@ class Evaluation:
     recall_by_height: dict[str, HeightRecall] = field(default_factory=dict)
     curve: CurvePoints = CurvePoints()
     wider: dict[str, float | None] | None = None
-    protocol_settings: dict[str, Any] = field(default_factory=dict)
+    protocol_settings: InputProtocol = LETTERBOX
     images_per_second: float | None = None
 
     @property
@@ -177,7 +176,7 @@ def evaluate(run: Run, wider_truth: Sequence[WiderImage] | None = None) -> Evalu
         recall_by_height=_heights(found, run.protocol.score_floor),
         curve=_thinned(found.matched.curve()),
         wider=wider,
-        protocol_settings=run.protocol.to_json(),
+        protocol_settings=run.protocol,
         images_per_second=run.images_per_second,
     )
 
