@@ -14,7 +14,6 @@ OLD = {
     "quantize.tune.equalize_command": ("equalize",),
     "quantize.tune.tuning_commands": ("sensitivity", "search", "bias-correction", "curve"),
     "quantize.onnx_runtime.steps": ("onnx",),
-    "quantize.qat.commands": ("qat",),
 }
 
 

@@ -28,6 +28,14 @@ COMMANDS: tuple[Command, ...] = (
         "SQNR of each layer between two TFLite files, with histograms.",
         f"{_BUILT}_float32.tflite {_BUILT}_int8.tflite --images build/demo/evaluation/images",
     ),
+    Command(
+        "qat",
+        "quantize.qat.commands:qat",
+        "Train the integer file itself; goes on where the output folder stopped.",
+        f"--model {_BUILT}_float32.tflite --checkpoint model/weights/featherface_v2.pth "
+        "--ranges model/weights/featherface_v2_ranges.json --recipe quantize/recipes/int8.json "
+        "--data build/demo/calibration/images --photographs build/demo/evaluation/images --output build/qat",
+    ),
 )
 
 

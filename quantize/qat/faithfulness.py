@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from model.foundation.errors import GateError, InputError
 from model.geometry.letterbox import Pixels
 from model.runtime.running import Answer, open_model
 from quantize.qat.mirror import Mirror
-from quantize.qat.scoring import runs_of
 
 LEAST_SQNR_DB = 35.0
 MOST_AP_DIFFERENCE = 0.001
@@ -67,10 +66,6 @@ class Agreement:
     first_differences: dict[str, float]
     average_precision: dict[str, tuple[float, float]]
 
-    def to_json(self) -> dict[str, Any]:
-        """The figures as JSON values."""
-        return asdict(self)
-
 
 def measure_agreement(
     mirror: Mirror,
@@ -92,8 +87,7 @@ def measure_agreement(
     graph = read_graph(file)
     compared, other = compare_scales(mirror, graph)
     running = open_model(file)
-    mine = runs_of(mirror)
-    pairs = [(mine(image), running.run(image).values) for image in photographs]
+    pairs = [(mirror.raw(image), running.run(image).values) for image in photographs]
     worst_first = sorted(range(len(pairs)), key=lambda number: _farthest(*pairs[number]), reverse=True)
     faces = [np.maximum(ours[1][..., -1], theirs[1][..., -1]) > COMPARED_SCORE for ours, theirs in pairs]
     anchors = int(sum(face.sum() for face in faces))

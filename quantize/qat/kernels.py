@@ -11,7 +11,6 @@ from torch import Tensor
 
 from convert.tflite.graph import Operator
 from quantize.qat.integers import add, half_up, integer_weight, requantize, rounded
-from quantize.qat.plain_kernels import PLAIN_KERNELS
 from quantize.qat.run import NONE, RELU, Kernel, Run
 
 SAME = 0
@@ -27,15 +26,14 @@ def _activate(x: Tensor, activation: int) -> Tensor:
 def _weighted(apply: Callable[[Operator, Tensor, Tensor, Tensor | None], Tensor]) -> Kernel:
     """A kernel of a weight and a bias, from the function that multiplies and sums."""
 
-    def run_it(run: Run, operator: Operator) -> None:
+    def kernel(run: Run, operator: Operator) -> Tensor:
         entry, out = operator.inputs[0], operator.outputs[0]
         activation = operator.options["fusedActivationFunction"]
         bias_index = operator.inputs[2] if len(operator.inputs) > 2 else -1
         bias = run.value(bias_index) if bias_index >= 0 else None
         weight = run.value(operator.inputs[1])
         if not run.is_integer(out):
-            run.values[out] = _activate(apply(operator, run.value(entry), weight, bias), activation)
-            return
+            return _activate(apply(operator, run.value(entry), weight, bias), activation)
         if operator.kind == "DEPTHWISE_CONV_2D":
             integers, weight_scale = integer_weight(weight.permute(3, 0, 1, 2))
             integers = integers.permute(1, 2, 3, 0)
@@ -45,10 +43,9 @@ def _weighted(apply: Callable[[Operator, Tensor, Tensor, Tensor | None], Tensor]
         if bias is not None:
             bias = rounded(bias / (in_scale * weight_scale))
         total = apply(operator, run.value(entry), integers, bias)
-        low, high = run.limits(out, activation)
-        run.values[out] = requantize(total, in_scale * weight_scale / out_scale, low, high)
+        return requantize(total, in_scale * weight_scale / out_scale, *run.limits(out, activation))
 
-    return run_it
+    return kernel
 
 
 def _conv(operator: Operator, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -92,99 +89,169 @@ def _linear(operator: Operator, x: Tensor, weight: Tensor, bias: Tensor | None) 
 def _sum_of_two(sign: int) -> Kernel:
     """Addition, or subtraction with a sign of -1."""
 
-    def run_it(run: Run, operator: Operator) -> None:
+    def kernel(run: Run, operator: Operator) -> Tensor:
         (a, b), out = operator.inputs, operator.outputs[0]
         activation = operator.options["fusedActivationFunction"]
         if not run.is_integer(out):
-            run.values[out] = _activate(run.value(a) + sign * run.value(b), activation)
-            return
+            return _activate(run.value(a) + sign * run.value(b), activation)
         scale = run.scale(out)[0]
         ratios = run.scale(a)[0] / scale, run.scale(b)[0] / scale
-        run.values[out] = add(run.value(a), sign * run.value(b), *ratios, *run.limits(out, activation))
+        return add(run.value(a), sign * run.value(b), *ratios, *run.limits(out, activation))
 
-    return run_it
+    return kernel
 
 
-def _mul(run: Run, operator: Operator) -> None:
+def _mul(run: Run, operator: Operator) -> Tensor:
     (a, b), out = operator.inputs, operator.outputs[0]
     activation = operator.options["fusedActivationFunction"]
     product = run.value(a) * run.value(b)
-    if run.is_integer(out):
-        multiplier = run.scale(a)[0] * run.scale(b)[0] / run.scale(out)[0]
-        run.values[out] = requantize(product, multiplier, *run.limits(out, activation))
-    else:
-        run.values[out] = _activate(product, activation)
+    if not run.is_integer(out):
+        return _activate(product, activation)
+    multiplier = run.scale(a)[0] * run.scale(b)[0] / run.scale(out)[0]
+    return requantize(product, multiplier, *run.limits(out, activation))
 
 
-def _mean(run: Run, operator: Operator) -> None:
+def _mean(run: Run, operator: Operator) -> Tensor:
     entry, out = operator.inputs[0], operator.outputs[0]
-    axes = tuple(run.numbers(operator.inputs[1]))
+    axes, keep = tuple(run.numbers(operator.inputs[1])), operator.options["keepDims"]
     value = run.value(entry)
     if not run.is_integer(out):
-        run.values[out] = value.mean(axes, keepdim=operator.options["keepDims"])
-        return
-    total = value.sum(axes, keepdim=operator.options["keepDims"])
+        return value.mean(axes, keepdim=keep)
     count = int(np.prod([value.shape[axis] for axis in axes]))
     multiplier = run.scale(entry)[0] / (run.scale(out)[0] * count)
-    run.values[out] = requantize(total, multiplier, *run.limits(out))
+    return requantize(value.sum(axes, keepdim=keep), multiplier, *run.limits(out))
 
 
-def _resize_bilinear(run: Run, operator: Operator) -> None:
-    entry, out = operator.inputs[0], operator.outputs[0]
-    image = run.value(entry).permute(0, 3, 1, 2)
+def _resize_bilinear(run: Run, operator: Operator) -> Tensor:
     result = F.interpolate(
-        image,
+        run.value(operator.inputs[0]).permute(0, 3, 1, 2),
         size=run.numbers(operator.inputs[1]),
         mode="bilinear",
         align_corners=operator.options["alignCorners"],
     ).permute(0, 2, 3, 1)
-    run.values[out] = half_up(result) if run.is_integer(out) else result
+    return half_up(result) if run.is_integer(operator.outputs[0]) else result
 
 
-def _logistic(run: Run, operator: Operator) -> None:
-    entry, out = operator.inputs[0], operator.outputs[0]
-    real = run.real(entry)
+def _logistic(run: Run, operator: Operator) -> Tensor:
+    out, real = operator.outputs[0], run.real(operator.inputs[0])
     if out == run.probability:
         run.logits = real
     result = torch.sigmoid(real)
-    if run.is_integer(out):
-        low, high = run.limits(out)
-        result = rounded(result / run.scale(out)[0], low, high)
-    run.values[out] = result
+    return rounded(result / run.scale(out)[0], *run.limits(out)) if run.is_integer(out) else result
 
 
-def _softmax(run: Run, operator: Operator) -> None:
-    if run.is_integer(operator.outputs[0]):
-        raise NotImplementedError("SOFTMAX in int8: let the recipe leave it float")
+def _softmax(run: Run, operator: Operator) -> Tensor:
     value = run.value(operator.inputs[0])
     if operator.outputs[0] == run.probability:
         run.logits = value
-    run.values[operator.outputs[0]] = torch.softmax(value * operator.options["beta"], -1)
+    return torch.softmax(value * operator.options["beta"], -1)
 
 
-def _quantize(run: Run, operator: Operator) -> None:
+def _quantize(run: Run, operator: Operator) -> Tensor:
     """From pixels, from another scale, or from real numbers."""
     entry, out = operator.inputs[0], operator.outputs[0]
-    value, (scale, _), limits = run.value(entry), run.scale(out), run.limits(out)
+    value, scale = run.value(entry), run.scale(out)[0]
     if run.tensor(entry).dtype == np.uint8:
-        run.values[out] = value
-    elif run.is_integer(entry):
-        run.values[out] = requantize(value, run.scale(entry)[0] / scale, *limits)
-    else:
-        run.values[out] = requantize(value, 1 / scale, *limits)
+        return value
+    multiplier = run.scale(entry)[0] / scale if run.is_integer(entry) else 1 / scale
+    return requantize(value, multiplier, *run.limits(out))
 
 
-def _dequantize(run: Run, operator: Operator) -> None:
-    entry, out = operator.inputs[0], operator.outputs[0]
+def _dequantize(run: Run, operator: Operator) -> Tensor:
+    entry = operator.inputs[0]
     if run.tensor(entry).dtype == np.float16:
         weight = run.value(entry).float()
-        run.values[out] = weight + (weight.half().float() - weight).detach()
-    else:
-        run.values[out] = run.real(entry)
+        return weight + (weight.half().float() - weight).detach()
+    return run.real(entry)
+
+
+def _pad(run: Run, operator: Operator) -> Tensor:
+    pairs = run.numbers(operator.inputs[1])
+    last_first = [pairs[2 * axis + side] for axis in range(len(pairs) // 2 - 1, -1, -1) for side in (0, 1)]
+    return F.pad(run.value(operator.inputs[0]), last_first)
+
+
+def _reshape(run: Run, operator: Operator) -> Tensor:
+    shape = run.tensor(operator.outputs[0]).shape
+    return run.value(operator.inputs[0]).reshape(run.batch * shape[0], *shape[1:])
+
+
+def _concatenation(run: Run, operator: Operator) -> Tensor:
+    return torch.cat([run.value(index) for index in operator.inputs], operator.options["axis"])
+
+
+def _slice(run: Run, operator: Operator) -> Tensor:
+    value = run.value(operator.inputs[0])
+    whole = run.tensor(operator.inputs[0]).shape
+    begins, sizes = run.numbers(operator.inputs[1]), run.numbers(operator.inputs[2])
+    for axis, (begin, size) in enumerate(zip(begins, sizes, strict=True)):
+        if (begin, size) != (0, whole[axis]) and size != -1:
+            value = value.narrow(axis, begin, size)
+    return value
+
+
+def _max_pool(run: Run, operator: Operator) -> Tensor:
+    options = operator.options
+    kernel = options["filterHeight"], options["filterWidth"]
+    strides = options["strideH"], options["strideW"]
+    image = run.value(operator.inputs[0]).permute(0, 3, 1, 2)
+    result = F.max_pool2d(image, kernel, strides).permute(0, 2, 3, 1)
+    expected = run.tensor(operator.outputs[0]).shape[1:]
+    if tuple(result.shape[1:]) != expected:
+        raise NotImplementedError(f"MAX_POOL_2D with padding: {tuple(result.shape[1:])} is not {expected}")
+    return result
+
+
+def _resize_nearest(run: Run, operator: Operator) -> Tensor:
+    image = run.value(operator.inputs[0]).permute(0, 3, 1, 2)
+    mode = "nearest-exact" if operator.options["halfPixelCenters"] else "nearest"
+    return F.interpolate(image, size=run.numbers(operator.inputs[1]), mode=mode).permute(0, 2, 3, 1)
+
+
+def _reduce_max(run: Run, operator: Operator) -> Tensor:
+    axes = tuple(run.numbers(operator.inputs[1]))
+    return run.value(operator.inputs[0]).amax(axes, keepdim=operator.options["keepDims"])
+
+
+def _sum(run: Run, operator: Operator) -> Tensor:
+    axes = tuple(run.numbers(operator.inputs[1]))
+    return run.value(operator.inputs[0]).sum(axes, keepdim=operator.options["keepDims"])
+
+
+def _embedding_lookup(run: Run, operator: Operator) -> Tensor:
+    """Rows of a table; with several pictures each has its own part of the table."""
+    numbers, table = (run.value(index) for index in operator.inputs)
+    rows = table.shape[0] // run.batch
+    offsets = torch.arange(run.batch, device=table.device)[:, None] * rows
+    numbers = (numbers.reshape(run.batch, -1) + offsets).reshape(-1)
+    return table.index_select(0, numbers)
+
+
+def _each(function: Callable[..., Tensor]) -> Kernel:
+    """A kernel of values alone, all of one scale."""
+
+    def kernel(run: Run, operator: Operator) -> Tensor:
+        return function(*(run.value(index) for index in operator.inputs))
+
+    return kernel
+
+
+def _leaky_relu(run: Run, operator: Operator) -> Tensor:
+    return F.leaky_relu(run.value(operator.inputs[0]), operator.options["alpha"])
+
+
+def _float_only(float_kernel: Kernel) -> Kernel:
+    """A kernel that has no integer form here."""
+
+    def kernel(run: Run, operator: Operator) -> Tensor:
+        if run.is_integer(operator.outputs[0]):
+            raise NotImplementedError(f"{operator.kind} in int8: let the recipe leave it float")
+        return float_kernel(run, operator)
+
+    return kernel
 
 
 KERNELS: dict[str, Kernel] = {
-    **PLAIN_KERNELS,
     "CONV_2D": _weighted(_conv),
     "DEPTHWISE_CONV_2D": _weighted(_conv),
     "FULLY_CONNECTED": _weighted(_linear),
@@ -194,9 +261,23 @@ KERNELS: dict[str, Kernel] = {
     "MEAN": _mean,
     "RESIZE_BILINEAR": _resize_bilinear,
     "LOGISTIC": _logistic,
-    "SOFTMAX": _softmax,
     "QUANTIZE": _quantize,
     "DEQUANTIZE": _dequantize,
+    "PAD": _pad,
+    "RESHAPE": _reshape,
+    "CONCATENATION": _concatenation,
+    "SLICE": _slice,
+    "MAX_POOL_2D": _max_pool,
+    "RESIZE_NEAREST_NEIGHBOR": _resize_nearest,
+    "REDUCE_MAX": _reduce_max,
+    "MAXIMUM": _each(torch.maximum),
+    "MINIMUM": _each(torch.minimum),
+    "SOFTMAX": _float_only(_softmax),
+    "EMBEDDING_LOOKUP": _float_only(_embedding_lookup),
+    "CAST": _float_only(_each(Tensor.long)),
+    "SUM": _float_only(_sum),
+    "LEAKY_RELU": _float_only(_leaky_relu),
+    "FLOOR": _float_only(_each(torch.floor)),
 }
 """Every operator that a mirror can run."""
 

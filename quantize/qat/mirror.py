@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from convert.tflite.graph import Operator
 from model.foundation.errors import InputError
+from model.geometry.letterbox import Pixels
 from model.layers.blocks import Outputs
+from model.runtime.running import Answer
 from quantize.qat.kernels import KERNELS, unknown
-from quantize.qat.placement import Placement
 from quantize.qat.run import Run
-from quantize.qat.scales import Scales
+from quantize.qat.scales import Placement, Scales
 
 
 class Weights(nn.Module):
@@ -146,7 +147,7 @@ class Mirror(nn.Module):
         run.batch, run.device, run.probability = len(pixels), pixels.device, self._probability
         run.values[self.graph.inputs[0]] = pixels.float()
         for number, operator in enumerate(self.graph.operators):
-            KERNELS[operator.kind](run, operator)
+            run.values[operator.outputs[0]] = KERNELS[operator.kind](run, operator)
             if not keep:
                 for index in self._last_use.get(number, ()):
                     run.values.pop(index, None)
@@ -164,6 +165,13 @@ class Mirror(nn.Module):
         """Boxes, scores (probabilities) and landmarks, as the file returns them."""
         run = self.run(pixels)
         boxes, scores, landmarks = (run.real(index) for index in self.graph.outputs)
+        return boxes, scores, landmarks
+
+    def raw(self, input_rgb: Pixels) -> Answer:
+        """The same for one picture, uint8 RGB [H, W, 3], as a running file returns it: float32 [1, N, C]."""
+        with torch.no_grad():
+            outputs = self.answer(torch.from_numpy(input_rgb[None]).to(self.scales.logarithm.device))
+        boxes, scores, landmarks = (output.cpu().numpy() for output in outputs)
         return boxes, scores, landmarks
 
 

@@ -1,4 +1,4 @@
-"""The tensors of one pass through a file."""
+"""One pass through a file: what each operator reads, and where its result is kept."""
 
 from __future__ import annotations
 
@@ -92,4 +92,5 @@ class Run:
         return self.tensor(index).is_integer
 
 
-Kernel = Callable[[Run, Operator], None]
+Kernel = Callable[[Run, Operator], Tensor]
+"""Computes an operator's output: whole numbers less the zero point for an integer tensor."""

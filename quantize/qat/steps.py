@@ -16,31 +16,27 @@ from convert.doors import Opened
 from convert.photographs import parity_inputs
 from convert.tflite.graph import read_graph
 from model.checkpoint import load_checkpoint
+from model.evaluation.loop import evaluate
 from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions, write_json
 from model.foundation.errors import GateError, InputError
 from model.foundation.progress import step
+from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
-from model.runtime.running import Answers, TorchModel, open_model
-from model.training.batches import FreshViews
-from model.training.photographs import Photograph, read_folder, read_photographs
-from model.training.teacher import Teacher
-from model.training.views import VIEW
+from model.runtime.running import FunctionModel, RunningModel, TorchModel, open_model
 from quantize.apply.quantizer import apply_recipe
 from quantize.apply.steps import Job, quantize, spec_made_from
 from quantize.calibrate.activation_ranges import TensorRange, read_ranges, write_ranges
 from quantize.calibrate.clipping import prepared
-from quantize.qat.faithfulness import measure_agreement, require_agreement
-from quantize.qat.loop import LOG, STATE, train
+from quantize.qat.faithfulness import Agreement, measure_agreement, require_agreement
 from quantize.qat.mirror import Mirror, Weights
-from quantize.qat.placement import find_placement
+from quantize.qat.plan import Plan, Schedule
 from quantize.qat.qdq import export_qdq, supports
-from quantize.qat.scales import Scales
-from quantize.qat.schedule import Schedule
-from quantize.qat.scoring import average_precision, runs_of
-from quantize.qat.store import save_weights, with_constants, without_place
-from quantize.qat.trainee import Trainee
+from quantize.qat.scales import Scales, find_placement
+from quantize.qat.teaching import MOST_SIDE, Material, photographs_of
+from quantize.qat.trainee import LOG, STATE, Look, Trainee, train
+from quantize.qat.write_back import save_weights, with_constants, without_place
 from quantize.recipe import Recipe, read_recipe
 
 LOOKED_AT = 24
@@ -49,31 +45,6 @@ SAME_NETWORK = 1e-2
 """Outputs may differ by so much when a batch norm was folded in another order of operations."""
 CHECKED = 4
 """Photographs on which the mirror is held against the post-training file before training begins."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The files of one quantization-aware training.
-
-    Attributes:
-        models: Float32 TFLite files that convert made, one for each input size; trained together.
-        checkpoint: What they were made from; its network is the teacher.
-        ranges: Activation ranges to start from.
-        recipe: With int8 layers.
-        data: Training folders, with or without labels.
-        photographs: Folder of images for parity and proof.
-        report: Labelled folders for the final AP of mirror and file; never trained on.
-        output: Folder for everything that is made.
-    """
-
-    models: tuple[Path, ...]
-    checkpoint: Path
-    ranges: Path
-    recipe: Path
-    data: tuple[Path, ...]
-    photographs: Path
-    report: tuple[Path, ...]
-    output: Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,24 +56,23 @@ class _Size:
     mirror: Mirror
 
 
-def run_training(plan: Plan, schedule: Schedule, device: str = "cpu") -> list[Artifact]:
+def run_training(plan: Plan, schedule: Schedule, device: str = "cpu") -> list[tuple[Path, Agreement]]:
     """Train, export and prove; goes on where the output folder stopped.
 
     Returns:
-        The integer file of each size.
+        The integer file of each size, and how it agrees with what was trained.
 
     Raises:
         InputError: the files do not belong together, are quantized already, or cannot be trained on.
         GateError: an integer file does not compute what was trained.
     """
     refuse_trained(plan.checkpoint)
-    photographs = read_photographs(plan.data)
+    material = Material(plan.data)
     recipe = read_recipe(plan.recipe)
     sizes = _sizes(plan, recipe)
     spec = next(iter(sizes.values())).spec
     trainee = Trainee({side: size.mirror for side, size in sizes.items()}, schedule, device)
-    teacher = Teacher.load(plan.checkpoint, spec.network)
-    source = FreshViews(photographs, schedule.seed, schedule.pictures, teacher, corrected=schedule.corrected)
+    lessons = material.lessons(plan.checkpoint, spec.network, schedule)
     state = plan.output / STATE
     if state.is_file():
         trainee.restore(state)
@@ -112,7 +82,7 @@ def run_training(plan: Plan, schedule: Schedule, device: str = "cpu") -> list[Ar
         (plan.output / LOG).unlink(missing_ok=True)
         for size in sizes.values():
             _check_mirror(plan, size, recipe)
-    train(trainee, source, plan.output, _look(photographs, sizes))
+    train(trainee, lessons, plan.output, _look(material, sizes))
     for size in sizes.values():
         size.mirror.to("cpu")
     checkpoint, ranges = _keep(plan, schedule, sizes)
@@ -159,20 +129,20 @@ def _sizes(plan: Plan, recipe: Recipe) -> dict[int, _Size]:
     """Side in pixels -> size, ascending."""
     sizes: dict[int, _Size] = {}
     weights: Weights | None = None
-    for model in plan.models:
+    for model in plan.model:
         spec = spec_made_from(model, plan.checkpoint)
         side = spec.input_height
-        if side != spec.input_width or side > VIEW:
+        if side != spec.input_width or side > MOST_SIDE:
             raise InputError(
                 f"{model} takes {spec.input_height}x{spec.input_width}: training needs square inputs of at "
-                f"most {VIEW} pixels; other sizes can be made from what it learned"
+                f"most {MOST_SIDE} pixels; other sizes can be made from what it learned"
             )
         placement = find_placement(model, recipe)
         if weights is None:
             weights = Weights.of(placement)
             weights.freeze(without_place(load_checkpoint(plan.checkpoint, spec.network).network, weights))
         if missing := {name for name in placement.weights.values() if name not in weights}:
-            raise InputError(f"{model} has a layer that {plan.models[0]} lacks: {min(missing)}")
+            raise InputError(f"{model} has a layer that {plan.model[0]} lacks: {min(missing)}")
         measured, _ = read_ranges(plan.ranges, sha256_of(plan.checkpoint), side, side)
         scales = Scales(placement, prepared(measured, recipe.estimator, model))
         sizes[side] = _Size(model, spec, Mirror(placement, weights, scales))
@@ -192,16 +162,13 @@ def _check_mirror(plan: Plan, size: _Size, recipe: Recipe) -> None:
         file.unlink()
 
 
-def _look(photographs: Sequence[Photograph], sizes: Mapping[int, _Size]) -> Any:
+def _look(material: Material, sizes: Mapping[int, _Size]) -> Look | None:
     """Measures AP of each size on photographs held aside; nothing where there are no labels."""
-    sets: dict[str, list[LabelledImage]] = {}
-    for one in photographs:
-        if one.labelled and one.held_aside and len(members := sets.setdefault(one.folder, [])) < LOOKED_AT:
-            members.append(one.image)
+    sets = material.aside(LOOKED_AT)
 
-    def look(_: Trainee) -> dict[str, Any]:
+    def look() -> dict[str, float]:
         return {
-            f"aside_{name}_{side}": round(average_precision(runs_of(size.mirror), size.spec, images), 4)
+            f"aside_{name}_{side}": round(_average_precision(_running(size), images), 4)
             for name, images in sets.items()
             for side, size in sizes.items()
         }
@@ -228,7 +195,7 @@ def _keep(plan: Plan, schedule: Schedule, sizes: Mapping[int, _Size]) -> tuple[P
     Artifact.save(
         checkpoint,
         sources={"checkpoint": plan.checkpoint, "recipe": plan.recipe, "ranges": plan.ranges},
-        fake_quantization=schedule.to_json(),
+        fake_quantization=to_json(schedule),
         sides=list(sizes),
         data=[folder.name for folder in plan.data],
         tools=tool_versions("torch", "ai-edge-quantizer"),
@@ -236,7 +203,7 @@ def _keep(plan: Plan, schedule: Schedule, sizes: Mapping[int, _Size]) -> tuple[P
     return checkpoint, ranges
 
 
-def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> Artifact:
+def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> tuple[Path, Agreement]:
     """Convert the trained checkpoint, put the learned ranges into the integer file, and prove it."""
     spec = size.spec
     stem = f"{spec.network}_{spec.input_height}x{spec.input_width}"
@@ -248,10 +215,9 @@ def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> Artifact
     recipe = read_recipe(plan.recipe)
     file = plan.output / f"{stem}_{recipe.name}_qat.tflite"
     quantize(Job(model, checkpoint, ranges, file), plan.recipe, plan.photographs, len(inputs))
-    facts = prove(plan, size, file, inputs)
-    artifact = Artifact(file, {**Artifact.load(file).record, **facts})
-    write_json(Artifact.record_path(file), artifact.record)
-    return artifact
+    agreement, facts = _prove(plan, size, file, inputs)
+    write_json(Artifact.record_path(file), {**Artifact.load(file).record, **facts})
+    return file, agreement
 
 
 def settle_weights(mirror: Mirror, model: Path) -> None:
@@ -272,23 +238,32 @@ def settle_weights(mirror: Mirror, model: Path) -> None:
     mirror.weights.take(settled)
 
 
-def prove(plan: Plan, size: _Size, file: Path, inputs: Sequence[Pixels]) -> dict[str, Any]:
-    """Hold an integer file against its mirror, and a QDQ ONNX against both; facts for the record.
+def _running(size: _Size) -> RunningModel:
+    """The mirror as a running model."""
+    return FunctionModel(size.mirror.raw, size.spec, "mirror")
+
+
+def _average_precision(model: RunningModel, images: Sequence[LabelledImage]) -> float:
+    return evaluate(model, images, ious=(0.5,)).matched.average_precision()
+
+
+def _prove(plan: Plan, size: _Size, file: Path, inputs: Sequence[Pixels]) -> tuple[Agreement, dict[str, Any]]:
+    """Hold an integer file against its mirror, and a QDQ ONNX against both; with facts for the record.
 
     Raises:
         GateError: they disagree.
     """
     with step(f"{file.name}: proof"):
-        runs: dict[str, Answers] = {"mirror": runs_of(size.mirror), "file": open_model(file)}
+        runs = _running(size), open_model(file)
         precisions = {}
         for folder in plan.report:
-            images = [photograph.image for photograph in read_folder(folder)]
-            mine, theirs = (average_precision(run, size.spec, images) for run in runs.values())
+            images = photographs_of(folder)
+            mine, theirs = (_average_precision(run, images) for run in runs)
             precisions[folder.name] = mine, theirs
         agreement = measure_agreement(size.mirror, file, inputs, precisions)
         require_agreement(agreement, file.name)
-        facts: dict[str, Any] = {"agreement": agreement.to_json()}
+        facts: dict[str, Any] = {"agreement": to_json(agreement)}
         if supports(size.mirror):
             qdq = file.with_name(file.stem.replace("_qat", "_qdq_qat") + ".onnx")
-            facts["qdq_onnx"] = export_qdq(size.mirror, size.spec, qdq, runs["file"], inputs)
-    return facts
+            facts["qdq_onnx"] = export_qdq(size.mirror, size.spec, qdq, runs[1], inputs)
+    return agreement, facts

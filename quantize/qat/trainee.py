@@ -1,24 +1,58 @@
-"""A network in quantization-aware training: shared weights, scales of each input size, the optimizer."""
+"""A network in quantization-aware training: its weights, the scales of each size, the optimizer, the loop."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
 
 from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
-from model.training.batches import Batch
-from model.training.losses import LOSSES, Losses
-from model.training.student import DivergedError
+from model.foundation.journal import Journal
+from model.foundation.records import from_json, to_json
+from model.layers.blocks import Outputs
 from quantize.qat.mirror import Mirror
-from quantize.qat.schedule import Schedule
+from quantize.qat.plan import Schedule
 
-LOSS = "focal"
+STATE, LOG = "state.pt", "log.jsonl"
+UNIT_SIDE = 320
+"""Side in pixels of the pictures that a schedule counts; a batch of larger ones has fewer."""
+LOOKS = 2
+"""How often the held-aside photographs are looked at on the way, evenly spread."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Pictures, and what answers to them cost.
+
+    Attributes:
+        pixels: uint8 RGB [B, S, S, 3].
+        cost: Boxes [B, N, 4], class logits [B, N, C] and landmarks [B, N, 10], on any device -> three
+            scalars: of faces, of boxes, of landmarks.
+    """
+
+    pixels: Tensor
+    cost: Callable[[Outputs], Sequence[Tensor]]
+
+
+Lessons = Callable[[np.random.Generator, int, int], Lesson]
+"""Draws a lesson: random numbers, on which alone it depends, side of the pictures in pixels, how many."""
+
+Look = Callable[[], dict[str, float]]
+"""Measures something for the log."""
+
+
+class DivergedError(Exception):
+    """The loss or the gradient is no number any more; the last state still is."""
 
 
 class Trainee:
@@ -50,8 +84,17 @@ class Trainee:
         """Input sizes, ascending."""
         return sorted(self.mirrors)
 
-    def step(self, batch: Batch) -> Losses:
-        """Learn one batch; its pictures are of one of the sizes.
+    def next_lesson(self, lessons: Lessons) -> Lesson:
+        """The lesson of the next step; sizes take turns and have equally many pixels."""
+        side = self.sides[self.steps % len(self.sides)]
+        count = max(1, round(self.schedule.pictures * UNIT_SIDE * UNIT_SIDE / (side * side)))
+        return lessons(np.random.default_rng((self.schedule.seed, self.steps)), side, count)
+
+    def step(self, lesson: Lesson) -> list[float]:
+        """Learn one lesson; its pictures are of one of the sizes.
+
+        Returns:
+            Its losses before the step, without their weights: of faces, of boxes, of landmarks.
 
         Raises:
             DivergedError: the loss or the gradient is not finite; nothing was changed.
@@ -61,9 +104,10 @@ class Trainee:
         learn = self.schedule.scales_learn(self.steps)
         for mirror in self.mirrors.values():
             mirror.scales.logarithm.requires_grad_(learn)
-        batch = batch.to(self.device)
-        losses = LOSSES[LOSS](self.mirrors[batch.pixels.shape[1]](batch.pixels), batch)
-        total = losses.total(self.schedule.loss_weights)
+        pixels = lesson.pixels.to(self.device, non_blocking=True)
+        losses = lesson.cost(self.mirrors[pixels.shape[1]](pixels))
+        face, boxes, landmarks = (w * one for w, one in zip(self.schedule.loss_weights, losses, strict=True))
+        total = face + boxes + landmarks
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -74,21 +118,19 @@ class Trainee:
             )
         self.optimizer.step()
         self.steps += 1
-        return losses
+        return [float(one.detach()) for one in losses]
 
     def save(self, path: Path) -> None:
         """Write what a resumed training needs, whole or not at all."""
-        with replacing(path) as temporary:
-            torch.save(self._state(), temporary)
-
-    def _state(self) -> dict[str, Any]:
-        return {
-            "schedule": self.schedule.to_json(),
+        state: dict[str, Any] = {
+            "schedule": to_json(self.schedule),
             "steps": self.steps,
             "weights": self.weights.state_dict(),
             "scales": {side: mirror.scales.state_dict() for side, mirror in self.mirrors.items()},
             "optimizer": self.optimizer.state_dict(),
         }
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
 
     def restore(self, path: Path) -> None:
         """Go on where `save` stopped.
@@ -100,7 +142,8 @@ class Trainee:
             raise InputError(f"no such training state: {path}")
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-            if state["schedule"] != self.schedule.to_json() or sorted(state["scales"]) != self.sides:
+            schedule = from_json(Schedule, state["schedule"], str(path))
+            if schedule != self.schedule or sorted(state["scales"]) != self.sides:
                 raise InputError(
                     f"{path} is of another schedule or other sizes: delete it, or choose another folder"
                 )
@@ -114,3 +157,86 @@ class Trainee:
                 "or choose another folder"
             ) from None
         self.steps = state["steps"]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What the log says of an epoch.
+
+    Attributes:
+        step: Batches seen at its end; 0 before the first.
+        time: Of its end, in UTC.
+        rate_factor: What the rates are multiplied with by then.
+        face, boxes, landmarks: Mean losses of its steps.
+        seconds: That it took, without the look.
+        look: What was measured then, if anything.
+    """
+
+    step: int
+    time: str
+    rate_factor: float
+    face: float | None = None
+    boxes: float | None = None
+    landmarks: float | None = None
+    seconds: float = 0.0
+    look: dict[str, float] = field(default_factory=dict)
+
+
+def train(trainee: Trainee, lessons: Lessons, output: Path, look: Look | None = None) -> None:
+    """Train until the schedule's steps are done; the lesson of a step depends on seed and step alone.
+
+    After each epoch `state.pt` is replaced in `output` and the epoch is added to the journal `log.jsonl`.
+
+    Args:
+        trainee: Fresh, or resumed.
+        lessons: What it learns from.
+        output: Folder of the run.
+        look: Taken before the first step, and LOOKS times on the way.
+
+    Raises:
+        InputError: the training diverged; the state of the last whole epoch is kept.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    log, schedule = Journal(output / LOG, Epoch), trainee.schedule
+    due = {round(schedule.steps * (number + 1) / LOOKS) for number in range(LOOKS)}
+    if look is not None and trainee.steps == 0:
+        log.add("0", replace(_epoch(trainee), look=look()))
+    with _progress(trainee) as advance:
+        while trainee.steps < schedule.steps:
+            begun, first = time.monotonic(), trainee.steps
+            losses = []
+            try:
+                while trainee.steps < min(schedule.steps, first + schedule.epoch_steps):
+                    losses.append(trainee.step(trainee.next_lesson(lessons)))
+                    advance(trainee.steps, losses[-1][0])
+            except DivergedError as error:
+                raise InputError(
+                    f"the training diverged at {error}; {output / STATE} keeps the last whole epoch: "
+                    "lower the rates and start in another folder"
+                ) from None
+            trainee.save(output / STATE)
+            face, boxes, landmarks = (round(float(value), 5) for value in np.mean(losses, axis=0))
+            seconds = round(time.monotonic() - begun, 2)
+            epoch = replace(_epoch(trainee), face=face, boxes=boxes, landmarks=landmarks, seconds=seconds)
+            log.add(str(epoch.step), epoch)
+            if look is not None and any(first < step <= trainee.steps for step in due):
+                log.add(str(epoch.step), replace(epoch, look=look()))
+
+
+def _epoch(trainee: Trainee) -> Epoch:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return Epoch(trainee.steps, now, round(trainee.schedule.factor(trainee.steps), 5))
+
+
+@contextmanager
+def _progress(trainee: Trainee) -> Iterator[Callable[[int, float], None]]:
+    columns = (
+        TextColumn("quantization-aware training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+    )
+    with Progress(*columns, refresh_per_second=0.5) as progress:
+        task = progress.add_task("", total=trainee.schedule.steps, completed=trainee.steps, loss=float("nan"))
+        yield lambda steps, loss: progress.update(task, completed=steps, loss=loss)

@@ -11,7 +11,7 @@ from convert.tflite.graph import read_graph
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.activation_ranges import Ranges, measure_ranges
 from quantize.calibrate.clipping import LEAST_DIVISOR, Bounds, prepared, without_ties
-from quantize.qat.placement import scale_of
+from quantize.qat.scales import scale_of
 from quantize.recipe import read_recipe
 from tests.conftest import ROOT, Converted
 

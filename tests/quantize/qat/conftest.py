@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from model.training.batches import Batch
+from model.layers.blocks import Outputs
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.activation_ranges import measure_ranges
 from quantize.calibrate.clipping import Bounds, prepared
 from quantize.qat.mirror import Mirror, Weights
-from quantize.qat.placement import Placement, find_placement
-from quantize.qat.scales import Scales
+from quantize.qat.scales import Placement, Scales, find_placement
+from quantize.qat.trainee import Lesson
 from quantize.recipe import Recipe, read_recipe
 from tests.conftest import ROOT, Converted
 
@@ -56,23 +58,30 @@ def integers(converted: Converted, tmp_path_factory: pytest.TempPathFactory) -> 
     )
 
 
-class FixedDraws:
-    """Batches of the demo photographs with a face wanted at some anchors, the same for the same draw."""
+class FixedLessons:
+    """Demo photographs with a face wanted at some anchors, the same for the same draw."""
 
     def __init__(self, converted: Converted, poison: int | None = None) -> None:
         self.converted, self.poison, self.asked = converted, poison, 0
 
-    def drawn(self, draw: np.random.Generator, _side: int, _count: int) -> Batch:
-        """A batch; of not-a-numbers when it is the poisoned one's turn."""
+    def __call__(self, draw: np.random.Generator, _side: int, _count: int) -> Lesson:
+        """Two photographs; the poisoned one's cost is no number."""
         anchors = self.converted.spec.anchor_count
         chosen = draw.integers(len(self.converted.photographs), size=2)
         pixels = np.stack([self.converted.photographs[index] for index in chosen])
-        face = torch.from_numpy((draw.random((2, anchors)) < 0.02).astype(np.float32))
+        face = torch.from_numpy((draw.random((2, anchors, 1)) < 0.02).astype(np.float32))
         offsets = torch.from_numpy(draw.normal(size=(2, anchors, 14)).astype(np.float32))
         if self.asked == self.poison:
             offsets[:] = torch.nan
         self.asked += 1
-        weight = torch.ones_like(face)
-        return Batch(
-            torch.from_numpy(pixels), face, weight, offsets[..., :4], face, offsets[..., 4:], face.clone()
-        )
+
+        def cost(outputs: Outputs) -> tuple[Tensor, Tensor, Tensor]:
+            boxes, logits, landmarks = outputs
+            missed = F.smooth_l1_loss(torch.cat([boxes, landmarks], -1), offsets, reduction="none") * face
+            return (
+                F.binary_cross_entropy_with_logits(logits[..., -1:], face, reduction="sum") / face.sum(),
+                missed[..., :4].sum() / face.sum(),
+                missed[..., 4:].sum() / face.sum(),
+            )
+
+        return Lesson(torch.from_numpy(pixels), cost)

@@ -1,14 +1,50 @@
-"""Everything that decides what a quantization-aware training does, in one frozen record."""
+"""What a quantization-aware training is to do: the files it takes, and everything that decides how it goes.
+
+Both records are flags of the command line, field by field.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
+
+from model.foundation import flags
 from model.foundation.errors import InputError
 
+Folders = Annotated[list[Path], Parameter(consume_multiple=True)]
 
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The files of one quantization-aware training.
+
+    Attributes:
+        model: Float32 TFLite files that convert made, one for each input size; trained together.
+        checkpoint: What they were made from; its network is the teacher.
+        ranges: Activation ranges (JSON) to start from.
+        recipe: Recipe (JSON) with int8 layers.
+        data: Training folders: label.txt and images/, or photographs without labels.
+        photographs: Folder of images for parity and proof.
+        report: Labelled folders for the last AP of trained network and file; never trained on.
+        output: Folder for everything that is made.
+    """
+
+    model: Folders
+    checkpoint: Path
+    ranges: Path
+    recipe: Path
+    data: Folders = field(default_factory=list)
+    photographs: Path
+    report: Folders = field(default_factory=list)
+    output: Path
+
+
+@Parameter(name="*")
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast.
@@ -23,8 +59,8 @@ class Schedule:
         freeze: Share of the steps after which the scales stay.
         clip: Largest norm of the gradient.
         loss_weights: Of face, boxes, landmarks, as in training.
-        corrected: Whether labels correct the float network's answers, as in its own training. Without, labels
-            only say where to look, and the integers learn to answer as the float network does.
+        corrected: Labels correct the float network's answers, as in its own training. Without, labels only
+            say where to look, and the integers learn to answer as the float network does.
         seed: Of batches, crops and damages.
     """
 
@@ -38,7 +74,7 @@ class Schedule:
     clip: float = 5.0
     loss_weights: tuple[float, float, float] = (8.0, 0.5, 0.25)
     corrected: bool = False
-    seed: int = 1
+    seed: flags.Seed = 1
 
     def __post_init__(self) -> None:
         for name in ("steps", "epoch_steps", "pictures"):
@@ -61,7 +97,3 @@ class Schedule:
     def scales_learn(self, step: int) -> bool:
         """Whether the activations' scales still learn at a step."""
         return step < self.freeze * self.steps
-
-    def to_json(self) -> dict[str, Any]:
-        """The schedule as JSON values."""
-        return {**asdict(self), "loss_weights": list(self.loss_weights)}

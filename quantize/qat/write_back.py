@@ -1,4 +1,4 @@
-"""Trained constants of a file back into the network they came from, so that any file can be made of it."""
+"""A file's trained constants, written back into the network they came from: all files are made of that."""
 
 from __future__ import annotations
 
