@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from android_demo.script_build.layout import APK, MAIN_ACTIVITY
+from android_demo.script_build.layout import APK, MAIN_ACTIVITY, ROOT
 from model.foundation.errors import InputError, exit_code_of
 
 
@@ -20,6 +20,7 @@ def main() -> int:
     lint = commands.add_parser("lint", help="check the Kotlin sources with ktlint")
     lint.add_argument("--format", action="store_true", help="correct what can be corrected")
     commands.add_parser("assets", help="copy the models of build/ into the app's assets")
+    commands.add_parser("native", help="build the app's C library for a build with Gradle")
     install = commands.add_parser("install", help="install the APK over adb and start it")
     install.add_argument("--serial", help="which phone, if there is more than one")
     commands.add_parser(
@@ -29,11 +30,15 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.command in ("build", "assets", "verify"):
+    if options.command in ("build", "assets", "native", "verify"):
         from android_demo.script_build import package, verify
 
         if options.command == "assets":
             print(f"{len(package.copy_models())} model(s) in the app's assets")
+            return 0
+        if options.command == "native":
+            for path in package.copy_libraries():
+                print(path.relative_to(ROOT))
             return 0
         if options.command == "build":
             package.build()

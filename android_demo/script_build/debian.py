@@ -1,4 +1,4 @@
-"""The command-line tools that Debian packages: aapt2, apksigner and adb."""
+"""The command-line tools that Debian packages: aapt2, apksigner, adb, and QEMU for tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import subprocess
 
 from model.foundation.errors import InputError
 
-PACKAGES = {"aapt2": "aapt", "apksigner": "apksigner", "adb": "adb"}
+PACKAGES = {
+    "aapt2": "aapt",
+    "apksigner": "apksigner",
+    "adb": "adb",
+    "qemu-aarch64": "qemu-user",
+    "qemu-arm": "qemu-user",
+}
 
 
 def tool(name: str) -> str:

@@ -16,6 +16,7 @@ MODEL_PATTERN = "*.tflite" if "FEATHERFACE_MODELS" in os.environ else "featherfa
 """Which go into the app: the default network at the default size in every precision, or all of one's own."""
 
 ASSETS = MAIN / "assets" / "models"
+JNI_LIBRARIES = MAIN / "jniLibs"
 OUTPUT = ROOT / "build" / "android"
 APK = OUTPUT / "featherface-demo.apk"
 GOLDEN = ROOT / "tests" / "golden"

@@ -8,10 +8,19 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from android_demo.script_build import elf16k
+from android_demo.script_build import elf16k, native
 from android_demo.script_build.debian import run
 from android_demo.script_build.kotlin import compile_app, java, runtime_jars
-from android_demo.script_build.layout import APK, ASSETS, MIN_SDK, MODEL_PATTERN, MODELS, OUTPUT, cache
+from android_demo.script_build.layout import (
+    APK,
+    ASSETS,
+    JNI_LIBRARIES,
+    MIN_SDK,
+    MODEL_PATTERN,
+    MODELS,
+    OUTPUT,
+    cache,
+)
 from android_demo.script_build.pins import dexer, files_of
 from android_demo.script_build.resources import RESOURCE_APK, link
 from model.foundation.artifact import replacing, sha256_of
@@ -84,7 +93,20 @@ def libraries() -> dict[str, bytes]:
                 except elf16k.LayoutError as error:
                     print(f"{path.name} stays laid out for 4 KB pages: {error}", flush=True)
             found[f"lib/{abi}/{path.name}"] = content
+        found[f"lib/{abi}/{native.NAME}"] = native.library(abi).read_bytes()
     return found
+
+
+def copy_libraries() -> list[Path]:
+    """Build the app's own native libraries and put them where Gradle looks for such."""
+    copied = []
+    for abi in ABIS:
+        target = JNI_LIBRARIES / abi / native.NAME
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as temporary:
+            shutil.copyfile(native.library(abi), temporary)
+        copied.append(target)
+    return copied
 
 
 def _dex(folders: list[Path]) -> Path:

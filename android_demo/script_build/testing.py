@@ -12,6 +12,7 @@ from pathlib import Path
 from android_demo.script_build.expected import write_expected
 from android_demo.script_build.kotlin import compile_app, compile_tests, java, runtime_jars
 from android_demo.script_build.layout import GOLDEN, OUTPUT, PACKAGE, cache
+from android_demo.script_build.native import library
 from android_demo.script_build.pins import files_of
 from android_demo.script_build.resources import RESOURCE_APK, link
 from model.foundation.errors import GateError
@@ -52,6 +53,8 @@ def run_tests(pattern: str = "") -> int:
     command = [java(), "-Xmx2g", "-XX:+IgnoreUnrecognizedVMOptions", "-cp", ":".join(map(str, classpath))]
     for package in ("java.lang", "java.io", "java.util", "java.net", "java.nio", "sun.nio.ch"):
         command.append(f"--add-opens=java.base/{package}=ALL-UNNAMED")
+    # System.loadLibrary finds the app's C library there, built for this computer, as on a phone in the APK.
+    command.append(f"-Djava.library.path={library('host').parent}")
     command += [f"-D{name}={value}" for name, value in _properties().items()]
     done = subprocess.run([*command, "org.junit.runner.JUnitCore", *names], check=False)
     if done.returncode:

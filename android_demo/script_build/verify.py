@@ -9,7 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from android_demo.script_build import elf16k
+from android_demo.script_build import elf16k, native
 from android_demo.script_build.debian import run
 from android_demo.script_build.layout import MIN_SDK, MODEL_PATTERN, MODELS, PACKAGE, TARGET_SDK
 from android_demo.script_build.package import ABIS, LIBRARY_ALIGNMENT
@@ -87,6 +87,9 @@ def _contents(apk: Path) -> list[Finding]:
         findings.append(
             Finding("code", f"{sum(name.endswith('.dex') for name in names)} dex", "classes.dex" in names)
         )
+        own = {name for name in names if Path(name).name == native.NAME}
+        wanted = {f"lib/{abi}/{native.NAME}" for abi in ABIS}
+        findings.append(Finding("camera frames", "to tensor in C on " + ", ".join(ABIS), own == wanted))
         inside = {Path(name).name for name in names if name.endswith(".tflite")}
     built = {path.name for path in MODELS.glob(MODEL_PATTERN)}
     findings.append(

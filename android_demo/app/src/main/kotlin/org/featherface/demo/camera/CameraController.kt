@@ -36,7 +36,7 @@ interface CameraListener {
 /**
  * Opens one camera and streams it to a preview surface and to an image reader. All callbacks come on [thread].
  *
- * @param thread the thread that also runs the network: a frame is taken only when the last one is done
+ * @param thread a thread of the camera alone: a frame is written while the network searches the last one
  */
 class CameraController(
     context: Context,

@@ -1,5 +1,7 @@
 package org.featherface.demo.detector
 
+import java.nio.ByteBuffer
+
 /** The parts of a frame's time that the app shows and the benchmark reports. */
 enum class Stage {
     LETTERBOX,
@@ -26,26 +28,53 @@ fun interface Clock {
 }
 
 /**
+ * An image as the network takes it, and where it came from.
+ *
+ * @property input the network's input, `[1, H, W, 3]`
+ */
+class InputFrame(
+    val input: ByteBuffer,
+) {
+    /** How the image was fitted; null before the first. */
+    var letterbox: Letterbox? = null
+
+    /** Milliseconds that writing it took. */
+    var milliseconds = 0.0
+}
+
+/**
  * Image in, faces out: letterbox, inference, decoding, suppression, and back to pixels of the image.
  *
- * The camera, stills and the benchmark all go through here. Allocates nothing per image. Not safe for two threads at once.
+ * The camera, stills and the benchmark all go through here. Allocates nothing per image. One thread may [write] the next
+ * camera frame while another [find]s the faces of the last; apart from that not safe for two threads at once.
  */
 class DetectionPipeline(
     val detector: FaceDetector,
     private val clock: Clock = Clock(System::nanoTime),
 ) {
     private val spec = detector.spec
-    private val writer = InputWriter(spec, detector.input.type)
+    private val camera = InputWriter(spec, detector.input.type)
+    private val pictures = InputWriter(spec, detector.input.type)
+    private val picture = InputFrame(detector.inputBuffer)
     private val decoder = BoxDecoder(spec)
     private val nms = Nms(spec.anchorCount, spec.nmsIou, spec.maxDetections)
     private val found = Detections(minOf(spec.maxDetections, spec.anchorCount))
 
-    /** How long the last [detect] took. */
+    /** The camera's two frames, made when the first comes. */
+    val frames by lazy { FrameQueue(InputFrame(detector.input.allocate()), InputFrame(detector.input.allocate())) }
+
+    /** How long the last [detect] or [find] took. */
     val times = StageTimes()
 
     /** The network's outputs of the last [detect]; null before the first. */
     var lastOutputs: RawOutputs? = null
         private set
+
+    /** How the last image of [detect] was fitted into the network's input; null before the first. */
+    val fitted: Letterbox? get() = picture.letterbox
+
+    /** Whether the last image of [detect] was written by the C library. */
+    val wasNative: Boolean get() = pictures.wasNative
 
     /**
      * Find the faces in [image].
@@ -58,19 +87,46 @@ class DetectionPipeline(
         image: ImageSource,
         scoreThreshold: Float = spec.scoreThreshold,
     ): Detections {
+        write(image, picture, pictures)
+        return find(picture, scoreThreshold)
+    }
+
+    /** Write a camera's frame into [target]; [find] may be at work on another frame meanwhile. */
+    fun write(
+        image: YuvImage,
+        target: InputFrame,
+    ) = write(image, target, camera)
+
+    private fun write(
+        image: ImageSource,
+        target: InputFrame,
+        writer: InputWriter,
+    ) {
         val start = clock.nanoseconds()
-        val letterbox = writer.write(image, detector.inputBuffer)
-        val written = clock.nanoseconds()
-        val outputs = detector.infer()
+        target.letterbox = writer.write(image, target.input)
+        target.milliseconds = (clock.nanoseconds() - start) / 1e6
+    }
+
+    /**
+     * Find the faces in an image that was written to [frame].
+     *
+     * @return as [detect]
+     */
+    fun find(
+        frame: InputFrame,
+        scoreThreshold: Float = spec.scoreThreshold,
+    ): Detections {
+        val start = clock.nanoseconds()
+        val outputs = detector.infer(frame.input)
         lastOutputs = outputs
         val inferred = clock.nanoseconds()
         val candidates = decoder.decode(outputs, scoreThreshold)
         val decoded = clock.nanoseconds()
         collect(outputs, candidates)
-        letterbox.toImage(found)
+        checkNotNull(frame.letterbox) { "nothing was written to this frame" }.toImage(found)
         val end = clock.nanoseconds()
-        record(Stage.LETTERBOX, start, written)
-        record(Stage.INFERENCE, written, inferred)
+        times.milliseconds[Stage.LETTERBOX.ordinal] = frame.milliseconds
+        record(Stage.INFERENCE, start, inferred)
         record(Stage.DECODE, inferred, decoded)
         record(Stage.NMS, decoded, end)
         return found

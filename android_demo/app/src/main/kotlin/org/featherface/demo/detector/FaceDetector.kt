@@ -17,16 +17,16 @@ interface FaceDetector : AutoCloseable {
     /** Boxes `[1, N, 4]`, scores `[1, N, 1 or 2]` and landmarks `[1, N, 10]`. */
     val outputs: List<TensorInfo>
 
-    /** Write the next image here before [infer]; native byte order. */
+    /** A buffer for an image; others come from [input]. Native byte order. */
     val inputBuffer: ByteBuffer
 
     /**
-     * Run the network on [inputBuffer].
+     * Run the network on the image in [image], which is [inputBuffer] or another direct buffer of its size.
      *
      * @return outputs that the next call overwrites
      * @throws DetectorException the runtime failed
      */
-    fun infer(): RawOutputs
+    fun infer(image: ByteBuffer = inputBuffer): RawOutputs
 }
 
 /** Checks that a model's tensors are what its spec says. */

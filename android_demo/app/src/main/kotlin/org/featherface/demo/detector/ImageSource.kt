@@ -1,5 +1,7 @@
 package org.featherface.demo.detector
 
+import java.nio.ByteBuffer
+
 /**
  * Pixels as they are stored, and the turn that makes them upright.
  *
@@ -30,6 +32,7 @@ class ArgbImage(
  *
  * @property luma `[height, lumaRowStride]`
  * @property blue chroma U, `[height / 2, chromaRowStride]` with [chromaPixelStride] bytes from pixel to pixel, as [red] (V)
+ * @property planes luma, blue and red where the camera left them, in direct memory that it takes back; null: only copied
  */
 class YuvImage : ImageSource {
     override var width = 0
@@ -38,7 +41,30 @@ class YuvImage : ImageSource {
     var luma = ByteArray(0)
     var blue = ByteArray(0)
     var red = ByteArray(0)
+    val planes = arrayOfNulls<ByteBuffer>(3)
     var lumaRowStride = 0
     var chromaRowStride = 0
     var chromaPixelStride = 1
+
+    /** Whether [planes] holds the frame. */
+    val isInPlace: Boolean get() = planes[0] != null && planes[1] != null && planes[2] != null
+
+    /** Copy what is in [planes] to the arrays, for a reader that needs those. */
+    fun copyPlanes() {
+        luma = copy(planes[0], luma)
+        blue = copy(planes[1], blue)
+        red = copy(planes[2], red)
+    }
+
+    private fun copy(
+        from: ByteBuffer?,
+        to: ByteArray,
+    ): ByteArray {
+        if (from == null) return to
+        from.position(0)
+        val target = if (to.size == from.remaining()) to else ByteArray(from.remaining())
+        from.get(target)
+        from.position(0)
+        return target
+    }
 }

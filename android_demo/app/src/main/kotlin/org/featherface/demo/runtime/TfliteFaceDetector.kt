@@ -19,6 +19,7 @@ import org.tensorflow.lite.Tensor
 import org.tensorflow.lite.TensorFlowLite
 import org.tensorflow.lite.gpu.CompatibilityList
 import org.tensorflow.lite.gpu.GpuDelegate
+import java.nio.ByteBuffer
 
 /** A network run by TensorFlow Lite: the only class of the app that knows the runtime. */
 class TfliteFaceDetector private constructor(
@@ -40,7 +41,8 @@ class TfliteFaceDetector private constructor(
         outputBuffers = raw.all.withIndex().associate { (index, tensor) -> index to tensor.bytes }
     }
 
-    override fun infer(): RawOutputs {
+    override fun infer(image: ByteBuffer): RawOutputs {
+        inputs[0] = image
         raw.boxes.bytes.clear()
         raw.scores.bytes.clear()
         raw.landmarks.bytes.clear()

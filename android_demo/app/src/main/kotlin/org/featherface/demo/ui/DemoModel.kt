@@ -5,7 +5,9 @@ import android.graphics.SurfaceTexture
 import android.media.ImageReader
 import android.net.Uri
 import android.os.Handler
+import android.os.HandlerThread
 import android.os.Looper
+import android.os.Process
 import org.featherface.demo.camera.CameraController
 import org.featherface.demo.camera.CameraListener
 import org.featherface.demo.camera.CameraMode
@@ -40,10 +42,17 @@ class DemoModel(
     still: Uri? = null,
 ) : CameraListener {
     private val main = Handler(Looper.getMainLooper())
-    private val detection = DetectionThread(models, factory)
-    private val camera = CameraController(context, detection.handler, this)
+
+    /** The newest faces. */
+    val result = FrameResult()
+    private val detection = DetectionThread(models, factory, result, ::onFaces)
+    private val cameraThread = HandlerThread("camera", Process.THREAD_PRIORITY_DISPLAY).apply { start() }
+    private val cameraHandler = Handler(cameraThread.looper)
+    private val camera = CameraController(context, cameraHandler, this)
     private val frames = FrameReader()
-    private val publish = Runnable { screen?.renderFaces() }
+
+    // A frame may have been on its way when the state changed: its faces belong to no other picture.
+    private val publish = Runnable { if (state is UiState.Live) screen?.renderFaces() }
     private var screen: DemoScreen? = null
     private var loaded: LoadResult.Loaded? = null
     private var loading: Settings? = null
@@ -51,8 +60,6 @@ class DemoModel(
     private val search = Runnable(::searchPicture)
 
     @Volatile private var rotation = Rotation.NONE
-
-    @Volatile private var threshold: Float? = settings.scoreThreshold
 
     @Volatile private var picture: Picture? = null
 
@@ -66,8 +73,9 @@ class DemoModel(
     var still: Uri? = still
         private set
 
-    /** The newest faces. */
-    val result = FrameResult()
+    init {
+        detection.threshold = settings.scoreThreshold
+    }
 
     /** The threshold in force: the user's or the model's. */
     val scoreThreshold: Float get() = settings.scoreThreshold ?: loaded?.scoreThreshold ?: 0f
@@ -79,7 +87,7 @@ class DemoModel(
     fun attach(shown: DemoScreen?) {
         screen = shown
         when {
-            shown == null -> detection.handler.post(camera::stop)
+            shown == null -> cameraHandler.post(camera::stop)
             state is UiState.Still -> become(state)
             else -> refresh()
         }
@@ -90,7 +98,7 @@ class DemoModel(
         val previous = settings
         if (next == previous) return
         settings = next
-        threshold = next.scoreThreshold
+        detection.threshold = next.scoreThreshold
         if (next.model != previous.model || next.options != previous.options) {
             loaded = null
             result.clear()
@@ -129,31 +137,38 @@ class DemoModel(
         turn: Rotation,
     ) {
         rotation = turn
-        detection.handler.post { camera.start(mode, texture) }
+        cameraHandler.post { camera.start(mode, texture) }
     }
 
     /** The preview surface is gone. */
     fun endStream() {
-        detection.handler.post(camera::stop)
+        cameraHandler.post(camera::stop)
     }
 
     /** The model is no longer needed. */
     fun close() {
-        detection.handler.post(camera::stop)
+        cameraHandler.post(camera::stop)
+        cameraThread.quitSafely()
         detection.close()
     }
 
     override fun onFrame(reader: ImageReader) {
         val image = reader.acquireLatestImage() ?: return
-        val start = System.nanoTime()
-        val frame = image.use { frames.read(it, rotation) }
-        val copied = (System.nanoTime() - start) / 1e6
         try {
-            if (detection.detect(frame, threshold, result, copied)) main.post(publish)
+            image.use { detection.offer(frames.read(it, rotation)) }
         } catch (error: DetectorException) {
-            main.post { become(UiState.BrokenModel(settings.model.orEmpty(), error.message.orEmpty())) }
-            camera.stop()
+            onFaces(error.message.orEmpty())
         }
+    }
+
+    /** On the detector's or the camera's thread. */
+    private fun onFaces(problem: String?) {
+        if (problem == null) {
+            main.post(publish)
+            return
+        }
+        cameraHandler.post(camera::stop)
+        main.post { become(UiState.BrokenModel(settings.model.orEmpty(), problem)) }
     }
 
     override fun onLost(reason: String) {
@@ -231,7 +246,7 @@ class DemoModel(
         val shown = picture ?: return
         val problem =
             try {
-                detection.detect(shown.pixels, threshold, result)
+                detection.detect(shown.pixels)
                 null
             } catch (error: DetectorException) {
                 error.message.orEmpty()

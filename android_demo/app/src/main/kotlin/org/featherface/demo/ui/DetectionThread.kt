@@ -9,7 +9,9 @@ import org.featherface.demo.detector.DetectorFactory
 import org.featherface.demo.detector.GpuUnavailableException
 import org.featherface.demo.detector.ImageSource
 import org.featherface.demo.detector.RuntimeOptions
+import org.featherface.demo.detector.YuvImage
 import org.featherface.demo.runtime.ModelSource
+import java.util.concurrent.atomic.AtomicBoolean
 
 /** How loading a model ended. */
 sealed interface LoadResult {
@@ -28,13 +30,25 @@ sealed interface LoadResult {
     ) : LoadResult
 }
 
-/** The thread on which the network lives: loads it, runs it, closes it. */
+/**
+ * The thread on which the network lives: loads it, runs it, closes it.
+ *
+ * @param found called on this thread after each camera frame with null, or with why the network failed
+ */
 class DetectionThread(
     private val models: ModelSource,
     private val factory: DetectorFactory,
+    private val result: FrameResult,
+    private val found: (String?) -> Unit,
 ) {
     private val thread = HandlerThread("detector", Process.THREAD_PRIORITY_DISPLAY).apply { start() }
-    private var pipeline: DetectionPipeline? = null
+
+    @Volatile private var pipeline: DetectionPipeline? = null
+    private val searchPosted = AtomicBoolean(false)
+    private val search = Runnable(::searchFrame)
+
+    /** Only faces with a greater score are found; null: the model's own threshold. */
+    @Volatile var threshold: Float? = null
 
     /** Everything that touches the network is posted here. */
     val handler = Handler(thread.looper)
@@ -63,22 +77,44 @@ class DetectionThread(
     }
 
     /**
-     * Find faces. Only on [handler]'s thread.
+     * Find faces in a picture. Only on [handler]'s thread.
      *
-     * @param copied milliseconds that the frame took from the camera's buffer to [image]
      * @return false if no model is loaded
      * @throws DetectorException the network failed
      */
-    fun detect(
-        image: ImageSource,
-        threshold: Float?,
-        result: FrameResult,
-        copied: Double = 0.0,
-    ): Boolean {
+    fun detect(image: ImageSource): Boolean {
         val current = pipeline ?: return false
-        val found = current.detect(image, threshold ?: current.detector.spec.scoreThreshold)
-        result.set(found, current.times, image, copied)
+        val faces = current.detect(image, threshold ?: current.detector.spec.scoreThreshold)
+        result.set(faces, current.times, checkNotNull(current.fitted))
         return true
+    }
+
+    /**
+     * Take in a camera frame; its faces are found on [handler]'s thread, unless a newer frame comes first. On one other thread.
+     *
+     * @throws DetectorException the frame is smaller than it says
+     */
+    fun offer(frame: YuvImage) {
+        val current = pipeline ?: return
+        val free = current.frames.toWrite()
+        current.write(frame, free)
+        current.frames.written(free)
+        if (searchPosted.compareAndSet(false, true)) handler.post(search)
+    }
+
+    private fun searchFrame() {
+        searchPosted.set(false)
+        val current = pipeline ?: return
+        val frame = current.frames.toSearch() ?: return
+        try {
+            val faces = current.find(frame, threshold ?: current.detector.spec.scoreThreshold)
+            result.set(faces, current.times, checkNotNull(frame.letterbox))
+            found(null)
+        } catch (error: DetectorException) {
+            found(error.message.orEmpty())
+        } finally {
+            current.frames.done()
+        }
     }
 
     /** Close the network and end the thread. */

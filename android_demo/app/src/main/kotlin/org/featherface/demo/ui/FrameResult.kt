@@ -1,8 +1,7 @@
 package org.featherface.demo.ui
 
 import org.featherface.demo.detector.Detections
-import org.featherface.demo.detector.ImageSource
-import org.featherface.demo.detector.Stage
+import org.featherface.demo.detector.Letterbox
 import org.featherface.demo.detector.StageTimes
 
 /**
@@ -22,20 +21,18 @@ class FrameResult {
     /**
      * Take in a new frame's faces.
      *
-     * @param copied milliseconds that the frame took from the camera's buffer to [image]
+     * @param fit how the upright image was fitted into the network's input
      */
     @Synchronized
     fun set(
         found: Detections,
         took: StageTimes,
-        image: ImageSource,
-        copied: Double,
+        fit: Letterbox,
     ) {
         take(found)
         took.milliseconds.copyInto(times.milliseconds)
-        times.milliseconds[Stage.LETTERBOX.ordinal] += copied
-        imageWidth = image.uprightWidth
-        imageHeight = image.uprightHeight
+        imageWidth = fit.imageWidth
+        imageHeight = fit.imageHeight
     }
 
     /** Copy the newest faces to [target]. */

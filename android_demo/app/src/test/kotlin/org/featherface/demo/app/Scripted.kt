@@ -29,7 +29,7 @@ class ScriptedDetector(
     var runs = 0
     var isClosed = false
 
-    override fun infer(): RawOutputs {
+    override fun infer(image: ByteBuffer): RawOutputs {
         check(!isClosed) { "used after close" }
         runs++
         return golden.outputs

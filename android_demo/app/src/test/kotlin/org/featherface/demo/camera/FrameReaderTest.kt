@@ -13,6 +13,7 @@ import org.featherface.demo.detector.specOf
 import org.featherface.demo.detector.stored
 import org.featherface.demo.detector.yuvOf
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -29,8 +30,9 @@ class FrameReaderTest {
         val expected = write(picture)
         for (rotation in Rotation.entries) {
             for (planar in listOf(true, false)) {
-                for (padding in listOf(0, 16)) {
-                    val frame = FrameReader().read(FakeImage(yuvOf(stored(picture, rotation), planar, padding)), rotation)
+                for ((padding, isDirect) in listOf(0 to false, 16 to false, 0 to true, 16 to true)) {
+                    val image = FakeImage(yuvOf(stored(picture, rotation), planar, padding), isDirect)
+                    val frame = FrameReader().read(image, rotation)
                     val found = write(frame)
                     val worst = found.indices.maxOf { abs((found[it].toInt() and 0xff) - (expected[it].toInt() and 0xff)) }
                     assertTrue("$rotation, planar $planar, padding $padding: off by $worst", worst <= 8)
@@ -40,13 +42,15 @@ class FrameReaderTest {
     }
 
     @Test
-    fun theNextFrameReusesTheMemoryOfTheLast() {
+    fun whatLiesInDirectMemoryIsNotCopied() {
         val reader = FrameReader()
-        val first = reader.read(FakeImage(yuvOf(picture, planar = false, padding = 0)), Rotation.NONE)
-        val luma = first.luma
+        val image = FakeImage(yuvOf(picture, planar = false, padding = 0), isDirect = true)
+        val first = reader.read(image, Rotation.NONE)
+        assertSame(image.planes[0].buffer, first.planes[0])
+        assertEquals(0, first.luma.size)
         val second = reader.read(FakeImage(yuvOf(picture, planar = false, padding = 0)), Rotation.HALF)
         assertSame(first, second)
-        assertSame(luma, second.luma)
+        assertNull("what the heap holds is copied", second.planes[0])
         assertEquals(Rotation.HALF, second.rotation)
     }
 
@@ -62,7 +66,10 @@ class FrameReaderTest {
 
     private class FakeImage(
         private val frame: YuvImage,
+        private val isDirect: Boolean = false,
     ) : Image() {
+        private val made by lazy { makePlanes() }
+
         override fun getFormat() = ImageFormat.YUV_420_888
 
         override fun getWidth() = frame.width
@@ -75,15 +82,17 @@ class FrameReaderTest {
 
         override fun getScalingMode() = 0
 
-        override fun getPlanes(): Array<Plane> {
+        override fun getPlanes(): Array<Plane> = made
+
+        private fun makePlanes(): Array<Plane> {
             // As phones do: the last row ends with its last pixel, without the padding.
             val lumaLength = frame.lumaRowStride * (frame.height - 1) + frame.width
             val chromaWidth = (frame.width + 1) / 2
             val chromaLength = frame.chromaRowStride * ((frame.height + 1) / 2 - 1) + (chromaWidth - 1) * frame.chromaPixelStride + 1
             return arrayOf(
-                FakePlane(frame.luma, lumaLength, frame.lumaRowStride, 1),
-                FakePlane(frame.blue, chromaLength, frame.chromaRowStride, frame.chromaPixelStride),
-                FakePlane(frame.red, chromaLength, frame.chromaRowStride, frame.chromaPixelStride),
+                FakePlane(frame.luma, lumaLength, frame.lumaRowStride, 1, isDirect),
+                FakePlane(frame.blue, chromaLength, frame.chromaRowStride, frame.chromaPixelStride, isDirect),
+                FakePlane(frame.red, chromaLength, frame.chromaRowStride, frame.chromaPixelStride, isDirect),
             )
         }
 
@@ -91,15 +100,23 @@ class FrameReaderTest {
     }
 
     private class FakePlane(
-        private val content: ByteArray,
-        private val length: Int,
+        content: ByteArray,
+        length: Int,
         private val row: Int,
         private val pixel: Int,
+        isDirect: Boolean,
     ) : Image.Plane() {
+        private val bytes: ByteBuffer =
+            if (isDirect) {
+                ByteBuffer.allocateDirect(length).apply { put(content, 0, length).clear() }
+            } else {
+                ByteBuffer.wrap(content, 0, length)
+            }
+
         override fun getRowStride() = row
 
         override fun getPixelStride() = pixel
 
-        override fun getBuffer(): ByteBuffer = ByteBuffer.wrap(content, 0, length)
+        override fun getBuffer(): ByteBuffer = bytes
     }
 }

@@ -44,7 +44,7 @@ class GoldenDecodeTest(
         override val outputs = golden.outputs.all.map { it.info }
         override val inputBuffer: ByteBuffer = input.allocate()
 
-        override fun infer() = golden.outputs
+        override fun infer(image: ByteBuffer) = golden.outputs
 
         override fun close() = Unit
     }

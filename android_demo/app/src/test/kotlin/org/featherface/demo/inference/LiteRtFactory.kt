@@ -166,7 +166,12 @@ private class LiteRtDetector(
         Signature.check(spec, input, outputs)
     }
 
-    override fun infer(): RawOutputs {
+    override fun infer(image: ByteBuffer): RawOutputs {
+        if (image !== inputBuffer) {
+            image.clear()
+            inputBuffer.clear()
+            inputBuffer.put(image)
+        }
         val ins = arrayOf(inputTensor.buffer)
         val outs = outputTensors.map { it.buffer }.toTypedArray()
         check("inference", api.LiteRtRunCompiledModel(compiled, 0, ins.size.toLong(), ins, outs.size.toLong(), outs))
