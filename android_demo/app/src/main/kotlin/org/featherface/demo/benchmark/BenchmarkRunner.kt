@@ -161,7 +161,7 @@ class BenchmarkRunner(
                         index,
                         info,
                         ->
-                        describe(info).put("name", model.geometry.spec.outputNames[index])
+                        describe(info).put("name", model.spec.outputNames[index])
                     },
                 ),
             )

@@ -78,7 +78,7 @@ class TfliteFaceDetector private constructor(
                 gpu?.let(settings::addDelegate)
                 interpreter = Interpreter(model.bytes, settings)
                 interpreter.allocateTensors()
-                return TfliteFaceDetector(model.geometry.spec, interpreter, gpu)
+                return TfliteFaceDetector(model.spec, interpreter, gpu)
             } catch (error: Throwable) {
                 // In this order: an interpreter must not outlive its delegate, not even until its finalizer runs.
                 interpreter?.close()
