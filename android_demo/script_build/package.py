@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import subprocess
@@ -116,7 +117,7 @@ def _dex(folders: list[Path]) -> Path:
     output.mkdir(parents=True)
     classes = [str(path) for folder in folders for path in sorted(folder.rglob("*.class"))]
     jars = [str(path) for path in [*files_of("app"), *runtime_jars()]]
-    command = [java(), "-Xmx1g", "-cp", str(dexer()), "com.android.tools.r8.D8", "--debug"]
+    command = [java(), "-Xmx1g", "-cp", str(dexer()), "com.android.tools.r8.D8", "--release"]
     command += ["--min-api", str(MIN_SDK), "--lib", str(files_of("framework")[0]), "--output", str(output)]
     arguments = OUTPUT / "dex.arguments"
     arguments.write_text("\n".join([*classes, *jars]), encoding="utf-8")
@@ -161,7 +162,29 @@ def _add(apk: zipfile.ZipFile, name: str, content: bytes, alignment: int) -> Non
 
 
 def _signature() -> list[object]:
-    """apksigner's options: Android Studio's own kind of debug key, made once and kept in the user's cache."""
+    """apksigner's options.
+
+    FEATHERFACE_KEYSTORE names a key store of one's own, FEATHERFACE_KEYSTORE_PASSWORD is its password:
+    apksigner itself reads it, so that it shows in no list of processes. Without them: Android Studio's kind
+    of debug key, made once and kept in the user's cache.
+
+    Raises:
+        InputError: the key store is named and not there, or its password is missing.
+    """
+    versions = [
+        "--min-sdk-version",
+        MIN_SDK,
+        "--v1-signing-enabled",
+        "false",
+        "--v4-signing-enabled",
+        "false",
+    ]
+    if own := os.environ.get("FEATHERFACE_KEYSTORE"):
+        if not Path(own).is_file():
+            raise InputError(f"FEATHERFACE_KEYSTORE: expected a key store, there is no file {own}")
+        if not os.environ.get("FEATHERFACE_KEYSTORE_PASSWORD"):
+            raise InputError("FEATHERFACE_KEYSTORE is set: set FEATHERFACE_KEYSTORE_PASSWORD, too")
+        return ["--ks", own, "--ks-pass", "env:FEATHERFACE_KEYSTORE_PASSWORD", *versions]
     store = cache() / "debug.keystore"
     if not store.is_file():
         with replacing(store) as temporary:
@@ -190,13 +213,4 @@ def _signature() -> list[object]:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise InputError(f"keytool failed: {(done.stdout + done.stderr).strip()}")
-    options: list[object] = ["--ks", store, "--ks-pass", "pass:android", "--ks-key-alias", "androiddebugkey"]
-    return [
-        *options,
-        "--min-sdk-version",
-        MIN_SDK,
-        "--v1-signing-enabled",
-        "false",
-        "--v4-signing-enabled",
-        "false",
-    ]
+    return ["--ks", store, "--ks-pass", "pass:android", "--ks-key-alias", "androiddebugkey", *versions]

@@ -13,9 +13,13 @@ from android_demo.script_build import elf16k, native
 from android_demo.script_build.debian import run
 from android_demo.script_build.layout import MIN_SDK, MODEL_PATTERN, MODELS, PACKAGE, TARGET_SDK
 from android_demo.script_build.package import ABIS, LIBRARY_ALIGNMENT
+from android_demo.script_build.resources import SHELL
 from model.foundation.errors import GateError
 
 PERMISSIONS = {"android.permission.CAMERA", "android.permission.WAKE_LOCK"}
+
+DEBUGGABLE = 0x0101000F
+"""android:debuggable. Such an app runs slower: ART inlines nothing, so that a debugger finds every call."""
 
 ONLY_4_KB = "libtensorflowlite_gpu_jni.so"
 """The GPU delegate of Maven Central: its code and data share a 16 KB page. On a phone with such pages the app
@@ -37,7 +41,7 @@ def verify(apk: Path) -> list[Finding]:
     Raises:
         GateError: something is wrong; everything found is printed before.
     """
-    findings = [_signature(apk), *_badging(apk), *_contents(apk)]
+    findings = [_signature(apk), *_badging(apk), *_manifest(apk), *_contents(apk)]
     for finding in findings:
         print(f"{'ok   ' if finding.is_right else 'WRONG'} {finding.name}: {finding.found}", flush=True)
     if wrong := [finding.name for finding in findings if not finding.is_right]:
@@ -71,6 +75,25 @@ def _badging(apk: Path) -> list[Finding]:
         Finding(
             "processors", code[1] if code else "none", bool(code and all(abi in code[1] for abi in ABIS))
         ),
+    ]
+
+
+def _manifest(apk: Path) -> list[Finding]:
+    said = run("aapt2", "dump", "xmltree", "--file", "AndroidManifest.xml", apk)
+    debuggable = f"({DEBUGGABLE:#010x})=true" in said
+    profileable = re.search(rf"E: profileable[^\n]*\n\s*A: [^\n]*\({SHELL:#010x}\)=true", said) is not None
+    backup = "allowBackup(0x01010280)=false" in said
+    open_to_all = set()
+    for component in re.split(r"\n\s*E: (?:activity|service|receiver|provider)\b", said)[1:]:
+        own = component.split("E: ", 1)[0]
+        name = re.search(r':name\([^)]*\)="([^"]+)"', own)
+        if "exported(0x01010010)=true" in own and ":permission(" not in own:
+            open_to_all.add(name[1] if name else "?")
+    return [
+        Finding("runs as for its users", "debuggable" if debuggable else "not debuggable", not debuggable),
+        Finding("profilers over adb", "let in" if profileable else "shut out", profileable),
+        Finding("backups", "none" if backup else "of what the app keeps", backup),
+        Finding("open to other apps", ", ".join(sorted(open_to_all)), open_to_all == {".MainActivity"}),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from android_demo.script_build import debian, layout, package, verify
+from android_demo.script_build import debian, layout, package, resources, verify
 from model.foundation.errors import GateError, InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +61,11 @@ def test_the_apk_verifies(apk: Path, capsys: pytest.CaptureFixture[str]) -> None
             verify.verify(apk)
         assert "run 'make tflite'" in capsys.readouterr().out
         return
-    assert {finding.name for finding in verify.verify(apk)} >= {"signature", "permissions", "models", "code"}
+    findings = {finding.name: finding.found for finding in verify.verify(apk)}
+    assert findings.keys() >= {"signature", "permissions", "models", "code", "camera frames"}
+    assert findings["runs as for its users"] == "not debuggable"
+    assert findings["profilers over adb"] == "let in"
+    assert findings["open to other apps"] == ".MainActivity"
 
 
 @pytest.mark.android
@@ -80,6 +85,49 @@ def test_a_damaged_apk_does_not_verify(apk: Path, tmp_path: Path, damage: str) -
                 new.writestr(name, old.read(name))
     with pytest.raises((GateError, InputError)):
         verify.verify(damaged)
+
+
+def binary_manifest(*numbers: int) -> bytes:
+    """Only the chunks that matter: a string pool without strings, then the resource map."""
+    pool = struct.pack("<HHI", 0x0001, 8, 8)
+    rows = struct.pack("<HHI", 0x0180, 8, 8 + 4 * len(numbers)) + struct.pack(f"<{len(numbers)}I", *numbers)
+    return struct.pack("<HHI", 0x0003, 8, 8 + len(pool) + len(rows)) + pool + rows
+
+
+def test_an_attributes_number_is_changed_and_nothing_else() -> None:
+    before, after = binary_manifest(0x01010003, 0x010102B8), binary_manifest(0x01010003, 0x01010594)
+    assert resources.with_resource_id(before, resources.STAND_IN, resources.SHELL) == after
+
+
+@pytest.mark.parametrize("numbers", [(), (0x01010003,), (0x010102B8, 0x010102B8)])
+def test_an_attribute_that_is_not_there_once_is_refused(numbers: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="expected attribute 0x10102b8 once"):
+        resources.with_resource_id(binary_manifest(*numbers), resources.STAND_IN, resources.SHELL)
+
+
+@pytest.mark.parametrize(
+    ("store", "password", "message"),
+    [("absent.jks", "x", "there is no file"), ("own.jks", "", "set FEATHERFACE_KEYSTORE_PASSWORD, too")],
+)
+def test_a_key_store_of_ones_own_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, password: str, message: str
+) -> None:
+    (tmp_path / "own.jks").write_bytes(b"keys")
+    monkeypatch.setenv("FEATHERFACE_KEYSTORE", str(tmp_path / store))
+    monkeypatch.setenv("FEATHERFACE_KEYSTORE_PASSWORD", password)
+    with pytest.raises(InputError, match=message):
+        package._signature()
+
+
+def test_a_key_stores_password_is_not_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.jks").write_bytes(b"keys")
+    monkeypatch.setenv("FEATHERFACE_KEYSTORE", str(tmp_path / "own.jks"))
+    monkeypatch.setenv("FEATHERFACE_KEYSTORE_PASSWORD", "secret")
+    options = list(map(str, package._signature()))
+    assert options[:2] == ["--ks", str(tmp_path / "own.jks")]
+    assert "secret" not in " ".join(options)
 
 
 def test_stored_entries_begin_at_a_multiple_of_their_alignment(tmp_path: Path) -> None:
