@@ -125,6 +125,8 @@ class Method:
         with self._logged() as log:
             first = self.machine.run(request)
         stages = self._stages()
+        if isinstance(self.machine, AppMachine):
+            problems += self.machine.problems
         conditions.update(log.to_json())
         if conditions["highest_thermal_status"]:
             problems.append(f"the device throttled: thermal status {conditions['highest_thermal_status']}")

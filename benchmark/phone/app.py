@@ -27,7 +27,7 @@ from model.foundation.errors import InputError
 PACKAGE = "org.featherface.demo"
 ACTIVITY = f"{PACKAGE}/.benchmark.BenchmarkActivity"
 TAG = "FeatherFaceBenchmark"
-SCHEMA = 1
+SCHEMA = 2
 DELEGATES = {"xnnpack": "cpu", "none": "cpu_reference", "gpu": "gpu"}
 READY_TIMEOUT_S = 30.0
 SILENCE_S = 90.0
@@ -76,7 +76,17 @@ class AppMachine(Machine):
 
     def __post_init__(self) -> None:
         self._root = ""
-        self._internal = False
+        self._place = ""
+        self._problems: list[str] = []
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What speaks against the figures of the last run: what the app flags, what it could not be given."""
+        return (*self._problems, *map(str, self.last_result.get("flags", [])))
+
+    @property
+    def _internal(self) -> bool:
+        return self._place == "internal"
 
     @property
     def facts(self) -> MachineFacts:
@@ -108,7 +118,8 @@ class AppMachine(Machine):
                 result is damaged.
         """
         self._require_usable()
-        if not self._root:
+        if not self._place:
+            self._compile()
             self._prepare()
         run_id = f"run-{int(time.time() * 1000):x}"
         model = self._push(request.model, f"models/{sha256_of(request.model)[:16]}.tflite")
@@ -140,16 +151,43 @@ class AppMachine(Machine):
         if re.search(r"(mDreamingLockscreen|isKeyguardShowing)=true", window):
             raise DeviceError(f"{serial} is locked: unlock its screen and keep it on, then repeat")
 
+    def forget_images(self, image_set: str) -> None:
+        """Remove a folder of images from the phone: the next ones need its room."""
+        folder = shlex.quote(f"images/{image_set}")
+        if self._internal:
+            self.device.shell(f"run-as {PACKAGE} rm -rf files/benchmark/{folder}")
+        else:
+            self.device.shell(f"rm -rf {shlex.quote(self._root)}/{folder}")
+
+    def _compile(self) -> None:
+        """Have the app's own code compiled: just installed, it would be interpreted first and measured so."""
+        done = self.device.shell(f"cmd package compile -m speed -f {PACKAGE}", timeout_s=300)
+        if "Success" not in done.stdout:
+            said = (done.stdout + done.stderr).strip().splitlines() or ["no answer"]
+            self._problems = [f"the app's code could not be compiled before the run: {said[-1]}"]
+
     def _prepare(self) -> None:
+        """Find a folder that both sides can write and read, by trying: vendors differ."""
+        ready = self._ready()
+        roots = {place: str(root) for place in PLACES if (root := ready.get(f"{place}_root"))}
+        for root in roots.values():
+            self.device.shell(f"echo here > {shlex.quote(root)}/from_host")
+        heard = self._ready().get("heard", [])
+        for place, root in roots.items():
+            if place in heard and self.device.shell(f"cat {shlex.quote(root)}/from_app").exit_code == 0:
+                self._place, self._root = place, root
+                return
+        if self.device.shell(f"run-as {PACKAGE} true").exit_code != 0:
+            raise DeviceError(
+                f"{self.device.serial}: adb and the app share no folder (tried {', '.join(roots.values())}): "
+                "free the phone's shared storage, or install a debuggable build"
+            )
+        self._place = "internal"
+
+    def _ready(self) -> dict[str, Any]:
         with self._log() as lines:
             self._start(["--ez", "prepare", "true"], stop=False)
-            ready = _wait(lines, "READY", self.device.serial)
-        self._internal = not ready.get("root") or not self._writable(str(ready["root"]))
-        self._root = "" if self._internal else str(ready["root"])
-
-    def _writable(self, root: str) -> bool:
-        probe = f"{shlex.quote(root)}/.writable"
-        return self.device.shell(f"touch {probe} && rm {probe}").exit_code == 0
+            return _wait(lines, "READY", self.device.serial)
 
     def _push(self, source: Path, name: str) -> str:
         """Bring a file below the app's root; its path relative to it."""
@@ -177,7 +215,7 @@ class AppMachine(Machine):
         self, run_id: str, model: str, images: str | None, request: RunRequest, task: AppRun
     ) -> list[str]:
         extras = ["--es", "run_id", run_id, "--es", "model", model, "--es", "tasks", ",".join(task.tasks)]
-        extras += ["--es", "root", "internal" if self._internal else "external"]
+        extras += ["--es", "root", self._place]
         extras += ["--ei", "threads", str(request.threads), "--es", "delegate", DELEGATES[request.delegate]]
         extras += ["--ei", "warmup_runs", str(request.warmup_runs), "--ei", "runs", str(request.runs)]
         extras += ["--ei", "min_seconds", str(round(request.min_seconds))]
@@ -189,7 +227,7 @@ class AppMachine(Machine):
         if task.hash_tensors:
             extras += ["--ez", "hash_tensors", "true"]
         if request.processors:
-            extras += ["--ez", "wait_for_go", "true"]
+            extras += ["--es", "processors", ",".join(map(str, request.processors))]
         return extras
 
     def _start(self, extras: Sequence[str], stop: bool) -> None:
@@ -218,8 +256,6 @@ class AppMachine(Machine):
                     break
                 if value.get("run_id") not in (run_id, None):
                     continue
-                if word == "STARTED" and request.processors:
-                    self._pin(int(value["pid"]), run_id, request.processors)
                 if word == "FAILED":
                     raise DeviceError(f"{self.device.serial}: the app says: {value.get('error')}")
                 if word == "DONE":
@@ -228,6 +264,8 @@ class AppMachine(Machine):
             self.device.shell(f"am force-stop {PACKAGE}")
             raise
         except DeviceTimeoutError:
+            if self._is_there(run_id):
+                return {}
             running = self.device.shell(f"pidof {PACKAGE}").stdout.strip()
             if not running:
                 raise DeviceError(
@@ -235,46 +273,52 @@ class AppMachine(Machine):
                 ) from None
             self.device.shell(f"am force-stop {PACKAGE}")
             raise
+        if self._is_there(run_id):
+            return {}
         raise DeviceError(f"{self.device.serial}: the app's log ended without a result; repeat with --resume")
 
-    def _pin(self, pid: int, run_id: str, processors: tuple[int, ...]) -> None:
-        """Bind the app to processors before it makes its threads, then let it go on."""
-        mask = sum(1 << number for number in processors)
-        done = self.device.shell(f"run-as {PACKAGE} taskset -ap {mask:x} {pid}")
-        if done.exit_code != 0:
-            self.device.shell(f"am force-stop {PACKAGE}")
-            raise DeviceError(
-                f"{self.device.serial} does not let the app be pinned "
-                f"({(done.stderr + done.stdout).strip()}): "
-                "install the app's debug build, or measure without --cluster"
-            )
-        go = f"go/{run_id}"
+    def _is_there(self, run_id: str) -> bool:
+        """Whether a run's result is written: the log may have lost its last line."""
+        path = f"results/{run_id}.json"
         if self._internal:
-            self.device.check(
-                f"run-as {PACKAGE} sh -c 'mkdir -p files/benchmark/go && touch files/benchmark/{go}'"
-            )
-        else:
-            self.device.check(f"mkdir -p {self._root}/go && touch {self._root}/{go}")
+            return self.device.shell(f"run-as {PACKAGE} ls files/benchmark/{path}").exit_code == 0
+        return self.device.shell(f"ls {shlex.quote(f'{self._root}/{path}')}").exit_code == 0
 
     def _result(self, run_id: str, done: dict[str, Any]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / f"{run_id}.json"
-            if self._internal:
-                path = shlex.quote(f"files/benchmark/results/{run_id}.json")
-                target.write_text(self.device.check(f"run-as {PACKAGE} cat {path}"), encoding="utf-8")
-            else:
-                self.device.pull(f"{self._root}/results/{run_id}.json", target)
-            if sha256_of(target) != done.get("sha256"):
-                raise DeviceError(
-                    f"{self.device.serial}: the app's result arrived damaged: repeat with --resume"
-                )
+            self._fetch(f"results/{run_id}.json", target)
+            if done and sha256_of(target) != done.get("sha256"):
+                raise self._damaged("result")
             result = read_json(target)
-        if result.get("schema") != SCHEMA:
-            raise DeviceError(
-                f"the app writes results of schema {result.get('schema')}, expected {SCHEMA}: update it"
-            )
+            if result.get("schema") != SCHEMA:
+                raise DeviceError(
+                    f"the app writes results of schema {result.get('schema')}, expected {SCHEMA}: update it"
+                )
+            if result.get("status") == "failed":
+                raise DeviceError(f"{self.device.serial}: the app says: {result.get('error')}")
+            if result.get("images"):
+                lines = Path(folder) / "images.jsonl"
+                self._fetch(f"results/{run_id}.images.jsonl", lines)
+                if sha256_of(lines) != result["images"]["sha256"]:
+                    raise self._damaged("list of images")
+                result["images"] = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
         return result
 
+    def _fetch(self, name: str, target: Path) -> None:
+        if self._internal:
+            path = shlex.quote(f"files/benchmark/{name}")
+            target.write_text(self.device.check(f"run-as {PACKAGE} cat {path}"), encoding="utf-8")
+        else:
+            self.device.pull(f"{self._root}/{name}", target)
+
+    def _damaged(self, what: str) -> DeviceError:
+        return DeviceError(f"{self.device.serial}: the app's {what} arrived damaged: repeat with --resume")
+
+
+PLACES = ("media", "external")
+"""The app's folders that adb may reach, the first one that works; on some phones with Android 11 or later
+only the first. The app's inner folder is a last resort: only a debuggable app opens it to adb."""
 
 STAGING = "/data/local/tmp/featherface"
 """Where files wait to be copied by the app where adb may not write into its folder."""

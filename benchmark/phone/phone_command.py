@@ -22,6 +22,7 @@ from benchmark.devices.machine import RunRequest
 from benchmark.devices.opening import opened
 from benchmark.devices.results import machine_facts, now
 from benchmark.phone.app import AppMachine, AppRun
+from benchmark.phone.batches import detect_in_batches
 from calibration_data.image_set import ImageSet
 from calibration_data.readers import LabelledImage, read_labels
 from model.evaluation.detections import DetectionJob, ImageDetections, detect_all
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
                 model, counts_of(options.threads)[0], delegates_of(options.delegate)[0], max_seconds=900
             )
             with Console(stderr=True).status(f"{ready.machine.facts.name} detects on {len(images)} images"):
-                result = ready.machine.measure(request, task)
+                result = detect_in_batches(ready.machine, request, task, parts_of(options.output))
             spec, image_set = open_model(model).spec, ImageSet(task.image_set, images, tuple(labels))
             here = detect_all(DetectionJob(model, None, images, protocol, cache=None), quiet=True)
             phone, host = (
@@ -88,6 +89,11 @@ def run(options: argparse.Namespace) -> int:
             options.output, {"machine": machine_facts(ready.machine), "models": rows, "made_at": now()}
         )
     return 0
+
+
+def parts_of(output: Path) -> Path:
+    """Where the finished batches of an evaluation are kept."""
+    return output.with_name(f"{output.stem}_parts")
 
 
 def chosen(labels: Sequence[LabelledImage], limit: int | None) -> list[LabelledImage]:

@@ -16,6 +16,7 @@ from benchmark.devices.errors import DeviceError
 from benchmark.devices.results import read_results
 from benchmark.phone.app import PACKAGE
 
+MEDIA = f"/storage/emulated/0/Android/media/{PACKAGE}/benchmark"
 ROOT = f"/storage/emulated/0/Android/data/{PACKAGE}/files/benchmark"
 STATS = {"mean": 20.0, "std": 1.0, "min": 19.0, "p50": 20.0, "p90": 21.0, "p99": 22.0, "max": 23.0}
 
@@ -26,22 +27,35 @@ class App:
     Attributes:
         phone: The phone it is installed on.
         extras: The extras of each start.
-        root: Its external folder, or None.
-        end: "done", "failed", "silent" (it dies) or "damaged".
+        roots: Its folders that a shell may know, by name.
+        shared: Those of them that both sides can write and read.
+        end: "done", "failed", "silent" (it dies), "unheard" (the log loses the end) or "damaged".
+        flags: What it flags in its result.
+        compiled: The answer to the request to compile it.
+        debuggable: Whether `run-as` works.
     """
 
     def __init__(self, phone: Phone) -> None:
         self.phone = phone
         self.extras: list[dict[str, str]] = []
-        self.root: str | None = ROOT
+        self.roots = {"media": MEDIA, "external": ROOT}
+        self.shared = {"media", "external"}
         self.end = "done"
+        self.flags: list[str] = []
+        self.compiled = "Success\n"
+        self.debuggable = False
         self.alive = True
         phone.answers += [
             ("pm list packages", lambda _: (0, f"package:{PACKAGE}\n")),
             ("dumpsys window", lambda _: (0, "    mDreamingLockscreen=false\n")),
             ("am start", self._start),
             ("pidof", lambda _: (0, "4242\n" if self.alive else "")),
+            ("cmd package compile", lambda _: (0, self.compiled)),
+            ("run-as .* true", lambda _: (0, "") if self.debuggable else (1, "package not debuggable\n")),
+            ("run-as .* cat .*jsonl", lambda _: (0, self.lines.decode())),
             ("run-as .* cat ", self._internal_result),
+            ("/from_app", self._greeting),
+            ("^ls ", lambda command: (0 if command.split()[1].strip("'") in phone.files else 1, "")),
         ]
         phone.logcat = self._log
 
@@ -49,6 +63,10 @@ class App:
         words = re.findall(r"--e[sizf] (\S+) (\S+)", command)
         self.extras.append(dict(words))
         return 0, "Starting: Intent\n"
+
+    def _greeting(self, command: str) -> tuple[int, str]:
+        place = next(name for name, root in self.roots.items() if root in command)
+        return (0, "the app was here\n") if place in self.shared else (1, "Permission denied\n")
 
     def _log(self) -> list[str]:
         # The log is opened before the app is started: wait for the start that it belongs to.
@@ -59,7 +77,21 @@ class App:
             time.sleep(0.01)
         extras = self.extras[-1]
         if "prepare" in extras:
-            return [_line("READY", root=self.root, internal_root="/data/user/0/x", pid=4242)]
+            greeted = {
+                place
+                for place, root in self.roots.items()
+                if any(f"> {root}/from_host" in command for command in self.phone.commands)
+            }
+            roots = {f"{place}_root": self.roots.get(place) for place in ("media", "external")}
+            return [
+                _line(
+                    "READY",
+                    **roots,
+                    internal_root="/data/user/0/x",
+                    heard=sorted(greeted & self.shared),
+                    pid=4242,
+                )
+            ]
         run_id = extras["run_id"]
         lines = ["--------- beginning of main", _line("STARTED", run_id=run_id, pid=4242, model_sha256="")]
         lines += [_line("PROGRESS", run_id=run_id, task="latency", done=5, total=50, seconds=1.0)]
@@ -71,11 +103,22 @@ class App:
         if self.end == "silent":
             self.alive = False
             return lines
-        content = json.dumps(result(extras)).encode()
+        value = result(extras) | {"flags": self.flags}
+        if "images" in extras:
+            folder = f"{self.roots.get(extras['root'], 'inside')}/{extras['images']}/"
+            names = sorted(path.removeprefix(folder) for path in self.phone.files if path.startswith(folder))
+            rows = [json.dumps(detected(f"{extras['images']}/{name}")) for name in names]
+            self.lines = "".join(f"{row}\n" for row in rows).encode()
+            value["images"] = {"count": len(rows), "sha256": hashlib.sha256(self.lines).hexdigest()}
+            if extras["root"] in self.roots:
+                self.phone.files[f"{self.roots[extras['root']]}/results/{run_id}.images.jsonl"] = self.lines
+        content = json.dumps(value).encode()
         digest = hashlib.sha256(content + (b"x" if self.end == "damaged" else b"")).hexdigest()
         self.content = content
-        if self.root:
-            self.phone.files[f"{self.root}/results/{run_id}.json"] = content
+        if extras["root"] in self.roots:
+            self.phone.files[f"{self.roots[extras['root']]}/results/{run_id}.json"] = content
+        if self.end == "unheard":
+            return lines
         return [
             *lines,
             _line("DONE", run_id="of another run", sha256=""),
@@ -86,6 +129,12 @@ class App:
         return 0, self.content.decode()
 
 
+def detected(file: str) -> dict[str, Any]:
+    """What the app writes about one image."""
+    face = {"box_xyxy": [1, 2, 3, 4], "score": 0.9, "landmarks_xy": [[1, 1]] * 5}
+    return {"file": file, "height": 8, "width": 8, "error": None, "detections": [face]}
+
+
 def _line(word: str, **value: Any) -> str:
     return f"{word} {json.dumps(value)}"
 
@@ -93,7 +142,7 @@ def _line(word: str, **value: Any) -> str:
 def result(extras: dict[str, str]) -> dict[str, Any]:
     """What the app writes, shortened."""
     return {
-        "schema": 1,
+        "schema": 2,
         "run_id": extras["run_id"],
         "status": "ok",
         "app": {
@@ -149,12 +198,12 @@ def test_a_frame_end_to_end(app, tflite_file, tmp_path, capsys):
     assert one.stages_ms == {"letterbox": 5.0, "inference": 20.0, "decode": 2.0, "nms": 1.0, "total": 28.0}
     assert one.peak_memory_mb == 100.0
     assert one.conditions["runtime"]["runtime"] == "tensorflow-lite 2.16.1"
-    asked = app.extras[1]
+    asked = app.extras[2]
     assert (asked["threads"], asked["delegate"], asked["runs"], asked["root"]) == (
         "2",
         "cpu",
         "50",
-        "external",
+        "media",
     )
     assert re.search(r"frames a second\W+35\.7\W+end to end", capsys.readouterr().out)
     assert len([path for path in app.phone.pushes if "models/" in path]) == 1
@@ -170,13 +219,20 @@ def test_images_are_pushed_once_below_the_apps_folder(app, tflite_file, tmp_path
     Image.new("RGB", (9, 8)).save(images / "deep" / "b.png")
     assert run(tflite_file, tmp_path / "results.json", "--images", str(images)) == 0
     pushed = {path.removesuffix(".partial") for path in app.phone.pushes}
-    assert {f"{ROOT}/images/crowd/a.jpg", f"{ROOT}/images/crowd/deep/b.png"} <= pushed
+    assert {f"{MEDIA}/images/crowd/a.jpg", f"{MEDIA}/images/crowd/deep/b.png"} <= pushed
     assert len(app.phone.pushes) == 3
     assert app.extras[-1]["images"] == "images/crowd"
 
 
-def test_a_phone_without_writable_external_folder(app, tflite_file, tmp_path):
-    app.root = None
+def test_the_first_folder_that_both_sides_can_use_is_taken(app, tflite_file, tmp_path):
+    app.shared = {"external"}
+    assert run(tflite_file, tmp_path / "results.json") == 0
+    assert app.extras[-1]["root"] == "external"
+    assert app.phone.files == {}
+
+
+def test_without_a_shared_folder_a_debuggable_app_opens_its_own(app, tflite_file, tmp_path):
+    app.shared, app.debuggable = set(), True
     assert run(tflite_file, tmp_path / "results.json") == 0
     assert app.extras[-1]["root"] == "internal"
     assert any(
@@ -185,23 +241,72 @@ def test_a_phone_without_writable_external_folder(app, tflite_file, tmp_path):
     assert app.phone.files == {}
 
 
-def test_a_cluster_is_pinned_before_the_app_makes_its_threads(app, tflite_file, tmp_path):
+def test_without_a_shared_folder_a_release_build_says_so(app, tflite_file, tmp_path, capsys):
+    app.shared = set()
+    assert run(tflite_file, tmp_path / "results.json") == 2
+    assert "adb and the app share no folder" in capsys.readouterr().err
+
+
+def test_the_app_pins_itself_to_a_cluster(app, tflite_file, tmp_path):
     assert run(tflite_file, tmp_path / "results.json", "--cluster", "big") == 0
-    assert app.extras[-1]["wait_for_go"] == "true"
-    pins = [
-        place
-        for place, command in enumerate(app.phone.commands)
-        if f"run-as {PACKAGE} taskset -ap c0 4242" in command
-    ]
-    go = [place for place, command in enumerate(app.phone.commands) if "/go/run-" in command]
-    assert pins
-    assert pins[0] < go[0]
+    assert app.extras[-1]["processors"] == "6,7"
+    assert not any("taskset" in command for command in app.phone.commands)
 
 
-def test_a_release_build_cannot_be_pinned(app, tflite_file, tmp_path, capsys):
-    app.phone.answers.insert(0, ("taskset", lambda _: (1, "run-as: package not debuggable\n")))
-    assert run(tflite_file, tmp_path / "results.json", "--cluster", "big") == 2
-    assert "install the app's debug build" in capsys.readouterr().err
+def test_the_app_is_compiled_before_it_is_measured(app, tflite_file, tmp_path):
+    assert run(tflite_file, tmp_path / "results.json") == 0
+    commands = app.phone.commands
+    compiled = commands.index(f"cmd package compile -m speed -f {PACKAGE}")
+    assert compiled < next(place for place, command in enumerate(commands) if "am start" in command)
+
+
+def test_what_the_app_flags_is_a_problem_of_the_measurement(app, tflite_file, tmp_path):
+    app.flags, app.compiled = ["the screen was left after 3 s"], "Failure: no such package\n"
+    output = tmp_path / "results.json"
+    assert run(tflite_file, output) == 0
+    (one,) = read_results(output)
+    assert not one.valid
+    assert "the screen was left after 3 s" in one.problems
+    assert any("could not be compiled before the run: Failure" in problem for problem in one.problems)
+
+
+def test_an_end_that_the_log_lost_is_found_in_the_folder(app, tflite_file, tmp_path):
+    app.end = "unheard"
+    output = tmp_path / "results.json"
+    assert run(tflite_file, output) == 0
+    assert read_results(output)[0].timing is not None
+
+
+def test_images_go_in_batches_and_what_is_done_stays_done(app, tflite_file, tmp_path):
+    from PIL import Image
+
+    from benchmark.devices.adb import AdbDevice
+    from benchmark.devices.machine import MachineFacts, RunRequest
+    from benchmark.phone.app import AppMachine, AppRun
+    from benchmark.phone.batches import detect_in_batches
+
+    images = {}
+    for number in range(5):
+        images[f"{number}.png"] = tmp_path / f"{number}.png"
+        Image.new("RGB", (8, 8 + number)).save(images[f"{number}.png"])
+    task, request = AppRun(("detect",), images, "set"), RunRequest(tflite_file)
+
+    def machine() -> AppMachine:
+        facts = MachineFacts.__new__(MachineFacts)
+        return AppMachine(AdbDevice("PIXEL"), facts)
+
+    app.phone.hang_on = "images/set/4.png"
+    app.phone.vanish_on = "images/set/4.png"
+    with pytest.raises(DeviceError):
+        detect_in_batches(machine(), request, task, tmp_path / "parts", batch=2)
+    assert len(list((tmp_path / "parts").glob("*.json"))) == 2
+    app.phone.hang_on = app.phone.vanish_on = ""
+    app.phone.state = "device"
+    runs = len(app.extras)
+    found = detect_in_batches(machine(), request, task, tmp_path / "parts", batch=2)
+    assert [entry["file"] for entry in found["images"]] == [f"images/set/{name}" for name in images]
+    assert len([extras for extras in app.extras[runs:] if "run_id" in extras]) == 1
+    assert not any("images/set" in path for path in app.phone.files)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-// The library's door for NativeSampler.kt. There is no NDK here, so the two functions of JNI that it needs are called by
+// The library's door for NativeLibrary.kt. There is no NDK here, so the two functions of JNI that it needs are called by
 // their places in the table. Source: the Java Native Interface specification, chapter 4 (indices 230 and 231).
 
 #include "sampler.h"
@@ -16,19 +16,19 @@ static int64_t capacity(environment env, void *buffer) {
 
 #define ENTRY(name) __attribute__((visibility("default"))) name
 
-int64_t ENTRY(Java_org_featherface_demo_detector_NativeSampler_workspaceBytes)(
+int64_t ENTRY(Java_org_featherface_demo_NativeLibrary_workspaceBytes)(
     environment env, void *self, int32_t width, int32_t height, int32_t luma_row, int32_t chroma_row) {
     (void)env, (void)self;
     return sampler_workspace_bytes(width, height, luma_row, chroma_row);
 }
 
-int32_t ENTRY(Java_org_featherface_demo_detector_NativeSampler_prepare)(environment env, void *self, void *workspace) {
+int32_t ENTRY(Java_org_featherface_demo_NativeLibrary_prepare)(environment env, void *self, void *workspace) {
     (void)self;
     int32_t *at = (int32_t *)address(env, workspace);
     return at ? sampler_prepare(at, capacity(env, workspace)) : -1;
 }
 
-int32_t ENTRY(Java_org_featherface_demo_detector_NativeSampler_write)(
+int32_t ENTRY(Java_org_featherface_demo_NativeLibrary_write)(
     environment env, void *self, void *workspace, void *luma, void *blue, void *red, void *tensor, uint8_t floats) {
     (void)self;
     sampler_planes planes = {address(env, luma), address(env, blue), address(env, red),

@@ -39,6 +39,7 @@ class BenchmarkActivity : Activity() {
     }
 
     override fun onStop() {
+        if (!isChangingConfigurations) BenchmarkSession.leave()
         BenchmarkSession.listen(null)
         super.onStop()
     }

@@ -1,8 +1,10 @@
 package org.featherface.demo.benchmark
 
 import org.featherface.demo.detector.DetectorException
+import org.json.JSONObject
 import java.io.File
 import java.io.IOException
+import java.security.DigestOutputStream
 import java.security.MessageDigest
 
 /**
@@ -64,6 +66,20 @@ class BenchmarkFolder(
     /** Where the result of [runId] goes. */
     fun result(runId: String): File = File(File(root, RESULTS), "$runId.json")
 
+    /** A file of one JSON object a line, beside the result of [runId]. */
+    fun lines(runId: String): JsonLines = JsonLines(File(File(root, RESULTS), "$runId.images.jsonl"))
+
+    /** Say that the app can write here, for the host to read. */
+    fun greet() = write(File(root, FROM_APP), "the app was here\n".toByteArray())
+
+    /** Whether the app can read what the host wrote here. */
+    fun hearsTheHost(): Boolean =
+        try {
+            File(root, FROM_HOST).readText().isNotEmpty()
+        } catch (error: IOException) {
+            false
+        }
+
     /** The file that the host creates to say "go on". */
     fun go(runId: String): File = File(File(root, GO), runId)
 
@@ -95,7 +111,58 @@ class BenchmarkFolder(
         const val IMAGES = "images"
         const val RESULTS = "results"
         const val GO = "go"
+        const val FROM_APP = "from_app"
+        const val FROM_HOST = "from_host"
         private val EXTENSIONS = setOf("jpg", "jpeg", "png", "webp")
+    }
+}
+
+/** Writes one JSON object a line, whole or not at all, without keeping any in memory. */
+class JsonLines(
+    private val target: File,
+) : AutoCloseable {
+    private val temporary = File(target.path + ".part")
+    private val digest = MessageDigest.getInstance("SHA-256")
+    private val stream =
+        try {
+            DigestOutputStream(temporary.outputStream().buffered(), digest)
+        } catch (error: IOException) {
+            throw DetectorException("$target cannot be written: ${error.message}", error)
+        }
+    private var count = 0
+
+    /** Write [value]. */
+    fun add(value: JSONObject) {
+        try {
+            stream.write((value.toString() + "\n").toByteArray())
+        } catch (error: IOException) {
+            throw DetectorException("$target cannot be written: ${error.message}", error)
+        }
+        count++
+    }
+
+    /** Give the file its name, and say what is in it: the result's `images`. */
+    fun finish(): JSONObject {
+        try {
+            stream.close()
+            if (!temporary.renameTo(target)) throw IOException("renaming failed")
+        } catch (error: IOException) {
+            throw DetectorException("$target cannot be written: ${error.message}", error)
+        }
+        return JSONObject()
+            .put("file", target.path)
+            .put("count", count)
+            .put("bytes", target.length())
+            .put("sha256", Sha256.hex(digest.digest()))
+    }
+
+    override fun close() {
+        try {
+            stream.close()
+        } catch (error: IOException) {
+            // What is written was flushed by finish, or is thrown away.
+        }
+        temporary.delete()
     }
 }
 
@@ -116,5 +183,6 @@ object Sha256 {
         return hex(digest.digest())
     }
 
-    private fun hex(bytes: ByteArray) = bytes.joinToString("") { "%02x".format(it) }
+    /** [bytes] as hex digits. */
+    fun hex(bytes: ByteArray) = bytes.joinToString("") { "%02x".format(it) }
 }

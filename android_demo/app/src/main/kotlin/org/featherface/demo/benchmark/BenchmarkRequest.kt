@@ -3,6 +3,7 @@ package org.featherface.demo.benchmark
 import org.featherface.demo.detector.Delegate
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.RuntimeOptions
+import org.json.JSONArray
 import org.json.JSONObject
 
 /** What a benchmark run can be asked to do. */
@@ -13,6 +14,15 @@ enum class Task(
     DETECT("detect"),
 }
 
+/** Where a run's folders can be; see BENCHMARK_MODE.md for who may write where. */
+enum class Root(
+    val label: String,
+) {
+    MEDIA("media"),
+    EXTERNAL("external"),
+    INTERNAL("internal"),
+}
+
 /**
  * A run, as BENCHMARK_MODE.md describes its extras; every value is checked.
  *
@@ -20,7 +30,7 @@ enum class Task(
  */
 data class BenchmarkRequest(
     val runId: String,
-    val internalRoot: Boolean,
+    val root: Root,
     val model: String,
     val images: String?,
     val tasks: Set<Task>,
@@ -32,12 +42,13 @@ data class BenchmarkRequest(
     val scoreThreshold: Float?,
     val hashTensors: Boolean,
     val waitForGo: Boolean,
+    val processors: List<Int>,
 ) {
     /** The values in force, under the names of the extras. */
     fun toJson(): JSONObject =
         JSONObject()
             .put("run_id", runId)
-            .put("root", if (internalRoot) "internal" else "external")
+            .put("root", root.label)
             .put("model", model)
             .put("images", images ?: JSONObject.NULL)
             .put("tasks", tasks.joinToString(",") { it.label })
@@ -50,6 +61,7 @@ data class BenchmarkRequest(
             .put("score_threshold", scoreThreshold?.toDouble() ?: JSONObject.NULL)
             .put("hash_tensors", hashTensors)
             .put("wait_for_go", waitForGo)
+            .put("processors", JSONArray(processors))
 
     companion object {
         private val RUN_ID = Regex("[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -69,7 +81,7 @@ data class BenchmarkRequest(
             val request =
                 BenchmarkRequest(
                     runId = runIdOf(extras) ?: read.reject("run_id", "1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot"),
-                    internalRoot = read.choice("root", "external", mapOf("external" to false, "internal" to true)),
+                    root = read.choice("root", Root.EXTERNAL.label, Root.entries.associateBy { it.label }),
                     model = read.text("model") ?: read.reject("model", "a path relative to the root"),
                     images = images,
                     tasks = tasks.split(",").map { read.taskOf(it) }.toSet(),
@@ -85,6 +97,7 @@ data class BenchmarkRequest(
                     scoreThreshold = read.fraction("score_threshold"),
                     hashTensors = read.flag("hash_tensors"),
                     waitForGo = read.flag("wait_for_go"),
+                    processors = read.processors("processors"),
                 )
             read.refuseUnknown()
             if (request.minSeconds > request.maxSeconds) read.reject("min_seconds", "at most max_seconds (${request.maxSeconds})")
@@ -104,6 +117,13 @@ private class ExtraReader(
     private val known = mutableSetOf("run_id", "prepare")
 
     fun text(name: String): String? = value(name)?.let { it as? String ?: reject(name, "text (--es)") }
+
+    /** Numbers of processors, with commas between; none: all. */
+    fun processors(name: String): List<Int> {
+        val found = text(name) ?: return emptyList()
+        val numbers = found.split(",").map { it.toIntOrNull()?.takeIf { number -> number in 0..MAX_PROCESSOR } }
+        return if (null in numbers) reject(name, "numbers from 0 to $MAX_PROCESSOR with commas between") else numbers.filterNotNull()
+    }
 
     fun flag(name: String): Boolean = value(name)?.let { it as? Boolean ?: reject(name, "true or false (--ez)") } ?: false
 
@@ -142,5 +162,10 @@ private class ExtraReader(
     private fun value(name: String): Any? {
         known += name
         return extras[name]
+    }
+
+    private companion object {
+        /** The affinity mask has 64 bits. */
+        const val MAX_PROCESSOR = 63
     }
 }

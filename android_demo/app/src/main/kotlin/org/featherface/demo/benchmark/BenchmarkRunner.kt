@@ -8,8 +8,10 @@ import org.featherface.demo.detector.DetectorFactory
 import org.featherface.demo.detector.FaceDetector
 import org.featherface.demo.detector.ImageSource
 import org.featherface.demo.detector.ModelFile
+import org.featherface.demo.detector.OperatorCount
 import org.featherface.demo.detector.TensorInfo
 import org.featherface.demo.runtime.PushedModel
+import org.featherface.demo.still.CameraFrames
 import org.featherface.demo.still.StillLoader
 import org.json.JSONArray
 import org.json.JSONObject
@@ -33,12 +35,14 @@ interface BenchmarkEvents : Progress {
  * Carries out one run and returns its result. Blocking.
  *
  * @param facts what the phone says about itself
+ * @param leavings seconds into the run at which its screen was left
  */
 class BenchmarkRunner(
     private val folder: BenchmarkFolder,
     private val factory: DetectorFactory,
     private val facts: DeviceFacts,
     private val clock: Clock = Clock(System::nanoTime),
+    private val leavings: () -> List<Double> = { emptyList() },
 ) {
     /**
      * Run what [request] asks for.
@@ -55,17 +59,19 @@ class BenchmarkRunner(
         val files = request.images?.let(folder::images).orEmpty()
         val model = PushedModel.open(file, folder.sidecar(request.model))
         val digest = Sha256.of(file)
-        val start = Conditions(facts)
+        val watch = RunWatch(facts, leavings)
         events.started(request, digest)
         if (request.waitForGo) awaitGo(request.runId)
+        // Before the interpreter's threads are made: they inherit it.
+        if (request.processors.isNotEmpty()) Affinity.bind(request.processors)
         val before = clock.nanoseconds()
         factory.open(model, request.options).use { detector ->
             result.put("init_ms", (clock.nanoseconds() - before) / 1e6)
             result.put("model", describe(request, file, digest, model, detector))
-            measure(request, files, DetectionPipeline(detector, clock), result, events)
+            measure(request, files, DetectionPipeline(detector, clock), result, events, watch)
             result.put("memory", facts.memory())
         }
-        return end(result, start)
+        return watch.report(result).put("ended_at", now())
     }
 
     /** The result of a run that failed with [message]. */
@@ -102,21 +108,25 @@ class BenchmarkRunner(
         pipeline: DetectionPipeline,
         result: JSONObject,
         events: BenchmarkEvents,
+        watch: RunWatch,
     ) {
         result.put("latency", JSONObject.NULL).put("images", JSONObject.NULL).put("first_inference_ms", JSONObject.NULL)
         if (Task.LATENCY in request.tasks) {
-            val task = LatencyTask(request, pipeline, latencyImages(files), clock)
+            val task = LatencyTask(request, pipeline, latencyImages(files), clock, watch::minute)
             result.put("latency", task.run(events)).put("first_inference_ms", task.firstInference)
         }
         if (Task.DETECT in request.tasks) {
-            result.put("images", DetectTask(request, folder, pipeline, clock).run(files, events))
+            folder.lines(request.runId).use { lines ->
+                DetectTask(request, folder, pipeline, clock).run(files, events, lines::add)
+                result.put("images", lines.finish())
+            }
         }
     }
 
-    /** The first images that can be read, as many as the limits allow; `detect` names the ones that cannot. */
+    /** The first images that can be read, as camera frames, as many as the limits allow; `detect` names those that cannot. */
     private fun latencyImages(files: List<File>): List<ImageSource> {
         if (files.isEmpty()) return listOf(noise())
-        val images = mutableListOf<ArgbImage>()
+        val images = mutableListOf<ImageSource>()
         var pixels = 0L
         var problem: DetectorException? = null
         for (file in files) {
@@ -125,7 +135,7 @@ class BenchmarkRunner(
                 val bitmap = StillLoader.load(file)
                 pixels += bitmap.width.toLong() * bitmap.height
                 val fits = images.isEmpty() || pixels <= LATENCY_PIXELS
-                if (fits) images += StillLoader.pixelsOf(bitmap)
+                if (fits) images += CameraFrames.of(StillLoader.pixelsOf(bitmap))
                 bitmap.recycle()
                 if (!fits) break
             } catch (error: DetectorException) {
@@ -135,9 +145,9 @@ class BenchmarkRunner(
         return images.ifEmpty { throw DetectorException("none of ${files.size} images can be read: ${problem?.message}", problem) }
     }
 
-    private fun noise(): ArgbImage {
+    private fun noise(): ImageSource {
         val random = Random(NOISE_SEED)
-        return ArgbImage(IntArray(NOISE_WIDTH * NOISE_HEIGHT) { random.nextInt() }, NOISE_WIDTH, NOISE_HEIGHT)
+        return CameraFrames.of(ArgbImage(IntArray(NOISE_WIDTH * NOISE_HEIGHT) { random.nextInt() }, NOISE_WIDTH, NOISE_HEIGHT))
     }
 
     private fun describe(
@@ -153,6 +163,7 @@ class BenchmarkRunner(
             .put("sha256", digest)
             .put("spec_source", model.specSource)
             .put("spec", JSONObject(model.specJson))
+            .put("operators", detector.operators()?.let(::describe) ?: JSONObject.NULL)
             .put("input", describe(detector.input))
             .put(
                 "outputs",
@@ -165,6 +176,9 @@ class BenchmarkRunner(
                     },
                 ),
             )
+
+    private fun describe(operators: OperatorCount) =
+        JSONObject().put("in_file", operators.inFile).put("after_delegate", operators.afterDelegate)
 
     private fun describe(info: TensorInfo) =
         JSONObject()
@@ -187,29 +201,11 @@ class BenchmarkRunner(
         }
     }
 
-    private fun end(
-        result: JSONObject,
-        start: Conditions,
-    ): JSONObject {
-        val end = Conditions(facts)
-        return result
-            .put("thermal_status", JSONObject().put("start", start.thermal).put("end", end.thermal))
-            .put("battery", JSONObject().put("start", start.battery).put("end", end.battery))
-            .put("ended_at", now())
-    }
-
     private fun now(): String =
         SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT).apply { timeZone = TimeZone.getTimeZone("UTC") }.format(Date())
 
-    private class Conditions(
-        facts: DeviceFacts,
-    ) {
-        val thermal: Any = facts.thermalStatus() ?: JSONObject.NULL
-        val battery: JSONObject = facts.battery()
-    }
-
     private companion object {
-        const val SCHEMA = 1
+        const val SCHEMA = 2
 
         const val LATENCY_IMAGES = 8
 

@@ -8,9 +8,11 @@ import android.os.Process
 import android.util.Log
 import org.featherface.demo.Wiring
 import org.featherface.demo.detector.DetectorException
+import org.json.JSONArray
 import org.json.JSONObject
 import java.io.File
 import java.io.IOException
+import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.atomic.AtomicBoolean
 
 /** What the benchmark's screen shows. */
@@ -45,6 +47,9 @@ object BenchmarkSession {
     private val main = Handler(Looper.getMainLooper())
     private val running = AtomicBoolean(false)
     private var listener: (() -> Unit)? = null
+    private val leavings = CopyOnWriteArrayList<Double>()
+
+    @Volatile private var began = 0L
 
     @Volatile var state: BenchmarkState = BenchmarkState.Idle
         private set
@@ -57,13 +62,24 @@ object BenchmarkSession {
         listener = changed
     }
 
-    /** Create the folders and say where they are. */
+    /** The screen of the run that goes on is no longer seen: Android may now slow it down. */
+    fun leave() {
+        if (running.get()) leavings += (System.nanoTime() - began) / 1e9
+    }
+
+    /** Create the folders, say where they are, and in which of them the host's greeting can be read. */
     fun prepare(context: Context) {
         try {
-            val folders = listOfNotNull(external(context), internal(context))
-            folders.forEach { it.prepare() }
-            val place = JSONObject().put("root", external(context)?.root?.path ?: JSONObject.NULL)
-            say("READY", place.put("internal_root", internal(context).root.path).put("pid", Process.myPid()))
+            val folders = Root.entries.associateWith { folderOf(context, it) }
+            val heard = mutableListOf<String>()
+            for ((root, folder) in folders) {
+                folder?.prepare()
+                folder?.greet()
+                if (folder?.hearsTheHost() == true) heard += root.label
+            }
+            val line = JSONObject()
+            for ((root, folder) in folders) line.put("${root.label}_root", folder?.root?.path ?: JSONObject.NULL)
+            say("READY", line.put("heard", JSONArray(heard)).put("pid", Process.myPid()))
             become(BenchmarkState.Ready)
         } catch (error: DetectorException) {
             fail(null, error.message.orEmpty())
@@ -80,6 +96,8 @@ object BenchmarkSession {
             say("FAILED", JSONObject().put("run_id", runId ?: JSONObject.NULL).put("error", "another run is going on"))
             return
         }
+        leavings.clear()
+        began = System.nanoTime()
         become(BenchmarkState.Running(runId.orEmpty(), null, 0, 0))
         Thread({ runAndReport(context.applicationContext, extras, runId) }, "benchmark").start()
     }
@@ -92,14 +110,14 @@ object BenchmarkSession {
         Process.setThreadPriority(Process.THREAD_PRIORITY_DISPLAY)
         val wakeLock = (context.getSystemService(Context.POWER_SERVICE) as PowerManager).newWakeLock(PowerManager.PARTIAL_WAKE_LOCK, TAG)
         var request: BenchmarkRequest? = null
-        var folder = external(context) ?: internal(context)
-        var runner = BenchmarkRunner(folder, Wiring.factory, DeviceFacts(context))
+        var folder = readable(context)
+        var runner = runnerOf(context, folder)
         try {
             request = BenchmarkRequest.of(extras)
             wakeLock.acquire(request.maxSeconds * 1000L + WAKE_MARGIN_MS)
             folder = folderOf(context, request)
             folder.prepare()
-            runner = BenchmarkRunner(folder, Wiring.factory, DeviceFacts(context))
+            runner = runnerOf(context, folder)
             finish(context, folder, request.runId, runner.run(request, Events(request)))
         } catch (error: Throwable) {
             // Whatever it is: the host waits for a line that ends the run, and for its result.
@@ -111,6 +129,11 @@ object BenchmarkSession {
             running.set(false)
         }
     }
+
+    private fun runnerOf(
+        context: Context,
+        folder: BenchmarkFolder,
+    ) = BenchmarkRunner(folder, Wiring.factory, DeviceFacts(context), leavings = { leavings.toList() })
 
     private fun problemOf(error: Throwable): String =
         when (error) {
@@ -161,9 +184,9 @@ object BenchmarkSession {
     }
 
     /**
-     * Write a result to [folder], and to the external one if that is another.
+     * Write a result to [folder], and if that is the app's own to one that adb can read.
      *
-     * @return the file that `adb pull` can read, if there is one: the external one
+     * @return the file that `adb pull` can read, if there is one
      */
     private fun save(
         context: Context,
@@ -171,7 +194,8 @@ object BenchmarkSession {
         runId: String,
         bytes: ByteArray,
     ): File {
-        val folders = listOfNotNull(folder, external(context)).distinctBy { it.root }
+        val isInternal = folder.root == folderOf(context, Root.INTERNAL)?.root
+        val folders = if (isInternal) listOf(folder, readable(context)).distinctBy { it.root } else listOf(folder)
         for (each in folders) {
             each.prepare()
             each.write(each.result(runId), bytes)
@@ -192,15 +216,26 @@ object BenchmarkSession {
     private fun folderOf(
         context: Context,
         request: BenchmarkRequest,
-    ): BenchmarkFolder {
-        if (request.internalRoot) return internal(context)
-        return external(context) ?: throw DetectorException("this phone has no external storage now: pass --es root internal")
+    ): BenchmarkFolder =
+        folderOf(context, request.root)
+            ?: throw DetectorException("this phone has no ${request.root.label} storage now: pass --es root internal")
+
+    private fun folderOf(
+        context: Context,
+        root: Root,
+    ): BenchmarkFolder? {
+        val place =
+            when (root) {
+                Root.MEDIA -> Wiring.sharedFolder(context)
+                Root.EXTERNAL -> context.getExternalFilesDir(null)
+                Root.INTERNAL -> context.filesDir
+            }
+        return place?.let { BenchmarkFolder(File(it, "benchmark")) }
     }
 
-    private fun external(context: Context): BenchmarkFolder? =
-        context.getExternalFilesDir(null)?.let { BenchmarkFolder(File(it, "benchmark")) }
-
-    private fun internal(context: Context) = BenchmarkFolder(File(context.filesDir, "benchmark"))
+    /** The first place that adb can read, if there is one. */
+    private fun readable(context: Context): BenchmarkFolder =
+        folderOf(context, Root.EXTERNAL) ?: folderOf(context, Root.MEDIA) ?: checkNotNull(folderOf(context, Root.INTERNAL))
 
     private fun become(next: BenchmarkState) {
         state = next

@@ -22,14 +22,14 @@ class DetectTask(
 ) {
     private val threshold = request.scoreThreshold ?: pipeline.detector.spec.scoreThreshold
 
-    /** @return the result's `images` */
+    /** Give [found] the result of each image as soon as it is there: thousands of them would not fit into the memory. */
     fun run(
         files: List<File>,
         progress: Progress,
-    ): JSONArray {
-        val results = JSONArray()
+        found: (JSONObject) -> Unit,
+    ) {
         for ((index, file) in files.withIndex()) {
-            results.put(
+            found(
                 try {
                     detect(file)
                 } catch (error: UnreadableImage) {
@@ -42,7 +42,6 @@ class DetectTask(
             )
             progress.report(Task.DETECT, index + 1, files.size)
         }
-        return results
     }
 
     private fun detect(file: File): JSONObject {

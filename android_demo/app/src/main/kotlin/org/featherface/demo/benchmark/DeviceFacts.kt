@@ -4,6 +4,7 @@ import android.app.ActivityManager
 import android.content.Context
 import android.content.Intent
 import android.content.IntentFilter
+import android.content.pm.ApplicationInfo
 import android.os.BatteryManager
 import android.os.Build
 import android.os.Debug
@@ -14,10 +15,40 @@ import org.json.JSONObject
 import java.io.File
 import java.io.IOException
 
-/** What the phone says about itself; what it does not say is null, never a guess. */
+/**
+ * What the phone says about itself; what it does not say is null, never a guess.
+ *
+ * @param root where `proc` and `sys` are
+ */
 class DeviceFacts(
     private val context: Context,
+    private val root: File = File("/"),
 ) {
+    /** Whether a debugger may attach: ART then inlines nothing. */
+    val isDebuggable: Boolean get() = context.applicationInfo.flags and ApplicationInfo.FLAG_DEBUGGABLE != 0
+
+    /** Bytes of the app's own code that were compiled ahead of time and are mapped now; 0: it is interpreted or compiled as it runs. */
+    fun compiledCodeBytes(): Long? {
+        val maps = read("proc/self/maps")?.lines() ?: return null
+        return maps.mapNotNull(MAPPED::matchEntire).filter { context.packageName in it.groupValues[3] }.sumOf {
+            it.groupValues[2].toLong(16) - it.groupValues[1].toLong(16)
+        }
+    }
+
+    /** The group of processors that Android gives the app now, for instance `/top-app`. */
+    fun cpuset(): String? = read("proc/self/cpuset")?.trim()?.takeIf { it.isNotEmpty() }
+
+    /** The processors that the calling thread may run on, for instance `4-7`. */
+    fun processors(): String? =
+        read("proc/self/task/${Process.myTid()}/status")
+            ?.lines()
+            ?.firstOrNull { it.startsWith(ALLOWED) }
+            ?.removePrefix(ALLOWED)
+            ?.trim()
+
+    /** The clock of each core in kHz, now. */
+    fun clocks(): List<Long?> = List(cores()) { read("sys/devices/system/cpu/cpu$it/cpufreq/scaling_cur_freq")?.trim()?.toLongOrNull() }
+
     /** The result's `app`. */
     fun app(runtime: String): JSONObject {
         val info = context.packageManager.getPackageInfo(context.packageName, 0)
@@ -33,8 +64,7 @@ class DeviceFacts(
 
     /** The result's `device`. */
     fun device(): JSONObject {
-        val cores = File("/sys/devices/system/cpu").list { _, name -> name.matches(Regex("cpu[0-9]+")) }?.size
-        val count = cores?.takeIf { it > 0 } ?: Runtime.getRuntime().availableProcessors()
+        val count = cores()
         return JSONObject()
             .put("manufacturer", Build.MANUFACTURER)
             .put("model", Build.MODEL)
@@ -82,9 +112,16 @@ class DeviceFacts(
 
     private fun Intent.number(name: String): Int? = if (hasExtra(name)) getIntExtra(name, 0) else null
 
-    private fun maxFrequency(core: Int): Long? =
+    private fun cores(): Int {
+        val found = File(root, "sys/devices/system/cpu").list { _, name -> name.matches(Regex("cpu[0-9]+")) }?.size
+        return found?.takeIf { it > 0 } ?: Runtime.getRuntime().availableProcessors()
+    }
+
+    private fun maxFrequency(core: Int): Long? = read("sys/devices/system/cpu/cpu$core/cpufreq/cpuinfo_max_freq")?.trim()?.toLongOrNull()
+
+    private fun read(path: String): String? =
         try {
-            File("/sys/devices/system/cpu/cpu$core/cpufreq/cpuinfo_max_freq").readText().trim().toLongOrNull()
+            File(root, path).readText()
         } catch (error: IOException) {
             null
         }
@@ -93,5 +130,12 @@ class DeviceFacts(
         val info = ActivityManager.MemoryInfo()
         (context.getSystemService(Context.ACTIVITY_SERVICE) as ActivityManager).getMemoryInfo(info)
         return info.totalMem
+    }
+
+    private companion object {
+        const val ALLOWED = "Cpus_allowed_list:"
+
+        /** An executable part of a compiled file: begin, end, path. Source: Linux, proc_pid_maps(5). */
+        val MAPPED = Regex("([0-9a-f]+)-([0-9a-f]+) r.x. \\S+ \\S+ \\S+ +(\\S+\\.odex)")
     }
 }

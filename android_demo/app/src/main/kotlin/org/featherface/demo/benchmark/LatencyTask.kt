@@ -20,16 +20,19 @@ fun interface Progress {
  * Runs the whole path over a few images in turn, until there are enough runs and enough time has passed.
  *
  * @param images not empty
+ * @param conditions what to note at the beginning of each minute
  */
 class LatencyTask(
     private val request: BenchmarkRequest,
     private val pipeline: DetectionPipeline,
     private val images: List<ImageSource>,
     private val clock: Clock,
+    private val conditions: () -> JSONObject = ::JSONObject,
 ) {
     private val stages = Stage.entries.map { Samples() }
     private val totals = Samples()
     private val ends = Samples()
+    private val noted = mutableListOf<JSONObject>()
     private val threshold = request.scoreThreshold ?: pipeline.detector.spec.scoreThreshold
 
     /** Milliseconds of the very first inference; set by [run]. */
@@ -45,6 +48,7 @@ class LatencyTask(
         val start = clock.nanoseconds()
         var seconds = 0.0
         while ((totals.size < request.runs || seconds < request.minSeconds) && seconds < request.maxSeconds) {
+            while (noted.size <= seconds / 60) noted += conditions()
             pipeline.detect(images[totals.size % images.size], threshold)
             seconds = (clock.nanoseconds() - start) / 1e9
             record(seconds)
@@ -73,6 +77,7 @@ class LatencyTask(
             .put("seconds", seconds)
             .put("stopped_by", if (enough) "runs_and_seconds" else "max_seconds")
             .put("images", images.size)
+            .put("letterbox_by", if (pipeline.wasNative) "c" else "kotlin")
             .put("fps", 1000 / totals.toList().average())
             .put("stages_ms", times)
             .put("samples_ms", JSONObject().put("inference", array(stages[Stage.INFERENCE.ordinal])).put("total", array(totals)))
@@ -83,7 +88,8 @@ class LatencyTask(
     private fun minutes(): List<JSONObject> =
         (0 until totals.size).groupBy { (ends[it] / 60).toInt() }.map { (minute, runs) ->
             val total = runs.map { totals[it] }
-            JSONObject()
+            noted
+                .getOrElse(minute) { JSONObject() }
                 .put("minute", minute)
                 .put("runs", runs.size)
                 .put("inference_p50", Statistics.percentile(runs.map { stages[Stage.INFERENCE.ordinal][it] }.sorted(), 50))

@@ -27,7 +27,16 @@ interface FaceDetector : AutoCloseable {
      * @throws DetectorException the runtime failed
      */
     fun infer(image: ByteBuffer = inputBuffer): RawOutputs
+
+    /** What the delegate took over; null where the runtime does not tell. */
+    fun operators(): OperatorCount? = null
 }
+
+/** How many operators a model has, and into how many steps (operators left over and delegate's parts) they went. */
+data class OperatorCount(
+    val inFile: Int,
+    val afterDelegate: Int,
+)
 
 /** Checks that a model's tensors are what its spec says. */
 object Signature {

@@ -1,5 +1,6 @@
 package org.featherface.demo.detector
 
+import org.featherface.demo.NativeLibrary
 import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 
@@ -50,7 +51,7 @@ class InputWriter(
     ) {
         plan = next
         native =
-            if (isNative && image is YuvImage && image.isInPlace && NativeSampler.isAvailable) NativePlan.of(spec, next, image) else null
+            if (isNative && image is YuvImage && image.isInPlace && NativeLibrary.isAvailable) NativePlan.of(spec, next, image) else null
     }
 
     private fun writeInKotlin(

@@ -8,6 +8,7 @@ import org.featherface.demo.detector.ElementType
 import org.featherface.demo.detector.FaceDetector
 import org.featherface.demo.detector.GpuUnavailableException
 import org.featherface.demo.detector.ModelFile
+import org.featherface.demo.detector.OperatorCount
 import org.featherface.demo.detector.RawOutputs
 import org.featherface.demo.detector.RawTensor
 import org.featherface.demo.detector.RuntimeOptions
@@ -23,10 +24,11 @@ import java.nio.ByteBuffer
 
 /** A network run by TensorFlow Lite: the only class of the app that knows the runtime. */
 class TfliteFaceDetector private constructor(
-    override val spec: DetectorSpec,
+    private val model: ModelFile,
     private val interpreter: Interpreter,
     private val gpu: GpuDelegate?,
 ) : FaceDetector {
+    override val spec: DetectorSpec = model.spec
     override val input = infoOf(interpreter.getInputTensor(0))
     override val inputBuffer = input.allocate()
     private val inputs = arrayOf<Any>(inputBuffer)
@@ -56,6 +58,34 @@ class TfliteFaceDetector private constructor(
         return raw
     }
 
+    override fun operators(): OperatorCount? {
+        val after = stepsOf(interpreter) ?: return null
+        val plain = Interpreter(model.bytes, Interpreter.Options().setUseXNNPACK(false))
+        return plain.use { stepsOf(it) }?.let { OperatorCount(it, after) }
+    }
+
+    /** The length of the execution plan, which the runtime shows only to its own tests; null in a version without it. */
+    private fun stepsOf(of: Interpreter): Int? =
+        try {
+            val inner =
+                of.javaClass.superclass
+                    ?.getDeclaredField("wrapper")
+                    ?.apply { isAccessible = true }
+                    ?.get(of)
+            inner?.let { steps(it.javaClass, it) }
+        } catch (error: ReflectiveOperationException) {
+            null
+        }
+
+    private fun steps(
+        type: Class<*>,
+        of: Any,
+    ): Int? {
+        val declaring = generateSequence<Class<*>>(type) { it.superclass }
+        val method = declaring.flatMap { it.declaredMethods.asSequence() }.find { it.name == PLAN && it.parameterCount == 0 }
+        return method?.apply { isAccessible = true }?.invoke(of) as? Int
+    }
+
     override fun close() {
         interpreter.close()
         gpu?.close()
@@ -78,7 +108,7 @@ class TfliteFaceDetector private constructor(
                 gpu?.let(settings::addDelegate)
                 interpreter = Interpreter(model.bytes, settings)
                 interpreter.allocateTensors()
-                return TfliteFaceDetector(model.spec, interpreter, gpu)
+                return TfliteFaceDetector(model, interpreter, gpu)
             } catch (error: Throwable) {
                 // In this order: an interpreter must not outlive its delegate, not even until its finalizer runs.
                 interpreter?.close()
@@ -124,6 +154,8 @@ class TfliteFaceDetector private constructor(
     }
 
     private companion object {
+        const val PLAN = "getExecutionPlanLength"
+
         fun infoOf(tensor: Tensor): TensorInfo {
             val quantization = tensor.quantizationParams()
             val type =

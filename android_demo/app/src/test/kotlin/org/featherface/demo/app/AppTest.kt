@@ -7,13 +7,13 @@ import org.featherface.demo.runtime.TfliteFaceDetector
 import org.junit.After
 import org.junit.Before
 import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
+import java.io.File
 
 /** An app with a scripted runtime in the place of TensorFlow Lite, on the newest Android that a JDK 17 can run. */
-@RunWith(RobolectricTestRunner::class)
+@RunWith(AppTestRunner::class)
 @Config(sdk = [35])
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 abstract class AppTest {
@@ -23,6 +23,7 @@ abstract class AppTest {
     fun wire() {
         Wiring.factory = factory
         Wiring.models = { ScriptedModels() }
+        Wiring.sharedFolder = { File(it.filesDir, "media") } // Robolectric has none
     }
 
     @After

@@ -32,15 +32,17 @@ import java.security.MessageDigest
 class BenchmarkModeTest : AppTest() {
     private val application = RuntimeEnvironment.getApplication()
     private val external get() = File(application.getExternalFilesDir(null), "benchmark")
+    private val media get() = File(application.filesDir, "media/benchmark")
     private val internal get() = File(application.filesDir, "benchmark")
 
     @Before
     fun push() {
         ShadowLog.clear()
         start { putExtra("prepare", true) }
-        assertEquals(external.path, line("READY").getString("root"))
+        assertEquals(external.path, line("READY").getString("external_root"))
         assertEquals(internal.path, line("READY").getString("internal_root"))
-        for (root in listOf(external, internal)) {
+        assertEquals(media.path, line("READY").getString("media_root"))
+        for (root in listOf(external, internal, media)) {
             pushModel(File(root, "models"))
             pushImages(File(root, "images/set"))
         }
@@ -56,7 +58,7 @@ class BenchmarkModeTest : AppTest() {
         assertEquals(sha256(file), done.getString("sha256"))
         val result = JSONObject(file.readText())
         assertEquals("ok", result.getString("status"))
-        assertEquals(1, result.getInt("schema"))
+        assertEquals(2, result.getInt("schema"))
         assertEquals("scripted 1", result.getJSONObject("app").getString("runtime"))
         assertEquals("sidecar", result.getJSONObject("model").getString("spec_source"))
         assertEquals(sha256(File(external, "models/m.tflite")), result.getJSONObject("model").getString("sha256"))
@@ -71,7 +73,7 @@ class BenchmarkModeTest : AppTest() {
         val done = end("inside")
         assertEquals(File(external, "results/inside.json").path, done.getString("result"))
         assertTrue(File(internal, "results/inside.json").isFile)
-        val image = JSONObject(File(internal, "results/inside.json").readText()).getJSONArray("images").getJSONObject(0)
+        val image = imagesOf(JSONObject(File(internal, "results/inside.json").readText())).first()
         assertEquals(setOf("boxes", "scores", "landmarks"), image.getJSONObject("output_sha256").keySet())
         assertEquals(64, image.getString("input_sha256").length)
     }
@@ -111,7 +113,7 @@ class BenchmarkModeTest : AppTest() {
         File(external, "images/set/a.png").copyTo(File(outside, "private.png"), overwrite = true)
         link(File(external, "images/set/linked"), outside)
         start { order("linked") }
-        val images = JSONObject(File(end("linked").getString("result")).readText()).getJSONArray("images").objects()
+        val images = imagesOf(JSONObject(File(end("linked").getString("result")).readText()))
         assertEquals(listOf("images/set/a.png", "images/set/c.png"), images.map { it.getString("file") })
         val sidecar = File(external, "models/m.tflite.json")
         val moved = File(outside, "m.json").also { sidecar.copyTo(it, overwrite = true) }
@@ -180,6 +182,8 @@ class BenchmarkModeTest : AppTest() {
                 "min_seconds" to { putExtra("min_seconds", 50).putExtra("max_seconds", 10) },
                 "tasks" to { putExtra("tasks", "latency,map") },
                 "model" to { removeExtra("model") },
+                "root" to { putExtra("root", "sdcard") },
+                "processors" to { putExtra("processors", "4-7") },
             )
         for ((name, change) in bad) {
             val error = failure("bad_$name", change)
@@ -204,7 +208,7 @@ class BenchmarkModeTest : AppTest() {
         start { order("broken") }
         val result = JSONObject(File(end("broken").getString("result")).readText())
         assertEquals("the readable ones", 2, result.getJSONObject("latency").getInt("images"))
-        val images = result.getJSONArray("images").objects()
+        val images = imagesOf(result)
         assertEquals(listOf("images/set/a.png", "images/set/b.jpg", "images/set/c.png"), images.map { it.getString("file") })
         assertTrue(images[1].getString("error").contains("cannot be decoded"))
         assertTrue("unknown is null", images[1].isNull("width") && images[1].isNull("height"))
@@ -220,6 +224,42 @@ class BenchmarkModeTest : AppTest() {
         File(external, "go/patient").writeText("")
         end("patient")
         assertEquals(1, factory.opened.size)
+    }
+
+    @Test
+    fun theMediaFolderIsOneToo() {
+        start { order("shared").putExtra("root", "media").putExtra("tasks", "latency") }
+        assertEquals(File(media, "results/shared.json").path, end("shared").getString("result"))
+        assertFalse(File(external, "results/shared.json").exists())
+    }
+
+    @Test
+    fun whereTheHostCanWriteAndTheAppCanReadIsProbed() {
+        assertEquals(0, line("READY").getJSONArray("heard").length())
+        assertTrue(File(media, "from_app").isFile)
+        File(media, "from_host").writeText("the host was here")
+        ShadowLog.clear()
+        start { putExtra("prepare", true) }
+        assertEquals("media", line("READY").getJSONArray("heard").join(",").trim('"'))
+    }
+
+    @Test
+    fun leavingTheScreenIsNoted() {
+        val controller = start { order("left").putExtra("wait_for_go", true).putExtra("tasks", "latency") }
+        await("started") { has("STARTED") }
+        controller.pause().stop()
+        File(external, "go/left").writeText("")
+        val result = JSONObject(File(end("left").getString("result")).readText())
+        assertEquals(1, result.getJSONObject("conditions").getJSONArray("interruptions_s").length())
+        assertTrue(result.getJSONArray("flags").toString().contains("the screen was left after"))
+    }
+
+    @Test
+    fun theTimesAreOfCameraFrames() {
+        start { order("frames").putExtra("tasks", "latency") }
+        val latency = JSONObject(File(end("frames").getString("result")).readText()).getJSONObject("latency")
+        assertEquals("c", latency.getString("letterbox_by"))
+        assertTrue(latency.getJSONArray("per_minute").getJSONObject(0).has("clock_khz"))
     }
 
     @Test
@@ -245,7 +285,7 @@ class BenchmarkModeTest : AppTest() {
     }
 
     private fun assertImages(result: JSONObject) {
-        val images = result.getJSONArray("images").objects()
+        val images = imagesOf(result)
         assertEquals(listOf("images/set/a.png", "images/set/c.png"), images.map { it.getString("file") })
         val golden = Golden(GOLDEN)
         val expected = golden.imagePixels.objects()
@@ -260,6 +300,15 @@ class BenchmarkModeTest : AppTest() {
                 }
             }
         }
+    }
+
+    /** The lines of the file that a result names, which must be what the result says of it. */
+    private fun imagesOf(result: JSONObject): List<JSONObject> {
+        val facts = result.getJSONObject("images")
+        val file = File(facts.getString("file"))
+        assertEquals(facts.getString("sha256"), sha256(file))
+        assertEquals(facts.getLong("bytes"), file.length())
+        return file.readLines().map(::JSONObject).also { assertEquals(facts.getInt("count"), it.size) }
     }
 
     private fun failure(

@@ -41,7 +41,7 @@ class OldestAndroidTest : AppTest() {
     fun theBenchmarkModeWritesItsResult() {
         ShadowLog.clear()
         start { putExtra("prepare", true) }
-        val root = File(line("READY").getString("root"))
+        val root = File(line("READY").getString("external_root"))
         File(root, "models/m.tflite").writeBytes(tinyFile().array())
         File(root, "models/m.tflite.json").writeText("""{"spec": ${ScriptedModels().open("m").specJson}}""")
         start { putExtra("run_id", "old").putExtra("model", "models/m.tflite").putExtra("runs", 5).putExtra("min_seconds", 0) }

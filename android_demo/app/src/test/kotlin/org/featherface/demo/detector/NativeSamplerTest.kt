@@ -1,5 +1,6 @@
 package org.featherface.demo.detector
 
+import org.featherface.demo.NativeLibrary
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -18,7 +19,7 @@ class NativeSamplerTest {
     private val random = Random(7)
 
     @Test
-    fun theLibraryIsThere() = assertTrue(NativeSampler.isAvailable)
+    fun theLibraryIsThere() = assertTrue(NativeLibrary.isAvailable)
 
     @Test
     fun everyLayoutGivesTheSameBytes() {

@@ -1,47 +1,14 @@
 package org.featherface.demo.detector
 
+import org.featherface.demo.NativeLibrary
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * The C twin of [YuvSampler] (`src/main/c`): writes a camera frame straight from the camera's planes into the tensor.
+ * The C twin of [YuvSampler]: writes a camera frame straight from the camera's planes into the tensor.
  *
- * Ten to sixty times fewer instructions than the loop in Kotlin, which stays for the phone where the library does not load.
+ * Holds the tables of one [SamplingPlan] as the C side reads them. Not safe for two threads at once.
  */
-internal object NativeSampler {
-    /** Whether the library is in the app and suits this processor. */
-    val isAvailable: Boolean by lazy {
-        try {
-            System.loadLibrary("featherface")
-            true
-        } catch (error: UnsatisfiedLinkError) {
-            false
-        }
-    }
-
-    /** Bytes of a workspace; the rows' lengths are those of the planes. */
-    external fun workspaceBytes(
-        contentWidth: Int,
-        contentHeight: Int,
-        lumaRow: Int,
-        chromaRow: Int,
-    ): Long
-
-    /** Derive from the tables at the beginning of [workspace] what all frames share; not 0: it is too small. */
-    external fun prepare(workspace: ByteBuffer): Int
-
-    /** Write one frame; not 0: a plane is smaller than the layout says, and nothing was written. All buffers are direct. */
-    external fun write(
-        workspace: ByteBuffer,
-        luma: ByteBuffer,
-        blue: ByteBuffer,
-        red: ByteBuffer,
-        tensor: ByteBuffer,
-        floats: Boolean,
-    ): Int
-}
-
-/** The tables of one [SamplingPlan] as the C side reads them. Not safe for two threads at once. */
 internal class NativePlan private constructor(
     private val workspace: ByteBuffer,
 ) {
@@ -59,7 +26,7 @@ internal class NativePlan private constructor(
         val blue = image.planes[1]
         val red = image.planes[2]
         if (luma == null || blue == null || red == null) return false
-        return NativeSampler.write(workspace, luma, blue, red, tensor, floats) == 0
+        return NativeLibrary.write(workspace, luma, blue, red, tensor, floats) == 0
     }
 
     companion object {
@@ -74,7 +41,7 @@ internal class NativePlan private constructor(
         ): NativePlan {
             val fit = plan.letterbox
             val chromaRow = (image.width + 1) / 2 * image.chromaPixelStride
-            val bytes = NativeSampler.workspaceBytes(fit.contentWidth, fit.contentHeight, image.width, chromaRow)
+            val bytes = NativeLibrary.workspaceBytes(fit.contentWidth, fit.contentHeight, image.width, chromaRow)
             val workspace = ByteBuffer.allocateDirect(Math.toIntExact(bytes)).order(ByteOrder.nativeOrder())
             val ints = workspace.asIntBuffer()
             val (red, green, blue) = spec.padRgb
@@ -94,7 +61,7 @@ internal class NativePlan private constructor(
                 .put(plan.rows.firstWeight)
                 .put(plan.rows.secondWeight)
             ints.put(plan.chromaRow)
-            check(NativeSampler.prepare(workspace) == 0) { "a workspace of $bytes bytes is too small" }
+            check(NativeLibrary.prepare(workspace) == 0) { "a workspace of $bytes bytes is too small" }
             return NativePlan(workspace)
         }
     }
