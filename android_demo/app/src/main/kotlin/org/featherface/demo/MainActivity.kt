@@ -72,7 +72,7 @@ class MainActivity :
     }
 
     private fun newModel(saved: Bundle?): DemoModel {
-        val settings = saved?.getBundle(SETTINGS)?.let(Settings::restored) ?: Settings()
+        val settings = saved?.getBundle(SETTINGS)?.let(Settings::restored) ?: Settings.kept(this)
         @Suppress("DEPRECATION") // its successor exists only from API 33 on
         return DemoModel(applicationContext, Wiring.models(this), Wiring.factory, settings, saved?.getParcelable(STILL))
     }
@@ -143,13 +143,24 @@ class MainActivity :
         results: IntArray,
     ) {
         val refused = results.firstOrNull() == PackageManager.PERMISSION_DENIED
-        if (refused && asksAgain && !shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)) {
-            // The system asks no more; only its own settings can undo that.
-            val page = Uri.fromParts("package", packageName, null)
-            startActivity(Intent(SystemSettings.ACTION_APPLICATION_DETAILS_SETTINGS, page))
-        }
+        model.isPermissionFinal = refused && asksAgain && !shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)
         asksAgain = false
         model.refresh()
+    }
+
+    private fun openSettings() {
+        val page = Uri.fromParts("package", packageName, null)
+        startActivity(Intent(SystemSettings.ACTION_APPLICATION_DETAILS_SETTINGS, page))
+    }
+
+    @Deprecated("of the framework; its successor exists only from API 33 on")
+    override fun onBackPressed() {
+        if (model.still != null) {
+            model.showStill(null)
+        } else {
+            @Suppress("DEPRECATION")
+            super.onBackPressed()
+        }
     }
 
     @Deprecated("of the framework; its successor is not in the framework")
@@ -218,7 +229,7 @@ class MainActivity :
         when (state) {
             is UiState.PermissionNeeded -> {
                 asksAgain = true
-                CameraPermission.ask(this)
+                if (state.isFinal) openSettings() else CameraPermission.ask(this)
             }
 
             is UiState.NoGpu -> {

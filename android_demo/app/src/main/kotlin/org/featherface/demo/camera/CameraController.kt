@@ -9,19 +9,28 @@ import android.hardware.camera2.CameraCaptureSession
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraDevice
 import android.hardware.camera2.CameraManager
+import android.hardware.camera2.CameraMetadata
 import android.hardware.camera2.CaptureRequest
 import android.media.ImageReader
 import android.os.Handler
 import android.util.Range
 import android.view.Surface
 
-/** A camera of the phone and the mode it will run in. */
+/**
+ * A camera of the phone and the mode it will run in.
+ *
+ * @property size of the frames that are searched
+ * @property preview size of what is shown, of the same shape
+ * @property focuses whether it can follow a moving picture; cameras of one fixed focus refuse to be told
+ */
 data class CameraMode(
     val id: String,
     val isFront: Boolean,
     val sensorDegrees: Int,
     val size: FrameSize,
     val rate: FrameRate?,
+    val preview: FrameSize = size,
+    val focuses: Boolean = false,
 )
 
 /** Hears from the camera, on the controller's thread. */
@@ -29,8 +38,18 @@ interface CameraListener {
     /** A frame is waiting in [reader]. */
     fun onFrame(reader: ImageReader)
 
-    /** The camera is gone: taken by another app, switched off by policy, or broken. */
-    fun onLost(reason: String)
+    /**
+     * The camera is gone: taken by another app, switched off by policy, or broken.
+     *
+     * @param comesBack whether it was taken, so that [onAvailable] will tell when it is free again
+     */
+    fun onLost(
+        reason: String,
+        comesBack: Boolean,
+    )
+
+    /** A camera that was in use is free. */
+    fun onAvailable()
 }
 
 /**
@@ -48,6 +67,20 @@ class CameraController(
     private var reader: ImageReader? = null
     private var preview: Surface? = null
     private var wanted = 0
+    private val availability =
+        object : CameraManager.AvailabilityCallback() {
+            override fun onCameraAvailable(cameraId: String) = listener.onAvailable()
+        }
+
+    init {
+        manager.registerAvailabilityCallback(availability, thread)
+    }
+
+    /** Stop, and hear nothing more of the phone's cameras. */
+    fun close() {
+        manager.unregisterAvailabilityCallback(availability)
+        stop()
+    }
 
     /**
      * The camera that looks to the front or back, or the other one if the phone has only that.
@@ -91,7 +124,7 @@ class CameraController(
         try {
             manager.openCamera(mode.id, Opening(mode, texture, request), thread)
         } catch (error: CameraAccessException) {
-            lose(request, error.message)
+            lose(request, error.message, error.reason in TAKEN_REASONS)
         } catch (error: SecurityException) {
             lose(request, error.message)
         } catch (error: IllegalArgumentException) {
@@ -128,12 +161,16 @@ class CameraController(
         val map = facts[CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP] ?: return null
         val sizes = map.getOutputSizes(ImageFormat.YUV_420_888)?.map { FrameSize(it.width, it.height) }.orEmpty()
         if (sizes.isEmpty()) return null
+        val size = CameraChoice.size(sizes, needed)
+        val shown = map.getOutputSizes(SurfaceTexture::class.java)?.map { FrameSize(it.width, it.height) }.orEmpty()
         val rates = facts[CameraCharacteristics.CONTROL_AE_AVAILABLE_TARGET_FPS_RANGES].orEmpty()
         return CameraMode(
             id = id,
             isFront = facts[CameraCharacteristics.LENS_FACING] == CameraCharacteristics.LENS_FACING_FRONT,
             sensorDegrees = facts[CameraCharacteristics.SENSOR_ORIENTATION] ?: 0,
-            size = CameraChoice.size(sizes, needed),
+            size = size,
+            preview = CameraChoice.preview(shown, size),
+            focuses = CONTINUOUS in facts[CameraCharacteristics.CONTROL_AF_AVAILABLE_MODES].orEmpty(),
             rate = CameraChoice.rate(rates.map { FrameRate(it.lower, it.upper) }),
         )
     }
@@ -141,10 +178,11 @@ class CameraController(
     private fun lose(
         request: Int,
         reason: String?,
+        comesBack: Boolean = false,
     ) {
         if (request != wanted) return
         stop()
-        listener.onLost(reason ?: "no reason given")
+        listener.onLost(reason ?: "no reason given", comesBack)
     }
 
     /** Follows one request to open a camera; ignores what comes after the request was withdrawn. */
@@ -157,7 +195,7 @@ class CameraController(
             if (request != wanted) return camera.close()
             device = camera
             // Not earlier: when the app comes back, the view's first drawing sets the size to its own.
-            texture.setDefaultBufferSize(mode.size.width, mode.size.height)
+            texture.setDefaultBufferSize(mode.preview.width, mode.preview.height)
             val surfaces = listOfNotNull(preview, reader?.surface)
             try {
                 @Suppress("DEPRECATION") // its successor exists only from API 28 on
@@ -171,19 +209,20 @@ class CameraController(
             }
         }
 
-        override fun onDisconnected(camera: CameraDevice) = close(camera, "another app has taken the camera")
+        override fun onDisconnected(camera: CameraDevice) = close(camera, "another app has taken the camera", true)
 
         override fun onError(
             camera: CameraDevice,
             error: Int,
-        ) = close(camera, "the camera reports error $error")
+        ) = close(camera, "the camera reports error $error", error in TAKEN_ERRORS)
 
         private fun close(
             camera: CameraDevice,
             reason: String,
+            comesBack: Boolean = false,
         ) {
             camera.close()
-            lose(request, reason)
+            lose(request, reason, comesBack)
         }
 
         private inner class Streaming(
@@ -195,7 +234,7 @@ class CameraController(
                 try {
                     val request = camera.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
                     surfaces.forEach(request::addTarget)
-                    request[CaptureRequest.CONTROL_AF_MODE] = CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_VIDEO
+                    if (mode.focuses) request[CaptureRequest.CONTROL_AF_MODE] = CONTINUOUS
                     mode.rate?.let { request[CaptureRequest.CONTROL_AE_TARGET_FPS_RANGE] = Range(it.lowest, it.highest) }
                     session.setRepeatingRequest(request.build(), null, thread)
                 } catch (error: CameraAccessException) {
@@ -214,5 +253,12 @@ class CameraController(
     private companion object {
         /** One being read, one newest, one being filled. */
         const val BUFFERS = 3
+
+        const val CONTINUOUS = CameraMetadata.CONTROL_AF_MODE_CONTINUOUS_VIDEO
+        val TAKEN_REASONS = setOf(CameraAccessException.CAMERA_IN_USE, CameraAccessException.MAX_CAMERAS_IN_USE)
+        val TAKEN_ERRORS =
+            setOf(CameraDevice.StateCallback.ERROR_CAMERA_IN_USE, CameraDevice.StateCallback.ERROR_MAX_CAMERAS_IN_USE)
+
+        fun IntArray?.orEmpty(): IntArray = this ?: IntArray(0)
     }
 }

@@ -17,6 +17,9 @@ interface ModelSource {
 
     /** @throws DetectorException the file cannot be read or is not a usable model */
     fun open(name: String): ModelFile
+
+    /** Size of a file; null where that is not known. */
+    fun bytes(name: String): Long? = null
 }
 
 /** The models that were packed into the app. */
@@ -35,6 +38,13 @@ class BundledModels(
             ModelFile.read(name, map("$FOLDER/$name")) { textOf("$FOLDER/$name.json") }
         } catch (error: IOException) {
             throw DetectorException("$name cannot be read from the app: ${error.message}", error)
+        }
+
+    override fun bytes(name: String): Long? =
+        try {
+            assets.openFd("$FOLDER/$name").use { it.length }
+        } catch (error: IOException) {
+            null // compressed, in another build than ours
         }
 
     /** Maps the asset, which is stored uncompressed, so that it costs no heap. */

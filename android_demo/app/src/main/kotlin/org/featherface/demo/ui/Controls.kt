@@ -27,7 +27,7 @@ class Controls(
     private val threadCounts = (1..Runtime.getRuntime().availableProcessors().coerceIn(1, 8)).toList()
 
     init {
-        fill(models, model.modelNames.map { it.removeSuffix(".tflite") }) { position ->
+        fill(models, model.modelLabels) { position ->
             // An empty list reports a selection, too.
             model.modelNames.getOrNull(position)?.let { model.change(model.settings.copy(model = it)) }
         }
@@ -37,8 +37,10 @@ class Controls(
         ) {
             change(delegate = Delegate.entries[it])
         }
-        val label = root.resources.getString(R.string.threads)
-        fill(threads, threadCounts.map { "$label: $it" }) { change(threads = threadCounts[it]) }
+        fill(
+            threads,
+            threadCounts.map { root.resources.getQuantityString(R.plurals.thread_count, it, it) },
+        ) { change(threads = threadCounts[it]) }
         threshold.setOnSeekBarChangeListener(ThresholdListener())
         camera.setOnClickListener {
             if (model.still != null) model.showStill(null) else model.change(model.settings.copy(frontCamera = !model.settings.frontCamera))

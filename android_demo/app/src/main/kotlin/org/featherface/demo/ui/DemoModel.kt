@@ -57,6 +57,7 @@ class DemoModel(
     private var loaded: LoadResult.Loaded? = null
     private var loading: Settings? = null
     private var reading: Uri? = null
+    private var cameraRequest = 0
     private val search = Runnable(::searchPicture)
 
     @Volatile private var rotation = Rotation.NONE
@@ -66,6 +67,7 @@ class DemoModel(
     var state: UiState = UiState.Starting
         private set
     val modelNames: List<String> = models.names()
+    val modelLabels: List<String> = modelNames.map { ModelLabel.of(it, modelNames, models.bytes(it)) }
     var settings = if (settings.model in modelNames) settings else settings.copy(model = modelNames.firstOrNull())
         private set
 
@@ -81,11 +83,16 @@ class DemoModel(
     val scoreThreshold: Float get() = settings.scoreThreshold ?: loaded?.scoreThreshold ?: 0f
 
     /** Whether there is a choice between front and back. */
-    val hasBothCameras: Boolean by lazy(LazyThreadSafetyMode.NONE) { camera.hasBothSides() }
+    var hasBothCameras = false
+        private set
+
+    /** Whether the system asks no more for the camera; the screen finds out. */
+    var isPermissionFinal = false
 
     /** Show this model's state on [shown], or on no screen. */
     fun attach(shown: DemoScreen?) {
         screen = shown
+        if (shown == null) settings.keep(context)
         when {
             shown == null -> cameraHandler.post(camera::stop)
             state is UiState.Still -> become(state)
@@ -147,7 +154,7 @@ class DemoModel(
 
     /** The model is no longer needed. */
     fun close() {
-        cameraHandler.post(camera::stop)
+        cameraHandler.post(camera::close)
         cameraThread.quitSafely()
         detection.close()
     }
@@ -171,8 +178,15 @@ class DemoModel(
         main.post { become(UiState.BrokenModel(settings.model.orEmpty(), problem)) }
     }
 
-    override fun onLost(reason: String) {
-        main.post { become(UiState.CameraLost(reason)) }
+    override fun onLost(
+        reason: String,
+        comesBack: Boolean,
+    ) {
+        main.post { become(UiState.CameraLost(reason, comesBack)) }
+    }
+
+    override fun onAvailable() {
+        main.post { if ((state as? UiState.CameraLost)?.comesBack == true && screen != null) refresh() }
     }
 
     private fun load(name: String) {
@@ -206,16 +220,29 @@ class DemoModel(
         }
     }
 
+    /** On the camera's thread, because the system may take its time to answer. */
     private fun chooseCamera() {
-        val mode = loaded?.let { camera.choose(settings.frontCamera, it.longerSide) }
+        val needed = loaded?.longerSide ?: return
+        val front = settings.frontCamera
+        val request = ++cameraRequest
+        cameraHandler.post {
+            val both = camera.hasBothSides()
+            val mode = camera.choose(front, needed)
+            main.post {
+                hasBothCameras = both
+                if (request == cameraRequest && still == null && loaded != null) take(mode)
+            }
+        }
+    }
+
+    private fun take(mode: CameraMode?) =
         become(
             when {
                 mode == null -> UiState.NoCamera
-                !CameraPermission.isGiven(context) -> UiState.PermissionNeeded
+                !CameraPermission.isGiven(context) -> UiState.PermissionNeeded(isPermissionFinal)
                 else -> UiState.Live(mode)
             },
         )
-    }
 
     /** Read the photograph if that has not been done, and search it with the settings in force. */
     private fun showPicture() {

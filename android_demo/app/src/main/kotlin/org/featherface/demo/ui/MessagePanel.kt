@@ -36,8 +36,8 @@ class Message(
                     is UiState.PermissionNeeded -> {
                         Message(
                             getString(R.string.permission_title),
-                            getString(R.string.permission_text),
-                            getString(R.string.permission_action),
+                            getString(if (state.isFinal) R.string.permission_final_text else R.string.permission_text),
+                            getString(if (state.isFinal) R.string.permission_settings else R.string.permission_action),
                         )
                     }
 

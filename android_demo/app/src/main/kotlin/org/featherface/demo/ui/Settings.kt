@@ -1,5 +1,6 @@
 package org.featherface.demo.ui
 
+import android.content.Context
 import android.os.Bundle
 import org.featherface.demo.detector.Delegate
 import org.featherface.demo.detector.RuntimeOptions
@@ -25,7 +26,32 @@ data class Settings(
         scoreThreshold?.let { state.putFloat(THRESHOLD, it) }
     }
 
+    /** Keep this for the app's next start. */
+    fun keep(context: Context) {
+        val kept = preferences(context).edit()
+        kept.putString(MODEL, model).putInt(THREADS, options.threads).putString(DELEGATE, options.delegate.label)
+        kept.putBoolean(FRONT, frontCamera)
+        if (scoreThreshold == null) kept.remove(THRESHOLD) else kept.putFloat(THRESHOLD, scoreThreshold)
+        kept.apply()
+    }
+
     companion object {
+        private const val KEPT = "settings"
+
+        private fun preferences(context: Context) = context.getSharedPreferences(KEPT, Context.MODE_PRIVATE)
+
+        /** What [keep] kept, or the defaults. */
+        fun kept(context: Context): Settings {
+            val kept = preferences(context)
+            val options =
+                RuntimeOptions(
+                    kept.getInt(THREADS, defaultThreads()).coerceIn(1, RuntimeOptions.MAX_THREADS),
+                    Delegate.of(kept.getString(DELEGATE, "").orEmpty()) ?: Delegate.CPU,
+                )
+            val threshold = if (kept.contains(THRESHOLD)) kept.getFloat(THRESHOLD, 0f) else null
+            return Settings(kept.getString(MODEL, null), options, kept.getBoolean(FRONT, false), threshold)
+        }
+
         private const val MODEL = "model"
         private const val THREADS = "threads"
         private const val DELEGATE = "delegate"

@@ -1,5 +1,6 @@
 package org.featherface.demo.ui
 
+import android.view.View
 import android.widget.TextView
 import org.featherface.demo.R
 import org.featherface.demo.detector.Stage
@@ -25,6 +26,9 @@ class StatsText(
 
     /** Show what belongs to [state]; the camera's figures follow with its frames. */
     fun render(state: UiState) {
+        // With a camera the number changes all the time: it is read when somebody asks for it.
+        overlay.accessibilityLiveRegion =
+            if (state is UiState.Live) View.ACCESSIBILITY_LIVE_REGION_NONE else View.ACCESSIBILITY_LIVE_REGION_POLITE
         if (state is UiState.Live) return
         lastCount = -1
         budget.reset()

@@ -22,15 +22,26 @@ sealed interface UiState {
         val faces: Int,
     ) : UiState
 
-    /** The user has not let the app use the camera. */
-    data object PermissionNeeded : UiState
+    /**
+     * The user has not let the app use the camera.
+     *
+     * @property isFinal the system asks no more; only its own settings can undo that
+     */
+    data class PermissionNeeded(
+        val isFinal: Boolean,
+    ) : UiState
 
     /** The phone has no camera. */
     data object NoCamera : UiState
 
-    /** The camera was there and went away. */
+    /**
+     * The camera was there and went away.
+     *
+     * @property comesBack whether it is only taken: the app goes on by itself when it is free
+     */
     data class CameraLost(
         val reason: String,
+        val comesBack: Boolean = false,
     ) : UiState
 
     /** The app was built without models. */

@@ -47,6 +47,10 @@ class ScreenshotTest : AppTest() {
     fun aSmallPhone() = picture("picture_small")
 
     @Test
+    @Config(qualifiers = "w320dp-h533dp-port-night-hdpi", fontScale = 2f)
+    fun aSmallPhoneWithLargeLetters() = picture("picture_large_letters")
+
+    @Test
     @Config(qualifiers = "w411dp-h891dp-port-night-420dpi")
     fun noCamera() {
         val activity = Robolectric.buildActivity(MainActivity::class.java).setup().get()
@@ -106,6 +110,8 @@ class ScreenshotTest : AppTest() {
 
         // The integer model first: the one that phones want.
         override fun names(): List<String> = files.map { it.name }.sortedBy { !it.endsWith("_int8.tflite") }
+
+        override fun bytes(name: String) = files.first { it.name == name }.length()
 
         override fun open(name: String): ModelFile = PushedModel.open(files.first { it.name == name }, sidecar = null)
     }

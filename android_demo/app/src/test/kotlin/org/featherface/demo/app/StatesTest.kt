@@ -62,13 +62,24 @@ class StatesTest : AppTest() {
         assertEquals(Manifest.permission.CAMERA, shadowOf(activity).lastRequestedPermission.requestedPermissions.single())
         assertShows(activity, R.string.permission_title)
         answer(activity, PackageManager.PERMISSION_DENIED)
-        assertFalse("the first refusal is just that", opensSettings(activity))
+        settle(activity, isFinal = false)
         activity.find<Button>(R.id.message_action).performClick()
         answer(activity)
-        assertFalse("a question that was put aside is no refusal", opensSettings(activity))
+        settle(activity, isFinal = false)
         activity.find<Button>(R.id.message_action).performClick()
         answer(activity, PackageManager.PERMISSION_DENIED)
+        settle(activity, isFinal = true)
+        assertFalse("nobody is thrown into the settings", opensSettings(activity))
+        assertEquals("Open the settings", activity.find<Button>(R.id.message_action).text.toString())
+        activity.find<Button>(R.id.message_action).performClick()
         assertTrue(opensSettings(activity))
+    }
+
+    private fun settle(
+        activity: MainActivity,
+        isFinal: Boolean,
+    ) {
+        await("permission, final $isFinal") { activity.model.state == UiState.PermissionNeeded(isFinal) }
     }
 
     private fun opensSettings(activity: MainActivity): Boolean {
@@ -93,6 +104,60 @@ class StatesTest : AppTest() {
         await("live") { activity.model.state is UiState.Live }
         assertEquals(View.VISIBLE, activity.find<View>(R.id.preview).visibility)
         assertEquals(View.GONE, activity.find<View>(R.id.message).visibility)
+    }
+
+    @Test
+    fun backLeavesThePictureAndThenTheApp() {
+        val activity = start(share(picture())).get()
+        await("still") { activity.model.state is UiState.Still }
+        @Suppress("DEPRECATION")
+        activity.onBackPressed()
+        await("camera") { activity.model.state is UiState.NoCamera }
+        assertFalse(activity.isFinishing)
+        @Suppress("DEPRECATION")
+        activity.onBackPressed()
+        assertTrue(activity.isFinishing)
+    }
+
+    @Test
+    fun aCameraThatWasTakenComesBackByItself() {
+        addCamera()
+        shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
+        val model = start().get().model
+        await("live") { model.state is UiState.Live }
+        model.onLost("the camera reports error 4", comesBack = false)
+        await("broken") { model.state is UiState.CameraLost }
+        model.onAvailable()
+        shadowOf(android.os.Looper.getMainLooper()).idle()
+        assertTrue("a broken one would be opened again and again", model.state is UiState.CameraLost)
+        model.onLost("another app has taken the camera", comesBack = true)
+        await("taken") { (model.state as? UiState.CameraLost)?.comesBack == true }
+        model.onAvailable()
+        await("back") { model.state is UiState.Live }
+    }
+
+    @Test
+    fun theSettingsSurviveTheAppsEnd() {
+        val first = start()
+        await("loaded") { first.get().model.state is UiState.NoCamera }
+        val settings = first.get().model.settings
+        val changed = settings.copy(options = settings.options.copy(threads = 1), frontCamera = true, scoreThreshold = 0.8f)
+        first.get().model.change(changed)
+        first.pause().stop().destroy()
+        assertEquals(changed, start().get().model.settings)
+    }
+
+    @Test
+    fun onlyAPictureAnnouncesItsFaces() {
+        addCamera()
+        shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
+        val live = start().get()
+        await("live") { live.model.state is UiState.Live }
+        assertEquals(View.ACCESSIBILITY_LIVE_REGION_NONE, live.find<View>(R.id.overlay).accessibilityLiveRegion)
+        live.model.showStill(null)
+        val still = start(share(picture())).get()
+        await("still") { still.model.state is UiState.Still }
+        assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE, still.find<View>(R.id.overlay).accessibilityLiveRegion)
     }
 
     @Test

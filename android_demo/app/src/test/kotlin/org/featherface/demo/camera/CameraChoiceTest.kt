@@ -13,7 +13,26 @@ class CameraChoiceTest {
     @Test
     fun theSmallestSizeThatIsEnough() {
         assertEquals(FrameSize(640, 480), CameraChoice.size(usual, needed = 320))
-        assertEquals(FrameSize(1280, 720), CameraChoice.size(usual, needed = 1024))
+        assertEquals(FrameSize(1280, 960), CameraChoice.size(usual, needed = 1024))
+    }
+
+    @Test
+    fun theSensorsShapeCountsMoreThanAFewPixels() {
+        val sizes = listOf(FrameSize(720, 480), FrameSize(800, 600), FrameSize(1280, 720))
+        assertEquals(FrameSize(800, 600), CameraChoice.size(sizes, needed = 320))
+        assertEquals(
+            "but not at any price",
+            FrameSize(720, 480),
+            CameraChoice.size(listOf(FrameSize(720, 480), FrameSize(4000, 3000)), 320),
+        )
+    }
+
+    @Test
+    fun thePreviewIsSharpAndOfTheFramesShape() {
+        val frames = FrameSize(640, 480)
+        assertEquals(FrameSize(1280, 960), CameraChoice.preview(usual, frames))
+        assertEquals("never another shape", frames, CameraChoice.preview(listOf(FrameSize(1920, 1080)), frames))
+        assertEquals(frames, CameraChoice.preview(emptyList(), frames))
     }
 
     @Test
