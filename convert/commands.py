@@ -7,9 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from model.foundation import flags
 from model.foundation.command_table import Command
 from model.foundation.errors import InputError
-from model.foundation.flags import Output, Size
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -24,17 +24,19 @@ COMMANDS: tuple[Command, ...] = (
 
 def convert(
     *,
-    checkpoint: Annotated[Path | None, Parameter(help="trained weights (.pth)")] = None,
+    checkpoint: flags.Checkpoint | None = None,
     network: Annotated[
-        str, Parameter(help="a file of model/networks, or package.module:function with --spec")
+        flags.Network, Parameter(help="a file of model/networks, or package.module:function with --spec")
     ] = "",
-    model: Annotated[Path | None, Parameter(help="instead of weights: an ONNX file, with --spec")] = None,
+    model: Annotated[
+        flags.Model | None, Parameter(help="instead of weights: an ONNX file, with --spec")
+    ] = None,
     spec: Annotated[
         Path | None, Parameter(help="JSON that says how to feed and read it: see convert/README.md")
     ] = None,
-    size: Annotated[Size, Parameter(help="input size: 320 or HEIGHTxWIDTH; the spec's, or 320")] = "",
+    size: Annotated[flags.Size, Parameter(help="input size: 320 or HEIGHTxWIDTH; the spec's, or 320")] = "",
     photographs: Annotated[Path | None, Parameter(help="folder of images to compare outputs on")] = None,
-    output: Annotated[Output, Parameter(help="folder for the files")] = Path("build"),
+    output: Annotated[flags.Output, Parameter(help="folder for the files")] = Path("build"),
     stamp: Annotated[
         Path | None,
         Parameter(

@@ -34,14 +34,14 @@ class Plan:
         output: Folder for everything that is made.
     """
 
-    model: Folders
-    checkpoint: Path
+    model: flags.Models
+    checkpoint: flags.Checkpoint
     ranges: Path
     recipe: Path
     data: Folders = field(default_factory=list)
     photographs: Path
     report: Folders = field(default_factory=list)
-    output: Path
+    output: flags.Output
 
 
 @Parameter(name="*")
