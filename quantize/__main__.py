@@ -10,10 +10,8 @@ from model.foundation.command_table import run_commands
 from quantize.commands import COMMANDS
 
 OLD = {
-    "quantize.commands": ("apply", "ranges"),
     "quantize.tune.equalize_command": ("equalize",),
     "quantize.tune.tuning_commands": ("sensitivity", "search", "bias-correction", "curve"),
-    "quantize.onnx_runtime.steps": ("onnx",),
 }
 
 

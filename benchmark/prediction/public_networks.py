@@ -91,9 +91,8 @@ def write_networks(folder: Path) -> dict[tuple[str, str], Path]:
     Returns:
         (network, "float32" or "int8") -> file.
     """
-    from ai_edge_quantizer import quantizer, recipe
-
     from convert.tflite.export import write_tflite
+    from quantize.apply.quantizer import quantize_foreign
 
     written: dict[tuple[str, str], Path] = {}
     generator = np.random.default_rng(0)
@@ -102,10 +101,7 @@ def write_networks(folder: Path) -> dict[tuple[str, str], Path]:
         plain, integer = folder / f"{name}_float32.tflite", folder / f"{name}_int8.tflite"
         example = torch.rand(1, INPUT_SIDE, INPUT_SIDE, 3)
         write_tflite(build().eval(), example, plain)
-        tool = quantizer.Quantizer(str(plain))
-        tool.load_quantization_recipe(recipe.static_wi8_ai8())
         pixels = generator.random((2, 1, INPUT_SIDE, INPUT_SIDE, 3), np.float32)
-        ranges = tool.calibrate({"serving_default": [{"args_0": image} for image in pixels]})
-        tool.quantize(ranges).export_model(str(integer), overwrite=True)
+        quantize_foreign(plain, list(pixels), integer)
         written[name, "float32"], written[name, "int8"] = plain, integer
     return written

@@ -23,7 +23,9 @@ def report(
     ],
     cost: Annotated[Files, Parameter(help="results of `latency` and of `predict` (JSON)")] = [],
     layers: Annotated[Files, Parameter(help="tables by layer: sensitivities, SQNR (JSON)")] = [],
-    calibration: Annotated[Files, Parameter(help="manifests or ranges of the calibration (JSON)")] = [],
+    calibration: Annotated[
+        flags.Calibration, Parameter(help="manifests or ranges of the calibration (JSON)")
+    ] = [],
     resamples: Resamples = 1000,
     output: flags.Output = Path("build/report"),
     of: SetOptions = SetOptions(),

@@ -24,3 +24,11 @@ Limit = Annotated[int | None, Parameter(help="only so many images, drawn at rand
 Seed = Annotated[int, Parameter(help="of every random choice")]
 Checkpoint = Annotated[Path, Parameter(help="trained weights (.pth)")]
 Network = Annotated[str, Parameter(help="a network by name: see the folder model/networks")]
+Photographs = Annotated[
+    Path, Parameter(help="folder of photographs to compare outputs on; not those of the calibration")
+]
+Calibration = Annotated[
+    list[Path],
+    Parameter(help="manifests of images that `calibration_data select` wrote", consume_multiple=True),
+]
+Recipe = Annotated[Path, Parameter(help="recipe (JSON): see the folder quantize/recipes")]

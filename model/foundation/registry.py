@@ -33,14 +33,22 @@ class Registry(Mapping[str, T]):
         folder = importlib.import_module(self._package).__path__
         return tuple(sorted(m.name for m in pkgutil.iter_modules(folder) if not m.name.startswith("_")))
 
+    def require(self, name: str) -> None:
+        """Refuse a name without importing anything.
+
+        Raises:
+            InputError: there is no entry of this name; the message lists those there are.
+        """
+        if name not in self.names():
+            raise InputError(f"unknown {self._noun} {name!r}: expected one of {', '.join(self.names())}")
+
     def __getitem__(self, name: str) -> T:
         """Look an entry up.
 
         Raises:
-            InputError: there is none of this name; the message lists those there are.
+            InputError: as `require`.
         """
-        if name not in self.names():
-            raise InputError(f"unknown {self._noun} {name!r}: expected one of {', '.join(self.names())}")
+        self.require(name)
         found: T = getattr(importlib.import_module(f"{self._package}.{name}"), self._attribute)
         return found
 

@@ -8,14 +8,12 @@ zero are compared, for only there does a bias act.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 from rich.progress import track
 
@@ -23,6 +21,7 @@ from convert.tflite.graph import WEIGHTED, Graph, read_graph
 from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels
+from model.runtime.interpreter import TfliteInterpreter
 
 Floats = NDArray[np.float64]
 
@@ -94,8 +93,8 @@ def _bias(content: bytearray, buffer: int) -> NDArray[np.int32]:
 
 def _expected(model: Path, images: Sequence[Pixels], names: set[str]) -> list[dict[str, NDArray[np.float32]]]:
     """Of each image, what the float file computes at the named tensors."""
-    running = _Watched(model.read_bytes())
-    missing = names - set(running.indices)
+    running = TfliteInterpreter(model, all_tensors=True)
+    missing = names - set(running.by_name)
     if missing:
         raise InputError(
             f"{model} has no tensor {sorted(missing)[0]}: not what the quantized file was made from"
@@ -103,7 +102,7 @@ def _expected(model: Path, images: Sequence[Pixels], names: set[str]) -> list[di
     result = []
     for image in images:
         running.run(image)
-        result.append({name: running.value(running.indices[name]) for name in names})
+        result.append({name: running.value(running.by_name[name]) for name in names})
     return result
 
 
@@ -111,44 +110,17 @@ def _shift(
     content: bytes, layer: _Layer, images: Sequence[Pixels], expected: list[dict[str, NDArray[np.float32]]]
 ) -> Floats:
     """Mean error of a layer's channels, in units of its bias [C]."""
-    running = _Watched(content)
+    running = TfliteInterpreter(content, all_tensors=True)
     total: Floats = np.zeros(len(layer.outputs[0][2]))
     count: Floats = np.zeros(1)
     for image, right in zip(images, expected, strict=True):
         running.run(image)
         for index, name, unit in layer.outputs:
-            found, wanted = running.value(index).reshape(-1, len(unit)), right[name].reshape(-1, len(unit))
+            found, wanted = (
+                values.reshape(-1, len(unit))
+                for values in (running.value(running.tensors[index]), right[name])
+            )
             acts = (found != 0) | (wanted != 0)
             total = total + np.where(acts, found.astype(np.float64) - wanted, 0).sum(axis=0) / unit
             count = count + acts.sum(axis=0)
     return np.asarray(np.divide(total, count, out=np.zeros_like(total), where=count > 0))
-
-
-class _Watched:
-    """A file run by builtin kernels, every tensor kept."""
-
-    def __init__(self, content: bytes) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the runtime warns that keeping all tensors takes memory
-            self._interpreter = Interpreter(
-                model_content=content,
-                num_threads=1,
-                experimental_preserve_all_tensors=True,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            )
-        self._interpreter.allocate_tensors()
-        self._entry = self._interpreter.get_input_details()[0]
-        details = self._interpreter.get_tensor_details()
-        self._scales = {detail["index"]: detail["quantization"] for detail in details}
-        self.indices = {detail["name"]: detail["index"] for detail in details}
-
-    def run(self, image: Pixels) -> None:
-        self._interpreter.set_tensor(self._entry["index"], image[None].astype(self._entry["dtype"]))
-        self._interpreter.invoke()
-
-    def value(self, index: int) -> NDArray[np.float32]:
-        stored = self._interpreter.get_tensor(index)
-        scale, zero_point = self._scales[index]
-        if stored.dtype != np.int8:
-            return np.asarray(stored, np.float32)
-        return np.asarray((stored.astype(np.float32) - np.float32(zero_point)) * np.float32(scale))

@@ -1,39 +1,40 @@
-"""Apply a recipe to a float TFLite file. The only module that touches the quantizer."""
+"""Apply a recipe to a float TFLite file. The only module that touches ai-edge-quantizer."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from ai_edge_quantizer import quantizer
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.qtyping import TFLOperationName
+from ai_edge_quantizer.recipe import static_wi8_ai8
+from numpy.typing import NDArray
 
 from convert.tflite.graph import Graph, read_graph
 from model.foundation.errors import InputError
 from model.runtime.flatbuffer import parse_model, write_model
-from quantize.apply.cleanup import drop_identity_rescaling, keep_integer_outputs
-from quantize.apply.pixel_input import take_bytes
+from quantize.apply.passes import PASSES
+from quantize.precision import FLOAT32, PRECISIONS, WITH_WEIGHTS, Precision
 from quantize.recipe import Recipe
 
-_WEIGHTED = (TFLOperationName.CONV_2D, TFLOperationName.DEPTHWISE_CONV_2D, TFLOperationName.FULLY_CONNECTED)
-FLOAT_ONLY = ("EMBEDDING_LOOKUP", "LEAKY_RELU", "FLOOR", "CAST")
-"""Operators without an int8 form in the quantizer; they stay float whatever the recipe says."""
+ACTIVATION_BITS = 8
+_ALGORITHMS = {16: AlgorithmName.FLOAT_CASTING}
+"""Bits of a weight -> how it is stored, where not as scaled integers."""
 
 
 def apply_recipe(
-    recipe: Recipe, model: Path, bounds: dict[str, tuple[float, float]] | None, output: Path
+    recipe: Recipe, model: Path, bounds: Mapping[str, tuple[float, float]] | None, output: Path
 ) -> None:
     """Quantize a float TFLite file; the same inputs give the same bytes.
 
     Args:
         recipe: Precision of each layer.
         model: Float TFLite file with the project's layer names.
-        bounds: Name of each activation -> (low, high); needed when the recipe has int8 layers.
+        bounds: Name of each activation -> (low, high); needed when the recipe is static.
         output: File to write. Its input takes uint8 pixels if its first layer is int8.
 
     Raises:
@@ -45,49 +46,70 @@ def apply_recipe(
     recipe.check_layers(graph.layers)
     tool = quantizer.Quantizer(str(model))
     tool.load_quantization_recipe([])
-    _configure(tool, recipe, graph)
-    qsv = None
-    if recipe.is_static:
-        qsv = _statistics(graph, bounds or {})
-    content = tool.quantize(qsv, enable_progress_bar=False, enable_progress_report=False).quantized_model
-    if content is None:
+    _configure(tool, _assigned(recipe, graph))
+    statistics = _statistics(graph, bounds or {}) if recipe.is_static else None
+    made = tool.quantize(statistics, enable_progress_bar=False, enable_progress_report=False).quantized_model
+    if made is None:
         raise RuntimeError("the quantizer returned no model")
-    result = parse_model(bytes(content))
-    drop_identity_rescaling(result)
-    keep_integer_outputs(result)
-    entry = result.subgraphs[0].tensors[result.subgraphs[0].inputs[0]]
-    if entry.type == schema.TensorType.INT8:
-        take_bytes(result)
+    result = parse_model(bytes(made))
+    for each in PASSES:
+        each(result)
     write_model(result, output)
 
 
-def _configure(tool: Any, recipe: Recipe, graph: Graph) -> None:
-    """Translate the recipe layer by layer: the tool's own patterns match more than a name."""
-    layers = graph.layers
-    chosen = [
-        "float32" if one.kind in FLOAT_ONLY else recipe.precision_of(one.layer) for one in graph.operators
-    ]
-    if recipe.is_static:
-        tool.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
-        untouched = [layer for layer, precision in zip(layers, chosen, strict=True) if precision != "int8"]
+def quantize_foreign(model: Path, inputs: Sequence[NDArray[np.float32]], output: Path) -> None:
+    """Quantize a file of another origin as its makers would: all int8, ranges by the tool's own calibration.
+
+    Args:
+        model: Float TFLite file with one signature, "serving_default", of one input.
+        inputs: What to calibrate on, of that input's shape.
+        output: File to write.
+    """
+    tool = quantizer.Quantizer(str(model))
+    tool.load_quantization_recipe(static_wi8_ai8())
+    ranges = tool.calibrate({"serving_default": [{"args_0": one} for one in inputs]})
+    tool.quantize(ranges).export_model(str(output), overwrite=True)
+
+
+def _assigned(recipe: Recipe, graph: Graph) -> dict[str, Precision]:
+    """Layer by operator -> its precision, or float32 where no kernel takes that."""
+    wanted = {layer: recipe.precision_of(layer) for layer in graph.layers}
+    return {
+        one.layer: wanted[one.layer] if wanted[one.layer].covers(one.kind) else FLOAT32
+        for one in graph.operators
+    }
+
+
+def _configure(tool: Any, assigned: Mapping[str, Precision]) -> None:
+    """Translate the assignment layer by layer: the tool's own patterns match more than a name."""
+    layers: dict[Precision, list[str]] = {}
+    for layer, row in assigned.items():
+        layers.setdefault(row, []).append(layer)
+    for row in (one for one in PRECISIONS.values() if one in layers and one.method == "static"):
+        tool.add_static_config(
+            ".*",
+            TFLOperationName.ALL_SUPPORTED,
+            activation_num_bits=ACTIVATION_BITS,
+            weight_num_bits=row.weight_bits,
+        )
+        others = [layer for layer, other in assigned.items() if other is not row]
         # The tool would give all outputs one treatment; each keeps the precision of its own layer.
-        for operation, names in (
-            (TFLOperationName.ALL_SUPPORTED, untouched),
-            (TFLOperationName.OUTPUT, None),
+        for regex, operation in (
+            (_exactly(others), TFLOperationName.ALL_SUPPORTED),
+            (".*", TFLOperationName.OUTPUT),
         ):
             tool.update_quantization_recipe(
-                regex=".*" if names is None else _exactly(names),
-                operation_name=operation,
-                algorithm_key=AlgorithmName.NO_QUANTIZE,
+                regex=regex, operation_name=operation, algorithm_key=AlgorithmName.NO_QUANTIZE
             )
-    halves = [layer for layer, precision in zip(layers, chosen, strict=True) if precision == "float16"]
-    for operation in _WEIGHTED:
-        tool.add_weight_only_config(
-            regex=_exactly(halves),
-            operation_name=operation,
-            num_bits=16,
-            algorithm_key=AlgorithmName.FLOAT_CASTING,
-        )
+    ask = {"weights": tool.add_weight_only_config, "dynamic": tool.add_dynamic_config}
+    for row in (one for one in PRECISIONS.values() if one in layers and one.method in ask):
+        for kind in sorted(WITH_WEIGHTS):
+            ask[row.method](
+                regex=_exactly(layers[row]),
+                operation_name=TFLOperationName(kind),
+                num_bits=row.weight_bits,
+                algorithm_key=_ALGORITHMS.get(row.weight_bits, AlgorithmName.MIN_MAX_UNIFORM_QUANT),
+            )
 
 
 def _exactly(layers: Sequence[str]) -> str:
@@ -95,7 +117,7 @@ def _exactly(layers: Sequence[str]) -> str:
     return f"^({'|'.join(re.escape(layer) for layer in layers)});$" if layers else "(?!)"
 
 
-def _statistics(graph: Graph, bounds: dict[str, tuple[float, float]]) -> dict[str, dict[str, Any]]:
+def _statistics(graph: Graph, bounds: Mapping[str, tuple[float, float]]) -> dict[str, dict[str, Any]]:
     """The quantizer's calibration result, made from given bounds."""
     result: dict[str, dict[str, Any]] = {}
     for tensor in (graph.tensors[index] for index in graph.activations):

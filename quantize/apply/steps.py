@@ -1,116 +1,145 @@
-"""The steps of quantization as functions on files, each leaving a record beside its result."""
+"""Quantization as a step on files: a recipe on a float file, its record beside the result."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any
 
-from rich.progress import track
-
-from calibration_data.selection import read_manifest
-from convert.difference import measure_difference
+from calibration_data.selection import select_images, write_manifest
+from convert.difference import Difference, measure_difference
 from convert.photographs import parity_inputs
 from convert.tflite.graph import read_graph
 from model.checkpoint import load_checkpoint
-from model.foundation.artifact import Artifact, replacing, sha256_of, tool_versions
+from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.errors import InputError
 from model.foundation.progress import step
 from model.foundation.records import to_json
-from model.geometry.letterbox import Pixels, letterbox
+from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
-from model.runtime.flatbuffer import spec_inside
-from model.runtime.running import TorchModel, open_model
+from model.runtime.running import Answers, TorchModel, open_model
 from quantize.apply.bias_correction import correct_biases
 from quantize.apply.quantizer import apply_recipe
-from quantize.calibrate.activation_ranges import SAME_SCALE, RangeMeter, read_ranges, write_ranges
-from quantize.calibrate.clipping import prepared
+from quantize.calibrate.bounds import prepared
+from quantize.calibrate.images import CalibrationImages
+from quantize.calibrate.meter import measure_ranges
+from quantize.calibrate.ranges import Bounds, checkpoint_hash, read_ranges
 from quantize.recipe import Recipe, read_recipe
 
-_log = logging.getLogger(__name__)
-
+CALIBRATION_IMAGES = 200
 CORRECTION_IMAGES = 12
-
+PARITY_IMAGES = 24
 TOOLS = ("ai-edge-quantizer", "ai-edge-litert")
 
 
 @dataclass(frozen=True)
 class Job:
-    """The files of one quantization.
+    """The files of one quantization, to TFLite or to ONNX.
 
     Attributes:
-        model: Float32 TFLite file that convert made.
-        checkpoint: What it was made from.
-        ranges: Activation ranges, or None for a recipe without int8 layers.
-        output: TFLite file to write.
-        calibration: Manifests of images, for a recipe that corrects biases.
+        model: Float32 file that convert made.
+        checkpoint: What it was made from; None leaves the parity with PyTorch out.
+        recipe: Precision of each layer.
+        photographs: Folder of images for the parity; not those of the calibration.
+        output: File to write.
+        ranges: Activation ranges, if they were measured before.
+        calibration: Manifests of images, for ranges that were not, and for a recipe that corrects biases.
     """
 
     model: Path
-    checkpoint: Path
-    ranges: Path | None
+    checkpoint: Path | None
+    recipe: Path
+    photographs: Path
     output: Path
+    ranges: Path | None = None
     calibration: tuple[Path, ...] = ()
 
+    def spec(self) -> DetectorSpec:
+        """The float file's.
 
-def measure(models: list[Path], checkpoint: Path, manifests: list[Path], output: Path) -> None:
-    """Measure activation ranges of a checkpoint's float files, one per input size, on selected images.
+        Raises:
+            InputError: it has none, or was made from another checkpoint.
+        """
+        return (
+            open_model(self.model).spec
+            if self.checkpoint is None
+            else spec_made_from(self.model, self.checkpoint)
+        )
 
-    Raises:
-        InputError: a model is not made from the checkpoint, or an image is gone or changed.
-    """
-    sizes: dict[str, tuple[Any, dict[str, Any]]] = {}
-    selected = [read_manifest(path) for path in manifests]
-    for model in models:
-        spec = spec_made_from(model, checkpoint)
-        inputs = in_turn([manifest.load() for manifest in selected], spec)
-        total = sum(len(manifest.files) for manifest in selected)
-        facts = {
-            "count": total,
-            "manifests": [{"file": path.name, "sha256": sha256_of(path)} for path in manifests],
+    def sources(self) -> dict[str, Path]:
+        """What the output is made from, by role; calibration and ranges are added by whoever uses them."""
+        checkpoint = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
+        return {"float32": self.model, **checkpoint, "recipe": self.recipe}
+
+    def parity(self, made: Path, inputs: list[Pixels], spec: DetectorSpec) -> dict[str, Difference]:
+        """How far a made file is from the PyTorch network and from the float file."""
+        references: dict[str, Answers] = {"float32": open_model(self.model)}
+        if self.checkpoint is not None:
+            network = load_checkpoint(self.checkpoint, spec.network).network
+            references = {"torch": TorchModel(network, spec), **references}
+        file = open_model(made)
+        return {
+            name: measure_difference(reference, file, inputs, spec) for name, reference in references.items()
         }
-        meter = RangeMeter(model)
-        for image in track(inputs, f"activation ranges of {model.name}", total):
-            meter.add(image)
-        _warn_of(meter.unstable(), model)
-        sizes[f"{spec.input_height}x{spec.input_width}"] = (meter.ranges(), facts)
-    write_ranges(output, checkpoint, sizes)
 
 
-def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int) -> Artifact:
-    """Apply a recipe and record how far the result is from the PyTorch network.
+def quantize(
+    model: Path,
+    recipe: Path,
+    output: Path,
+    *,
+    images: Path,
+    ranges: Path | None = None,
+    seed: int = 0,
+) -> Artifact:
+    """Quantize a float TFLite file that convert made.
+
+    Args:
+        model: The file, with its record beside it.
+        recipe: JSON file, e.g. one of `quantize/recipes`.
+        output: File to write; its record stands beside it.
+        images: Folder of photographs: CALIBRATION_IMAGES of them, drawn by `seed`, give the activation
+            ranges if the recipe needs any, and its first PARITY_IMAGES the differences in the record.
+        ranges: Activation ranges of the same checkpoint instead.
+        seed: Of the choice. Which images it fell on is written beside the output.
 
     Raises:
         InputError: the files do not belong together, or the recipe does not fit the model.
     """
-    spec, recipe = spec_made_from(job.model, job.checkpoint), read_recipe(recipe_file)
+    calibration: tuple[Path, ...] = ()
+    if ranges is None and read_recipe(recipe).is_static:
+        calibration = (output.with_suffix(".calibration.json"),)
+        write_manifest(select_images(images, CALIBRATION_IMAGES, seed)[0], calibration[0])
+    return quantize_file(Job(model, None, recipe, images, output, ranges, calibration))
+
+
+def quantize_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact:
+    """Apply a recipe to a TFLite file and record how far the result is from what it was made from.
+
+    Raises:
+        InputError: the files do not belong together, or the recipe does not fit the model.
+    """
+    spec, recipe = job.spec(), read_recipe(job.recipe)
     bounds, measured_at = _bounds(job, recipe, spec)
     with step(f"{job.output.name}: quantize, parity"):
-        inputs = parity_inputs(photographs, spec, parity_images)
-        network = load_checkpoint(job.checkpoint, spec.network).network
-        float_file = open_model(job.model)
+        inputs = parity_inputs(job.photographs, spec, parity_images)
         with replacing(job.output) as temporary:
             apply_recipe(recipe, job.model, bounds, temporary)
             if recipe.bias_correction:
-                correct_biases(job.model, temporary, correction_images(job.calibration, spec), temporary)
+                images = list(CalibrationImages(job.calibration, spec, CORRECTION_IMAGES))
+                correct_biases(job.model, temporary, images, temporary)
             operators = read_graph(temporary).require_builtin()
-            file = open_model(temporary)
-            parity = {
-                "torch": measure_difference(TorchModel(network, spec), file, inputs, spec),
-                "float32": measure_difference(float_file, file, inputs, spec),
-            }
-    sources = {"float32": job.model, "checkpoint": job.checkpoint, "recipe": recipe_file}
-    if bounds is not None and job.ranges is not None:
-        sources["ranges"] = job.ranges
+            parity = job.parity(temporary, inputs, spec)
+    measured: dict[str, Path] = {}
+    if recipe.is_static and job.ranges is not None:
+        measured = {"ranges": job.ranges}
+    elif recipe.is_static:
+        measured = {f"calibration_{place}": one for place, one in enumerate(job.calibration)}
     return Artifact.save(
         job.output,
-        sources=sources,
+        sources={**job.sources(), **measured},
         spec=spec.to_json(),
         precision=recipe.name,
-        recipe=recipe.to_json(),
+        recipe=to_json(recipe),
         ranges_measured_at=measured_at,
         tools=tool_versions(*TOOLS),
         operators=operators,
@@ -118,62 +147,30 @@ def quantize(job: Job, recipe_file: Path, photographs: Path, parity_images: int)
     )
 
 
-def correction_images(manifests: Sequence[Path], spec: DetectorSpec) -> list[Pixels]:
-    """The first CORRECTION_IMAGES of the manifests in turn, letterboxed.
-
-    Raises:
-        InputError: there is no manifest.
-    """
-    if not manifests:
-        raise InputError("this recipe corrects biases: give images with --calibration")
-    sources = [read_manifest(path).load() for path in manifests]
-    return list(islice(in_turn(sources, spec), CORRECTION_IMAGES))
-
-
 def spec_made_from(model: Path, checkpoint: Path) -> DetectorSpec:
-    """The spec inside a float file.
+    """The spec of a float file.
 
     Raises:
         InputError: it has none, or was not made from this checkpoint.
     """
-    spec = spec_inside(model)
-    if spec is None:
-        raise InputError(f"{model} carries no detector spec; make it with 'python -m convert'")
+    spec = open_model(model).spec
     Artifact.load(model).require_made_from(checkpoint)
     return spec
 
 
-def _bounds(
-    job: Job, recipe: Recipe, spec: DetectorSpec
-) -> tuple[dict[str, tuple[float, float]] | None, str | None]:
+def _bounds(job: Job, recipe: Recipe, spec: DetectorSpec) -> tuple[Bounds | None, str | None]:
+    """Bounds for the quantizer, and the input size that they were measured at; None where none are needed."""
     if not recipe.is_static:
         return None, None
-    if job.ranges is None:
-        raise InputError(f"recipe {recipe.name} has int8 layers: give activation ranges with --ranges")
-    ranges, measured_at = read_ranges(
-        job.ranges, sha256_of(job.checkpoint), spec.input_height, spec.input_width
-    )
+    if job.ranges is not None:
+        sha256 = checkpoint_hash(job.model, job.checkpoint)
+        ranges, measured_at = read_ranges(job.ranges, sha256, spec.input_height, spec.input_width)
+    elif job.calibration:
+        ranges = measure_ranges(job.model, CalibrationImages(job.calibration, spec))
+        measured_at = f"{spec.input_height}x{spec.input_width}"
+    else:
+        raise InputError(
+            f"recipe {recipe.name} has int8 layers: give activation ranges with --ranges, or images to "
+            "measure them on with --calibration"
+        )
     return prepared(ranges, recipe.estimator, job.model), measured_at
-
-
-def in_turn(sources: Sequence[Iterable[Pixels]], spec: DetectorSpec) -> Iterator[Pixels]:
-    """Images of several sources in turn, letterboxed, so that the first n are of all of them."""
-    for row in zip_longest(*sources):
-        for image in row:
-            if image is not None:
-                yield letterbox(image, spec)[0]
-
-
-def _warn_of(unstable: dict[str, float], model: Path) -> None:
-    """Say which scales two disjoint halves of the images do not agree on."""
-    if not unstable:
-        return
-    worst = ", ".join(f"{name} ({ratio:.2f}x)" for name, ratio in list(unstable.items())[:3])
-    _log.warning(
-        "%s: two halves of the calibration images give scales that differ by more than %.0f %% for %d "
-        "tensors, worst %s; use more images, or an estimator that ignores single extremes",
-        model.name,
-        100 * (SAME_SCALE - 1),
-        len(unstable),
-        worst,
-    )

@@ -16,7 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convert.onnx_file.graph import OnnxGraph
 from model.foundation.errors import InputError
-from quantize.recipe import Estimator, Precision, Recipe
+from quantize.calibrate.estimators import ESTIMATORS
+from quantize.precision import FLOAT16, FLOAT32, INT8, Precision
+from quantize.recipe import Recipe
 
 _NUMBER = re.compile(r":\d+$")
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -33,7 +35,7 @@ def layer_precisions(recipe: Recipe, model: Any) -> dict[str, Precision]:
     """The precision of every node by its name: that of its layer.
 
     Raises:
-        InputError: a rule matches no layer; the message names some that exist.
+        InputError: a rule matches no layer, or asks for what ONNX files cannot hold.
     """
     layers = {node.name: _NUMBER.sub("", node.name) for node in model.graph.node if node.name}
     known = list(dict.fromkeys(layers.values()))
@@ -42,7 +44,10 @@ def layer_precisions(recipe: Recipe, model: Any) -> dict[str, Precision]:
         recipe.check_layers([*known, *numbered])
     except InputError:
         recipe.check_layers(known)  # says so, and names layers that exist
-    return {node: recipe.precision_of(layer) for node, layer in layers.items()}
+    precisions = {node: recipe.precision_of(layer) for node, layer in layers.items()}
+    if missing := sorted({one.name for one in precisions.values() if one.onnx is None}):
+        raise InputError(f"recipe {recipe.name}: ONNX Runtime has no kernels for {', '.join(missing)} layers")
+    return precisions
 
 
 def quantize_onnx(recipe: Recipe, model: Any, inputs: Sequence[NDArray[np.float32]]) -> Any:
@@ -66,17 +71,15 @@ def quantize_onnx(recipe: Recipe, model: Any, inputs: Sequence[NDArray[np.float3
     if recipe.is_static:
         if not inputs:
             raise InputError(f"recipe {recipe.name} has int8 layers: give images to calibrate on")
-        kept = [name for name, precision in precisions.items() if precision != "int8"]
+        kept = [name for name, precision in precisions.items() if precision.onnx != "qdq"]
         result = _with_nncf(result, inputs, kept, recipe.estimator)
-    store_halves(result, {name for name, precision in precisions.items() if precision == "float16"})
+    store_halves(result, {name for name, precision in precisions.items() if precision.onnx == "cast"})
     known = {one.key for one in result.metadata_props}
     result.metadata_props.extend(one for one in model.metadata_props if one.key not in known)
     return result
 
 
-def _with_nncf(
-    model: Any, inputs: Sequence[NDArray[np.float32]], ignored: list[str], estimator: Estimator
-) -> Any:
+def _with_nncf(model: Any, inputs: Sequence[NDArray[np.float32]], ignored: list[str], estimator: str) -> Any:
     os.environ.setdefault("NNCF_CI", "1")  # it would report its use to its makers
     logging.getLogger("nncf").setLevel(logging.ERROR)
     import nncf
@@ -99,7 +102,7 @@ def _with_nncf(
     )
 
 
-def _range_estimator(estimator: Estimator) -> Any:
+def _range_estimator(estimator: str) -> Any:
     from nncf.quantization.range_estimator import (
         AggregatorType,
         RangeEstimatorParameters,
@@ -108,7 +111,11 @@ def _range_estimator(estimator: Estimator) -> Any:
         StatisticsType,
     )
 
-    if estimator == "percentile":
+    statistics = ESTIMATORS[estimator].nncf
+    if statistics is None:
+        known = ", ".join(name for name, one in ESTIMATORS.items() if one.nncf is not None)
+        raise InputError(f"NNCF has no estimator {estimator!r}: for ONNX a recipe may have {known}")
+    if statistics == "QUANTILE":
         low, high = (
             StatisticsCollectorParameters(
                 statistics_type=StatisticsType.QUANTILE,
@@ -118,13 +125,7 @@ def _range_estimator(estimator: Estimator) -> Any:
             for _ in range(2)
         )
         return RangeEstimatorParameters(min=low, max=high)
-    sets = RangeEstimatorParametersSet
-    known = {"min_max": sets.MINMAX, "mean_min_max": sets.MEAN_MINMAX, "mse": sets.HISTOGRAM}
-    if estimator not in known:
-        raise InputError(
-            f"NNCF has no estimator {estimator!r}: for ONNX a recipe may have percentile, {', '.join(known)}"
-        )
-    return known[estimator]
+    return getattr(RangeEstimatorParametersSet, statistics)
 
 
 def store_halves(model: Any, nodes: set[str]) -> int:
@@ -161,14 +162,15 @@ def weight_census(model: Any) -> dict[str, int]:
         "int8" (integer weights, one scale for what is read), "float16", "float32" -> multiply-accumulates.
     """
     graph = OnnxGraph.of(model)
-    found: Counter[str] = Counter({"int8": 0, "float16": 0, "float32": 0})
+    found: Counter[str] = Counter({row.name: 0 for row in (INT8, FLOAT16, FLOAT32)})
     for node in graph.nodes:
         if node.op_type in _WEIGHTED and not graph.is_computed(node.input[1]):
             scales = {_scale(graph, one) for one, _ in graph.sources(node.input[0], _MOVING)}
             maker = graph.maker(node.input[1])
             weights = None if maker is None else maker.op_type
             integer = len(scales) == 1 and None not in scales and weights == "DequantizeLinear"
-            found["int8" if integer else "float16" if weights == "Cast" else "float32"] += graph.macs(node)
+            row = INT8 if integer else FLOAT16 if weights == "Cast" else FLOAT32
+            found[row.name] += graph.macs(node)
     return dict(found)
 
 

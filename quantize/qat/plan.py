@@ -37,9 +37,9 @@ class Plan:
     model: flags.Models
     checkpoint: flags.Checkpoint
     ranges: Path
-    recipe: Path
+    recipe: flags.Recipe
     data: Folders = field(default_factory=list)
-    photographs: Path
+    photographs: flags.Photographs
     report: Folders = field(default_factory=list)
     output: flags.Output
 

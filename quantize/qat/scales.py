@@ -15,7 +15,8 @@ from convert.tflite.graph import WEIGHTED, Graph, read_graph
 from model.foundation.errors import InputError
 from model.runtime.flatbuffer import INPUT_NAME
 from quantize.apply.quantizer import apply_recipe
-from quantize.calibrate.clipping import PIXELS, Bounds, joined
+from quantize.calibrate.bounds import PIXELS, joined
+from quantize.calibrate.ranges import Bounds
 from quantize.qat.run import HIGHEST, LOWEST
 from quantize.recipe import Recipe
 
@@ -156,7 +157,7 @@ class Scales(nn.Module):
     What is learned is the logarithm of each scale; zero points keep the value of the first range, and the
     input's range stays 0..255. The scale of a mean, and of what is joined with it, follows that of what the
     mean is computed from, in the ratio of the first ranges: that keeps sums off ties
-    (`quantize.calibrate.clipping.without_ties`).
+    (`quantize.calibrate.bounds.without_ties`).
     """
 
     def __init__(self, placement: Placement, bounds: Bounds) -> None:

@@ -26,9 +26,10 @@ from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
 from model.runtime.running import FunctionModel, RunningModel, TorchModel, open_model
 from quantize.apply.quantizer import apply_recipe
-from quantize.apply.steps import Job, quantize, spec_made_from
-from quantize.calibrate.activation_ranges import TensorRange, read_ranges, write_ranges
-from quantize.calibrate.clipping import prepared
+from quantize.apply.steps import Job, quantize_file, spec_made_from
+from quantize.calibrate.bounds import prepared
+from quantize.calibrate.estimators import ESTIMATORS
+from quantize.calibrate.ranges import SizeRanges, read_ranges, write_ranges
 from quantize.qat.faithfulness import Agreement, measure_agreement, require_agreement
 from quantize.qat.mirror import Mirror, Weights
 from quantize.qat.plan import Plan, Schedule
@@ -188,10 +189,10 @@ def _keep(plan: Plan, schedule: Schedule, sizes: Mapping[int, _Size]) -> tuple[P
     for side, size in sizes.items():
         bounds = size.mirror.scales.bounds()
         # Whichever estimator a recipe names, the learned range is the answer.
-        learned = {name: TensorRange(*pair, *pair, pair, pair, pair) for name, pair in bounds.items()}
-        entries[f"{side}x{side}"] = learned, {"learned_in_steps": schedule.steps}
+        learned = {name: dict.fromkeys(ESTIMATORS, pair) for name, pair in bounds.items()}
+        entries[f"{side}x{side}"] = SizeRanges.of(learned, {"learned_in_steps": schedule.steps})
     ranges = plan.output / f"{spec.network}_qat_ranges.json"
-    write_ranges(ranges, checkpoint, entries)
+    write_ranges(ranges, sha256_of(checkpoint), entries)
     Artifact.save(
         checkpoint,
         sources={"checkpoint": plan.checkpoint, "recipe": plan.recipe, "ranges": plan.ranges},
@@ -214,7 +215,7 @@ def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> tuple[Pa
     settle_weights(size.mirror, model)
     recipe = read_recipe(plan.recipe)
     file = plan.output / f"{stem}_{recipe.name}_qat.tflite"
-    quantize(Job(model, checkpoint, ranges, file), plan.recipe, plan.photographs, len(inputs))
+    quantize_file(Job(model, checkpoint, plan.recipe, plan.photographs, file, ranges), len(inputs))
     agreement, facts = _prove(plan, size, file, inputs)
     write_json(Artifact.record_path(file), {**Artifact.load(file).record, **facts})
     return file, agreement

@@ -15,9 +15,8 @@ from model.foundation.errors import GateError
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
-from quantize.calibrate.activation_ranges import measure_ranges
-from quantize.calibrate.clipping import prepared
-from quantize.recipe import Estimator
+from quantize.calibrate.bounds import prepared
+from quantize.calibrate.meter import measure_ranges
 from quantize.tune.sensitivity import OUTPUTS, all_int8, ratio
 from quantize.tune.tables import heights
 from quantize.tune.trials import Bench, Trial
@@ -84,7 +83,7 @@ def int8_of(
     checkpoint: Path,
     calibration: Sequence[Pixels],
     images: Sequence[LabelledImage],
-    estimator: Estimator = "min_max",
+    estimator: str = "min_max",
 ) -> tuple[Trial, Trial]:
     """Convert a network, quantize all of it, and try both files: (float, INT8).
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calibration_data.selection import read_manifest
-from quantize.apply.steps import in_turn
-from quantize.calibrate.activation_ranges import RangeMeter
+from msgspec import structs
+
+from quantize.calibrate.images import CalibrationImages
+from quantize.calibrate.meter import RangeMeter
 from quantize.recipe import Recipe
 from quantize.tune.trials import Trial
 
@@ -55,16 +56,15 @@ class CalibrationCurve:
 
 def measure_curve(subject: Subject, manifests: Sequence[Path], recipe: Recipe) -> CalibrationCurve:
     """Measure ranges on growing numbers of images, each set holding the ones before."""
-    recipe = replace(recipe, estimator=subject.estimator)
+    recipe = structs.replace(recipe, estimator=subject.estimator)
     meter = RangeMeter(subject.model)
     points: list[Point] = []
-    selected = [read_manifest(path) for path in manifests]
-    total = sum(len(one.files) for one in selected)
+    images = CalibrationImages(manifests, subject.spec)
     bench = subject.bench("search", None)
     whole = bench.float_file()
-    for count, image in enumerate(in_turn([one.load() for one in selected], subject.spec), 1):
+    for count, image in enumerate(images, 1):
         meter.add(image)
-        if count in _steps(total):
+        if count in _steps(len(images)):
             trial = subject.bench("search", None, meter.ranges()).try_recipe(recipe)
             points.append(Point(count, trial, len(meter.unstable())))
     return CalibrationCurve(whole, tuple(points))

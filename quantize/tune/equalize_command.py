@@ -26,26 +26,23 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _equalize(options: argparse.Namespace) -> int:
     import copy
-    from itertools import islice
 
     import torch
 
     from calibration_data.image_set import ImageSet
-    from calibration_data.selection import read_manifest
     from model.checkpoint import load_checkpoint
     from model.foundation.artifact import Artifact, replacing
     from model.foundation.progress import step
     from model.geometry.spec import parse_size
     from model.networks import spec_of
     from model.runtime.running import TorchModel
-    from quantize.apply.steps import in_turn
+    from quantize.calibrate.images import CalibrationImages
     from quantize.tune.before_after import Proof, int8_of
     from quantize.tune.equalize import equalize, require_equal
 
     spec = spec_of(options.network, *parse_size(options.size))
     network = load_checkpoint(options.checkpoint, options.network).network
-    manifests = [read_manifest(path) for path in options.calibration]
-    images = list(islice(in_turn([one.load() for one in manifests], spec), options.images))
+    images = list(CalibrationImages(options.calibration, spec, options.images))
     before = copy.deepcopy(network)
     with step(f"equalize {options.checkpoint.name} on {len(images)} images"):
         equalize(network, spec, images)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from convert.tflite.graph import WEIGHTED, Graph
-from quantize.apply.quantizer import FLOAT_ONLY
+from quantize.precision import INT8
 
 _NUMBER = re.compile(r":\d+$")
 
@@ -52,5 +52,5 @@ def layers_of(graph: Graph) -> list[Layer]:
     return [
         Layer(name, tuple(kind for kind, _, _ in rows), sum(r[1] for r in rows), sum(r[2] for r in rows))
         for name, rows in found.items()
-        if any(kind not in FLOAT_ONLY for kind, _, _ in rows)
+        if any(INT8.covers(kind) for kind, _, _ in rows)
     ]

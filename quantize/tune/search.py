@@ -11,7 +11,7 @@ from convert.tflite.cost import CostFile
 from model.foundation.artifact import read_json
 from model.foundation.errors import InputError
 from model.foundation.records import read_record
-from quantize.recipe import Estimator, Recipe
+from quantize.recipe import Recipe
 from quantize.tune.recipe_layers import Layer
 from quantize.tune.sensitivity import all_int8, except_for
 from quantize.tune.trials import Bench, Trial
@@ -137,7 +137,7 @@ class Search:
         order: Sequence[Layer],
         limit: float,
         cost: Cost,
-        estimator: Estimator,
+        estimator: str,
     ) -> None:
         self._bench, self._verify, self._limit, self._cost = bench, verify, limit, cost
         self._estimator = estimator

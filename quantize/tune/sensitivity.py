@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import track
 
-from quantize.recipe import Estimator, LayerRule, Recipe
+from quantize.recipe import LayerRule, Recipe
 from quantize.tune.recipe_layers import Layer
 from quantize.tune.trials import Bench, Trial
 
@@ -97,19 +97,19 @@ class SensitivityTable:
         }
 
 
-def all_int8(estimator: Estimator) -> Recipe:
+def all_int8(estimator: str) -> Recipe:
     """Every layer in INT8."""
     return Recipe("int8", (LayerRule(".", "int8"),), estimator)
 
 
-def except_for(layers: Sequence[Layer], estimator: Estimator, name: str = "int8_fp16") -> Recipe:
+def except_for(layers: Sequence[Layer], estimator: str, name: str = "int8_fp16") -> Recipe:
     """Every layer in INT8 but these."""
     rules = [LayerRule(layer.pattern, "float16") for layer in layers]
     return Recipe(name, (LayerRule(".", "int8"), *rules), estimator)
 
 
 def measure_sensitivity(
-    bench: Bench, layers: Sequence[Layer], estimator: Estimator, *, repairs: bool = True
+    bench: Bench, layers: Sequence[Layer], estimator: str, *, repairs: bool = True
 ) -> SensitivityTable:
     """Try each layer both ways; what the bench has tried before is not repeated.
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 from rich.progress import track
 
 from calibration_data.image_set import Half, ImageSet
 from calibration_data.readers import LabelledImage
-from calibration_data.selection import read_manifest
 from convert.tflite.graph import read_graph
-from model.foundation.artifact import Artifact, sha256_of
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec, read_spec
 from model.runtime.flatbuffer import spec_inside
-from quantize.apply.steps import in_turn
-from quantize.calibrate.activation_ranges import RangeMeter, Ranges, read_ranges
-from quantize.calibrate.clipping import prepared
-from quantize.recipe import Estimator
+from quantize.calibrate.bounds import prepared
+from quantize.calibrate.estimators import ESTIMATORS
+from quantize.calibrate.images import CalibrationImages
+from quantize.calibrate.meter import RangeMeter
+from quantize.calibrate.ranges import Ranges, checkpoint_hash, read_ranges
 from quantize.tune.recipe_layers import Layer, layers_of
 from quantize.tune.trials import Bench
 
@@ -29,8 +27,6 @@ PARTS: tuple[Half, Half] = ("search", "verify")
 
 def add_subject(parser: argparse.ArgumentParser, *, images_needed: bool = False) -> None:
     """The options that say what to work on; with `images_needed` ranges from a file do not do."""
-    from typing import get_args
-
     parser.add_argument("--model", type=Path, required=True, help="float32 TFLite file")
     parser.add_argument("--spec", type=Path, help="detector spec (JSON), for a file that carries none")
     parser.add_argument(
@@ -45,7 +41,7 @@ def add_subject(parser: argparse.ArgumentParser, *, images_needed: bool = False)
         "--calibration", type=Path, nargs="+", help="manifest(s) of images to measure ranges on"
     )
     parser.add_argument(
-        "--estimator", choices=get_args(Estimator), default="min_max", help="of the ranges (min_max)"
+        "--estimator", choices=tuple(ESTIMATORS), default="min_max", help="of the ranges (min_max)"
     )
     parser.add_argument(
         "--data",
@@ -66,7 +62,7 @@ class Subject:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.model: Path = options.model
-        self.estimator: Estimator = options.estimator
+        self.estimator: str = options.estimator
         self.layers: list[Layer] = layers_of(read_graph(self.model))
         self.given = None if options.spec is None else read_spec(options.spec)
         spec = self.given or spec_inside(self.model)
@@ -82,20 +78,14 @@ class Subject:
     def _ranges(self, options: argparse.Namespace) -> Ranges:
         if options.calibration is not None:
             return self.meter(options.calibration, None).ranges()
-        if options.checkpoint is not None:
-            sha256 = sha256_of(options.checkpoint)
-        else:
-            made_from = Artifact.load(self.model).record.get("made_from", {})
-            sha256 = made_from.get("checkpoint", {}).get("sha256", "")
+        sha256 = checkpoint_hash(self.model, options.checkpoint)
         return read_ranges(options.ranges, sha256, self.spec.input_height, self.spec.input_width)[0]
 
     def meter(self, manifests: Sequence[Path], count: int | None) -> RangeMeter:
         """A meter that has seen the first `count` images of the manifests, taken in turn."""
-        selected = [read_manifest(path) for path in manifests]
-        total = min(sum(len(one.files) for one in selected), count or 1 << 30)
         meter = RangeMeter(self.model)
-        images = islice(in_turn([one.load() for one in selected], self.spec), total)
-        for image in track(images, f"activation ranges of {self.model.name}", total):
+        images = CalibrationImages(manifests, self.spec, count)
+        for image in track(images, f"activation ranges of {self.model.name}"):
             meter.add(image)
         return meter
 

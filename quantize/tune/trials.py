@@ -19,6 +19,7 @@ from model.evaluation.average_precision import Matched
 from model.evaluation.loop import Seen
 from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
+from model.foundation.records import to_json
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import RawOutputs, open_model
 from quantize.apply.quantizer import apply_recipe
@@ -95,7 +96,7 @@ class Bench:
 
     def key(self, recipe: Recipe) -> str:
         """Under which a recipe's result is kept."""
-        content = json.dumps({**recipe.to_json(), "name": ""}, sort_keys=True)
+        content = json.dumps({**to_json(recipe), "name": ""}, sort_keys=True)
         return hashlib.sha256(f"{self._setting}{content}".encode()).hexdigest()[:24]
 
     def knows(self, recipe: Recipe) -> bool:
@@ -113,7 +114,7 @@ class Bench:
                     apply_recipe(recipe, self.model, dict(self.bounds), file)
                 self._done[key] = self.score(file)
             self.tried += 1
-            _append(self._journal, {"key": key, "recipe": recipe.to_json(), **asdict(self._done[key])})
+            _append(self._journal, {"key": key, "recipe": to_json(recipe), **asdict(self._done[key])})
         return self._done[key]
 
     def score(self, file: Path) -> Trial:

@@ -85,6 +85,7 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
 def _search(options: argparse.Namespace) -> int:
     from model.foundation.artifact import write_json
+    from model.foundation.records import to_json
     from quantize.tune.plots import plot_search
     from quantize.tune.search import Cost, Search, counted_cost, ranked_layers
     from quantize.tune.sensitivity import measure_sensitivity
@@ -108,7 +109,7 @@ def _search(options: argparse.Namespace) -> int:
     found = search.run(lambda candidate: None if options.json else search_line(candidate))
     value = search_json(found, options.max_drop, cost, subject.model.name)
     write_json(options.output, value)
-    write_json(options.recipe, search.recipe(found.winner.in_float).to_json())
+    write_json(options.recipe, to_json(search.recipe(found.winner.in_float)))
     plot_search(found, options.max_drop, options.output.with_suffix(".svg"))
     say(value, options.json, lambda: print_found(found, options.max_drop, cost))
     return 0
@@ -146,7 +147,8 @@ def _correct(options: argparse.Namespace) -> int:
     from model.foundation.artifact import write_json
     from quantize.apply.bias_correction import correct_biases
     from quantize.apply.quantizer import apply_recipe
-    from quantize.apply.steps import correction_images
+    from quantize.apply.steps import CORRECTION_IMAGES
+    from quantize.calibrate.images import CalibrationImages
     from quantize.tune.before_after import Proof
 
     subject, recipe = _with_recipe(options)
@@ -155,7 +157,8 @@ def _correct(options: argparse.Namespace) -> int:
         file = Path(folder) / "quantized.tflite"
         apply_recipe(recipe, subject.model, bench.bounds, file)
         before = bench.score(file)
-        correct_biases(subject.model, file, correction_images(options.calibration, subject.spec), file)
+        images = list(CalibrationImages(options.calibration, subject.spec, CORRECTION_IMAGES))
+        correct_biases(subject.model, file, images, file)
         proof = Proof(bench.float_file(), before, bench.score(file))
     write_json(options.output, proof.to_json())
     if options.json:

@@ -14,9 +14,9 @@ from model.runtime.flatbuffer import read_model, text
 from model.runtime.running import open_model
 from quantize.apply.bias_correction import correct_biases
 from quantize.apply.quantizer import apply_recipe
-from quantize.apply.steps import correction_images
-from quantize.calibrate.activation_ranges import measure_ranges
-from quantize.calibrate.clipping import prepared
+from quantize.calibrate.bounds import prepared
+from quantize.calibrate.images import CalibrationImages
+from quantize.calibrate.meter import measure_ranges
 from quantize.recipe import read_recipe
 from quantize.tune.sensitivity import all_int8
 from tests.conftest import Converted
@@ -73,7 +73,7 @@ def test_unusable_input_is_refused(int8: Path, converted: Converted, tmp_path: P
     with pytest.raises(InputError, match="no int8 layer"):
         correct_biases(converted.float32, converted.float32, converted.photographs, tmp_path / "x.tflite")
     with pytest.raises(InputError, match="--calibration"):
-        correction_images((), converted.spec)
+        CalibrationImages((), converted.spec)
 
 
 def test_a_recipe_switches_it_on(tmp_path: Path) -> None:
@@ -81,8 +81,6 @@ def test_a_recipe_switches_it_on(tmp_path: Path) -> None:
     recipe = {"name": "int8", "bias_correction": True, "layers": [{"match": ".", "precision": "int8"}]}
     path.write_text(json.dumps(recipe))
     assert read_recipe(path).bias_correction
-    assert read_recipe(path).to_json()["bias_correction"] is True
-    assert "bias_correction" not in all_int8("min_max").to_json()
     path.write_text(json.dumps(recipe | {"bias_correction": "yes"}))
-    with pytest.raises(InputError, match="true or false"):
+    with pytest.raises(InputError, match="bias_correction"):
         read_recipe(path)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from model.foundation.errors import InputError
-from quantize.calibrate.activation_ranges import TensorRange
-from quantize.calibrate.estimators import BINS, Histogram, entropy, mse, percentile
+from quantize.calibrate.estimators import ESTIMATORS, Range, Seen
+from quantize.calibrate.histogram import BINS, Histogram
+from quantize.calibrate.ranges import SizeRanges, bounds_by
 
 
 def _counted(*parts: np.ndarray) -> Histogram:
@@ -17,10 +18,16 @@ def _counted(*parts: np.ndarray) -> Histogram:
     return histogram
 
 
+def _range(estimator: str, histogram: Histogram, extremes: Range) -> Range:
+    """What an estimator says of one image with such values."""
+    low, high = (np.array([end]) for end in extremes)
+    return ESTIMATORS[estimator].range_of(Seen(low, high, histogram))
+
+
 def test_an_empty_histogram_counts_nothing() -> None:
     histogram = _counted(np.empty(0))
     assert histogram.counts.sum() == 0
-    assert percentile(histogram, (0.0, 0.0)) == (0.0, 0.0)
+    assert _range("percentile", histogram, (0.0, 0.0)) == (0.0, 0.0)
 
 
 def test_counts_do_not_depend_on_the_order() -> None:
@@ -59,7 +66,7 @@ def test_percentile_leaves_out_one_value_in_twenty_thousand_at_an_end() -> None:
     histogram = Histogram()
     for part in np.split(values, 10):  # each small enough to be counted in full
         histogram.add(part)
-    low, high = percentile(histogram, (0.0, 1000.0))
+    low, high = _range("percentile", histogram, (0.0, 1000.0))
     assert low == 0.0
     assert 1.0 <= high <= 1.0 + 2 * histogram.width
 
@@ -73,7 +80,7 @@ def test_mse_is_the_best_of_real_quantizations() -> None:
         step = high / 255
         return float(np.square(np.clip(np.round(values / step), 0, 255) * step - values).sum())
 
-    _, high = mse(_counted(values), (0.0, 40.0))
+    _, high = _range("mse", _counted(values), (0.0, 40.0))
     best = min(error(share * 40.0) for share in np.linspace(0.05, 1, 96))
     assert high < 40.0
     assert error(high) <= 1.1 * best
@@ -83,26 +90,39 @@ def test_mse_is_the_best_of_real_quantizations() -> None:
 def test_entropy_clips_a_long_tail_and_leaves_a_full_range() -> None:
     random = np.random.default_rng(2)
     tail = np.concatenate([random.normal(size=60_000), [60.0]])
-    low, high = entropy(_counted(tail), (float(tail.min()), 60.0))
+    low, high = _range("entropy", _counted(tail), (float(tail.min()), 60.0))
     assert 2.0 < high < 30.0
     assert low == pytest.approx(tail.min())
     flat = random.uniform(0, 1, 60_000)
-    assert entropy(_counted(flat), (0.0, 1.0))[1] > 0.9
+    assert _range("entropy", _counted(flat), (0.0, 1.0))[1] > 0.9
 
 
-@pytest.mark.parametrize("estimate", [percentile, mse, entropy])
-def test_bounds_never_leave_the_extremes(estimate: object) -> None:
+@pytest.mark.parametrize("estimate", ["percentile", "mse", "entropy"])
+def test_bounds_never_leave_the_extremes(estimate: str) -> None:
     values = np.random.default_rng(3).normal(size=5000)
     extremes = float(values.min()), float(values.max())
-    low, high = estimate(_counted(values), extremes)  # type: ignore[operator]
+    low, high = _range(estimate, _counted(values), extremes)
     assert extremes[0] <= low < high <= extremes[1]
 
 
-def test_ranges_keep_every_estimator_and_say_what_they_lack() -> None:
-    full = TensorRange(-2.0, 4.0, -1.0, 3.0, (-1.5, 3.5), (-1.25, 3.25), (-1.0, 2.0))
-    assert TensorRange.from_json(full.to_json()) == full
-    assert full.bounds("mse") == (-1.25, 3.25)
-    short = TensorRange.from_json([-2.0, 4.0, -1.0, 3.0])
-    assert short.bounds("mean_min_max") == (-1.0, 3.0)
+def test_an_estimator_that_nobody_knows_is_one_clear_line() -> None:
+    with pytest.raises(InputError, match="unknown estimator 'minmax': expected one of entropy, mean_min_max"):
+        ESTIMATORS["minmax"]
+
+
+def test_the_extremes_and_their_mean_over_the_images() -> None:
+    seen = Seen(np.array([-2.0, 0.0]), np.array([4.0, 2.0]), Histogram())
+    assert ESTIMATORS["min_max"].range_of(seen) == (-2.0, 4.0)
+    assert ESTIMATORS["mean_min_max"].range_of(seen) == (-1.0, 3.0)
+
+
+def test_ranges_keep_every_estimator() -> None:
+    full = {"conv": {name: (-float(n + 1), float(n + 2)) for n, name in enumerate(ESTIMATORS)}}
+    assert SizeRanges.of(full, {"count": 3}).unpacked() == full
+
+
+def test_ranges_of_an_older_program_say_what_they_lack() -> None:
+    old = SizeRanges({}, {"conv": (-2.0, 4.0, -1.0, 3.0)}).unpacked()
+    assert bounds_by(old, "mean_min_max") == {"conv": (-1.0, 3.0)}
     with pytest.raises(InputError, match="hold no entropy bounds"):
-        short.bounds("entropy")
+        bounds_by(old, "entropy")

@@ -78,7 +78,7 @@ MACS = {
 
 def test_precisions_go_by_the_layer_whatever_the_number(network: Any) -> None:
     found = layer_precisions(MIXED, network)
-    assert found == {
+    assert {node: row.name for node, row in found.items()} == {
         "stem": "int8",
         "stem:1": "int8",
         "body": "int8",
@@ -92,6 +92,11 @@ def test_a_number_of_the_tflite_file_is_no_mistake_but_a_strange_layer_is(networ
     layer_precisions(Recipe("int8", (LayerRule(".", "int8"), LayerRule("^body:4$", "float16"))), network)
     with pytest.raises(InputError, match=r"no layer matches '\^bdoy\$'; there are body"):
         layer_precisions(Recipe("int8", (LayerRule("^bdoy$", "float16"),)), network)
+
+
+def test_what_onnx_runtime_has_no_kernels_for_is_refused(network: Any) -> None:
+    with pytest.raises(InputError, match="ONNX Runtime has no kernels for dynamic layers"):
+        layer_precisions(Recipe("dynamic", (LayerRule(".", "dynamic"),)), network)
 
 
 def test_layers_get_the_arithmetic_that_the_recipe_says(

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from model.layers.blocks import Outputs
 from quantize.apply.quantizer import apply_recipe
-from quantize.calibrate.activation_ranges import measure_ranges
-from quantize.calibrate.clipping import Bounds, prepared
+from quantize.calibrate.bounds import prepared
+from quantize.calibrate.meter import measure_ranges
+from quantize.calibrate.ranges import Bounds
 from quantize.qat.mirror import Mirror, Weights
 from quantize.qat.scales import Placement, Scales, find_placement
 from quantize.qat.trainee import Lesson

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from torch import Tensor
 
 from model.foundation.errors import GateError
@@ -73,7 +74,7 @@ def test_a_difference_is_named_where_it_begins_and_not_after_every_conversion(
     integers: Integers, converted: Converted, tmp_path: Path
 ) -> None:
     floats = "backbone/stage1/2/|backbone/stage2/4/"
-    recipe = replace(integers.recipe, layers=(*integers.recipe.layers, LayerRule(floats, "float16")))
+    recipe = structs.replace(integers.recipe, layers=(*integers.recipe.layers, LayerRule(floats, "float16")))
     placement = find_placement(converted.float32, recipe)
     file = tmp_path / "mixed.tflite"
     apply_recipe(recipe, converted.float32, integers.bounds, file)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
+from msgspec import structs
 
 from model.foundation.errors import InputError
 from quantize.qat.scales import find_placement, scale_of, zero_point_of
@@ -58,4 +57,4 @@ def test_a_quantized_file_is_refused(integers: Integers) -> None:
 
 def test_a_recipe_without_int8_is_refused(integers: Integers, converted: Converted) -> None:
     with pytest.raises(InputError, match="has no int8 layer"):
-        find_placement(converted.float32, replace(integers.recipe, layers=()))
+        find_placement(converted.float32, structs.replace(integers.recipe, layers=()))

@@ -18,8 +18,8 @@ from model.foundation.errors import InputError
 from model.foundation.records import write_record
 from model.runtime.flatbuffer import read_model, write_model
 from quantize.__main__ import main
-from quantize.calibrate.activation_ranges import measure_ranges
-from quantize.calibrate.clipping import prepared
+from quantize.calibrate.bounds import prepared
+from quantize.calibrate.meter import measure_ranges
 from quantize.recipe import Recipe, read_recipe
 from quantize.tune.recipe_layers import Layer, layers_of
 from quantize.tune.search import Cost, Search, chosen_layers, counted_cost, pareto, ranked_layers
@@ -50,7 +50,7 @@ class Landscape(Bench):
     def try_recipe(self, recipe: Recipe) -> Trial:
         if recipe not in self._known:
             self.tried += 1
-            integer = [name for name in self.losses if recipe.precision_of(name) == "int8"]
+            integer = [name for name in self.losses if recipe.precision_of(name).name == "int8"]
             lost = sum(self.losses[name] for name in integer)
             lost += self.worse if lost else 0.0
             self._known[recipe] = self._trial(90.0 - lost, 1000 - 10 * len(integer))
@@ -92,7 +92,7 @@ def test_the_cheapest_assignment_within_the_limit_wins() -> None:
     macs = {layer.name: layer.macs for layer in LAYERS}
     assert found.winner.cost == pytest.approx((sum(macs.values()) + macs["a"] + macs["c"] + macs["g"]) / 1e6)
     recipe = search.recipe(found.winner.in_float)
-    assert [recipe.precision_of(name) for name in "abc"] == ["float16", "int8", "float16"]
+    assert [recipe.precision_of(name).name for name in "abc"] == ["float16", "int8", "float16"]
 
 
 def test_a_limit_that_nothing_meets_gives_the_best_and_says_so() -> None:
@@ -209,10 +209,10 @@ def test_a_file_without_a_spec_is_given_one(
 def test_a_winner_is_a_recipe_file(tmp_path: Path) -> None:
     recipe = except_for([Layer("heads/boxes", ("FULLY_CONNECTED",), 1, 1)], "percentile")
     path = tmp_path / "recipe.json"
-    path.write_text(json.dumps(recipe.to_json()))
+    write_record(path, recipe)
     assert read_recipe(path) == recipe
-    assert recipe.precision_of("heads/boxes:2") == "float16"
-    assert recipe.precision_of("heads/boxes_more") == "int8"
+    assert recipe.precision_of("heads/boxes:2").name == "float16"
+    assert recipe.precision_of("heads/boxes_more").name == "int8"
 
 
 def test_a_trial_survives_its_journal() -> None:

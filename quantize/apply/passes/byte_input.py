@@ -16,19 +16,18 @@ QUANTIZE_VERSION = 2
 def take_bytes(model: Any) -> None:
     """Put a QUANTIZE from uint8 (scale 1, zero point 0) in front of an int8 input (scale 1, zero point -128).
 
+    A file whose first layer is float keeps its float input.
+
     Raises:
-        ValueError: the input is not int8 with that scale and zero point, so it would not be exact.
+        ValueError: the int8 input has another scale or zero point, so it would not be exact.
     """
     graph = model.subgraphs[0]
     entry = graph.inputs[0]
     tensor = graph.tensors[entry]
+    if tensor.type != schema.TensorType.INT8:
+        return
     quantization = tensor.quantization
-    exact = (
-        tensor.type == schema.TensorType.INT8
-        and abs(float(quantization.scale[0]) - 1) < 1e-6
-        and int(quantization.zeroPoint[0]) == -128
-    )
-    if not exact:
+    if abs(float(quantization.scale[0]) - 1) >= 1e-6 or int(quantization.zeroPoint[0]) != -128:
         raise ValueError("the input must be int8 with scale 1 and zero point -128 to take bytes exactly")
     tensor.name = f"{INPUT_NAME}/int8"
     graph.tensors.append(_byte_tensor(tensor.shape))

@@ -9,8 +9,9 @@ import pytest
 
 from convert.tflite.graph import read_graph
 from quantize.apply.quantizer import apply_recipe
-from quantize.calibrate.activation_ranges import Ranges, measure_ranges
-from quantize.calibrate.clipping import LEAST_DIVISOR, Bounds, prepared, without_ties
+from quantize.calibrate.bounds import LEAST_DIVISOR, prepared, without_ties
+from quantize.calibrate.meter import measure_ranges
+from quantize.calibrate.ranges import Bounds, Ranges
 from quantize.qat.scales import scale_of
 from quantize.recipe import read_recipe
 from tests.conftest import ROOT, Converted
@@ -43,7 +44,7 @@ def test_no_mean_of_integers_is_near_a_tie(converted: Converted, bounds: Bounds,
 
 
 def test_a_mean_moves_its_range_by_a_few_hundredths(measured: Ranges, bounds: Bounds) -> None:
-    moved = {name: scale_of(*bounds[name]) / scale_of(*measured[name].bounds("mse")) for name in bounds}
+    moved = {name: scale_of(*bounds[name]) / scale_of(*measured[name]["mse"]) for name in bounds}
     moved = {
         name: factor
         for name, factor in moved.items()
@@ -61,7 +62,7 @@ def test_a_second_time_changes_nothing(converted: Converted, bounds: Bounds) -> 
 
 def test_what_is_joined_with_a_mean_moves_with_it(converted: Converted, measured: Ranges) -> None:
     graph = read_graph(converted.float32)
-    raw = {name: range_.bounds("mse") for name, range_ in measured.items()}
+    raw = {name: range_["mse"] for name, range_ in measured.items()}
     other = next(name for name in raw if not name.startswith("attention"))
     moved = without_ties({**raw, other: raw["attention/0"]}, graph)
     assert moved[other] == moved["attention/0"] == without_ties(raw, graph)["attention/0"]
@@ -69,7 +70,7 @@ def test_what_is_joined_with_a_mean_moves_with_it(converted: Converted, measured
 
 
 def test_bounds_that_two_means_share_stay(converted: Converted, measured: Ranges) -> None:
-    raw = {name: range_.bounds("mse") for name, range_ in measured.items()}
+    raw = {name: range_["mse"] for name, range_ in measured.items()}
     raw["attention/1"] = raw["attention/0"]
     moved = without_ties(raw, read_graph(converted.float32))
     assert moved["attention/1"] == moved["attention/0"] == raw["attention/0"]

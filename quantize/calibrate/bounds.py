@@ -8,11 +8,7 @@ from pathlib import Path
 
 from convert.tflite.graph import Graph, read_graph
 from model.runtime.flatbuffer import INPUT_NAME
-from quantize.calibrate.activation_ranges import Ranges
-from quantize.recipe import Estimator
-
-Bounds = dict[str, tuple[float, float]]
-"""Activation of the float file -> (low, high)."""
+from quantize.calibrate.ranges import Bounds, Ranges, bounds_by
 
 PIXELS = (0.0, 255.0)
 LEAST_DIVISOR = 64
@@ -21,14 +17,14 @@ SINGLE_PRECISION = 1e-6
 """Bounds that were moved, trained and kept in single precision are not moved again."""
 
 
-def prepared(ranges: Ranges, estimator: Estimator, model: Path) -> Bounds:
+def prepared(ranges: Ranges, estimator: str, model: Path) -> Bounds:
     """Bounds by estimator, with pixels at 0..255, joined tensors on one scale and means off ties.
 
     The input's bounds are set, not measured, so that a pixel's byte is its quantized value.
     """
-    bounds = {name: measured.bounds(estimator) for name, measured in ranges.items()}
     graph = read_graph(model)
-    return without_ties(joined({**bounds, INPUT_NAME: PIXELS}, graph), graph)
+    bounds = {**bounds_by(ranges, estimator), INPUT_NAME: PIXELS}
+    return without_ties(joined(bounds, graph), graph)
 
 
 def joined(bounds: Bounds, graph: Graph) -> Bounds:

@@ -1,0 +1,34 @@
+"""The command `apply`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from model.foundation import flags
+
+
+def apply(
+    *,
+    model: flags.Model,
+    recipe: flags.Recipe,
+    photographs: flags.Photographs,
+    output: flags.Output,
+    ranges: Annotated[
+        Path | None, Parameter(help="activation ranges that `ranges` measured, for int8 layers")
+    ] = None,
+    calibration: flags.Calibration = [],
+    checkpoint: flags.Checkpoint | None = None,
+) -> None:
+    """Apply a recipe to a float32 TFLite file that convert made.
+
+    The record beside the output says what it was made from and how far it is from the float file; with
+    --checkpoint, which must be what that was made from, from the PyTorch network too.
+    Int8 layers need --ranges, or --calibration to measure them; a recipe that corrects biases needs
+    --calibration too.
+    """
+    from quantize.apply.steps import Job, quantize_file
+
+    quantize_file(Job(model, checkpoint, recipe, photographs, output, ranges, tuple(calibration)))
