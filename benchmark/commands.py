@@ -17,6 +17,12 @@ COMMANDS = (
         f"--model {_INT8} {_FLOAT32} {_SET}",
     ),
     Command(
+        "detect",
+        "benchmark.accuracy.commands:detect",
+        "find the faces in photographs, and draw them",
+        f"{_INT8} --images build/demo/evaluation/images --output build/faces",
+    ),
+    Command(
         "drift",
         "benchmark.accuracy.commands:drift",
         "what changed between two models: metrics with intervals, faces lost, gained and moved",

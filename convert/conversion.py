@@ -34,16 +34,12 @@ def convert_to(
     return exported, converted
 
 
-def convert(
-    checkpoint: Path, network: str, photographs: Path, size: str = "320", output: Path = Path("build")
-) -> tuple[Artifact, Artifact]:
-    """Make a checkpoint's simplified ONNX and float32 TFLite file.
+def convert(opened: Opened, photographs: Path, output: Path = Path("build")) -> tuple[Artifact, Artifact]:
+    """Make the simplified ONNX and the float32 TFLite file of a network.
 
     Args:
-        checkpoint: Trained weights (.pth).
-        network: Name of their network, a file of model/networks.
+        opened: What a door gave; see `convert.doors.open_network`.
         photographs: Folder of images to compare outputs on.
-        size: Input size in pixels, "320" or "HEIGHTxWIDTH", multiples of 32.
         output: Folder for the files: NETWORK_HxW.onnx, NETWORK_HxW_float32.tflite and their records.
 
     Returns:
@@ -53,12 +49,10 @@ def convert(
         InputError: something given cannot be used.
         GateError: a file does not compute what the network computes.
     """
-    from convert.doors.checkpoint import open_checkpoint
     from convert.photographs import parity_inputs
 
-    opened = open_checkpoint(checkpoint, network, size)
     for note in opened.notes:
-        print(f"{checkpoint.name}: {note}")
+        print(f"{opened.source.name}: {note}")
     inputs = parity_inputs(photographs, opened.spec)
     stem = output / opened.stem
     return convert_to(

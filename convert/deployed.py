@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from model.geometry.spec import DetectorSpec
-from model.layers.blocks import Detector, Outputs
+from model.layers.blocks import Outputs
 from model.layers.deformable import DeformableConv2d
 
 Layout = Literal["NCHW", "NHWC"]
@@ -21,19 +21,22 @@ class Deployed(nn.Module):
     """A detector that takes float32 RGB pixels in 0..255, [1, 3, H, W] or [1, H, W, 3].
 
     Exact rewrites of the given network, which stays as it is: batch norms are folded into the
-    convolutions before them, and the first convolution reads RGB. The mean is subtracted in front of it
-    and not folded into its bias: zero padding stands for the mean colour, so at the borders the two
-    differ.
+    convolutions before them, and the first convolution reads RGB and divides by std. The mean is
+    subtracted in front of it and not folded into its bias: zero padding stands for the mean colour, so at
+    the borders the two differ.
     """
 
-    def __init__(self, network: Detector, spec: DetectorSpec, layout: Layout) -> None:
+    def __init__(self, network: nn.Module, spec: DetectorSpec, layout: Layout) -> None:
         super().__init__()
         self.network = fold_batch_norms(network)
         self.layout = layout
         mean = torch.tensor(spec.mean, dtype=torch.float32)
+        first = next(m for m in self.network.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3)
+        if spec.std != (1.0, 1.0, 1.0):
+            # Exact at the borders too: what is padded stays zero.
+            first.weight = nn.Parameter(first.weight / torch.tensor(spec.std).reshape(1, 3, 1, 1))
         if spec.channel_order == "BGR":
             mean = mean.flip(0)
-            first = next(m for m in self.network.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3)
             first.weight = nn.Parameter(first.weight.flip(1))
         self.mean = mean.reshape((1, 3, 1, 1) if layout == "NCHW" else (1, 1, 1, 3))
         self.subtracts = bool(mean.any())
@@ -48,7 +51,7 @@ class Deployed(nn.Module):
         return outputs
 
 
-def fold_batch_norms(network: Detector) -> Detector:
+def fold_batch_norms(network: nn.Module) -> nn.Module:
     """A copy of `network` with every batch norm folded into the convolution it follows.
 
     Every batch norm of this project's networks stands right behind its convolution among its parent's

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.foundation.errors import InputError
 from model.layers.blocks import Detector
@@ -48,14 +48,29 @@ def load_checkpoint(path: Path, network: str) -> Loaded:
         if kind.width_key not in state:
             raise InputError(f"{path} is no {network} checkpoint: it lacks {kind.width_key}")
         module = kind.build(state[kind.width_key].shape[0])
-    _check(state, module.state_dict(), f"{path} is no {network} checkpoint")
+    _fill(module, state, path, network)
+    return Loaded(module.eval(), tuple(notes))
+
+
+def load_state(module: nn.Module, path: Path, what: str) -> tuple[str, ...]:
+    """Fill any module from a checkpoint, strictly; what was renamed or dropped, one sentence each.
+
+    Raises:
+        InputError: as `load_checkpoint`.
+    """
+    notes: list[str] = []
+    _fill(module, _cleaned(_unwrapped(_read(path), path, notes), notes), path, what)
+    return tuple(notes)
+
+
+def _fill(module: nn.Module, state: dict[str, Tensor], path: Path, what: str) -> None:
+    _check(state, module.state_dict(), f"{path} is no {what} checkpoint")
     for name, value in state.items():
         if not torch.isfinite(value).all():
             raise InputError(
                 f"{path}: {name} holds NaN or infinite values; the training that wrote it diverged"
             )
     module.load_state_dict(state)
-    return Loaded(module.eval(), tuple(notes))
 
 
 def _read(path: Path) -> Any:

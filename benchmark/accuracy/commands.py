@@ -53,6 +53,39 @@ def evaluate(
             console.print(f"{one.model}: {one.images_per_second:.1f} images/s")
 
 
+def detect(
+    model: flags.Model,
+    *,
+    images: Annotated[flags.Images, Parameter(help="a photograph, or a folder of them")],
+    score: Annotated[float | None, Parameter(help="show faces above it (default: the spec's)")] = None,
+    output: Annotated[
+        flags.Output | None, Parameter(help="folder for the photographs with their faces drawn")
+    ] = None,
+    json: flags.Json = None,
+    opened: ModelOptions = ModelOptions(),
+) -> None:
+    """Find the faces in photographs, and draw them.
+
+    The quickest way to see whether a spec describes a foreign model: wrong boxes show at once.
+    """
+    from benchmark.accuracy.detect import detect_photographs
+    from calibration_data.images import list_images
+    from model.foundation.records import write_record
+    from model.runtime.running import open_model
+
+    paths = list_images(images) if images.is_dir() else [images]
+    found = detect_photographs(open_model(model, opened.spec_for(model)), paths, score, output)
+    if json is not None:
+        write_record(json, {"photographs": found})
+    for one in found:
+        print(f"{one.image}: {len(one.faces)} face(s)")
+        for face in one.faces:
+            box = " ".join(f"{value:.0f}" for value in face.box_xyxy)
+            print(f"  {face.score:.3f}  {box}")
+    if output is not None:
+        print(f"pictures in {output}")
+
+
 def drift(
     reference: Annotated[Path, Parameter(help="usually the float model")],
     candidate: Annotated[Path, Parameter(help="usually the quantized model")],

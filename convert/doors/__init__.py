@@ -1,17 +1,23 @@
 """Doors: what a user has, a file each, becomes an open network.
 
 A door is a module with a function that returns an `Opened`; the conversion asks for nothing else.
+`open_network` chooses the door by what is given.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.foundation.artifact import replacing, sha256_of
+from model.foundation.errors import InputError
+from model.geometry.spec import DetectorSpec, parse_size, read_spec
+from model.networks import NETWORKS
+
 if TYPE_CHECKING:
-    from model.geometry.spec import DetectorSpec
-    from model.layers.blocks import Detector
+    from torch import nn
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,13 +25,13 @@ class Opened:
     """What came through a door.
 
     Attributes:
-        network: In evaluation mode; takes what the spec says and returns boxes, scores and landmarks.
+        network: In evaluation mode; takes what the spec says and returns the outputs that it names.
         spec: Name, input size and conventions.
         source: The file that it came from.
         notes: What the user should know about it, a line each.
     """
 
-    network: Detector
+    network: nn.Module
     spec: DetectorSpec
     source: Path
     notes: tuple[str, ...] = ()
@@ -34,3 +40,66 @@ class Opened:
     def stem(self) -> str:
         """How its files are called: "featherface_v2_320x320"."""
         return f"{self.spec.network}_{self.spec.input_height}x{self.spec.input_width}"
+
+
+def check(source: Path, network: str = "", spec: Path | None = None, size: str = "") -> None:
+    """Refuse what cannot work before PyTorch is imported, which takes seconds; see `open_network`.
+
+    Raises:
+        InputError: no such file or network, no spec for a foreign network, or a size that is none.
+    """
+    if not source.is_file():
+        raise InputError(f"no such checkpoint file: {source}")
+    if spec is not None:
+        _sized(read_spec(spec), size)
+        if source.suffix != ".onnx" and ":" not in network:
+            raise InputError(
+                f"{source} with --spec: say what builds its network with --network package.module:function"
+            )
+    elif source.suffix == ".onnx" or ":" in network:
+        raise InputError(f"{source}: say how to feed and read it with --spec (see convert/README.md)")
+    elif network not in NETWORKS.names():
+        raise InputError(f"unknown network {network!r}: expected one of {', '.join(NETWORKS)}")
+    else:
+        DetectorSpec(network, *parse_size(size or "320"))
+
+
+def write_stamp(sources: Sequence[Path | None], stamp: Path) -> None:
+    """Note what a build is for, the hashes of what it is made from, if they are new.
+
+    The file changes only when they do, so that `make` rebuilds for another source, newer or older.
+    """
+    lines = "".join(f"{sha256_of(one)}\n" for one in sources if one is not None)
+    if not stamp.is_file() or stamp.read_text() != lines:
+        with replacing(stamp) as temporary:
+            temporary.write_text(lines)
+
+
+def open_network(source: Path, network: str = "", spec: Path | None = None, size: str = "") -> Opened:
+    """Open what the user has.
+
+    Args:
+        source: Trained weights (.pth), or an ONNX file.
+        network: What the weights are of: a file of model/networks, or "package.module:function" with a spec.
+        spec: JSON that says how to feed and read a network that is none of this project's.
+        size: Input size, "320" or "HEIGHTxWIDTH"; the spec's own, or 320, unless said.
+
+    Raises:
+        InputError: something is missing or cannot be used.
+    """
+    from convert.doors import checkpoint, function, onnx
+
+    check(source, network, spec, size)
+    if spec is None:
+        return checkpoint.open_checkpoint(source, network, size or "320")
+    described = _sized(read_spec(spec), size)
+    if source.suffix == ".onnx":
+        return onnx.open_onnx(source, described)
+    return function.open_function(network, source, described)
+
+
+def _sized(spec: DetectorSpec, size: str) -> DetectorSpec:
+    if not size:
+        return spec
+    height, width = parse_size(size)
+    return replace(spec, input_height=height, input_width=width)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import onnx
+import onnxsim
 import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
@@ -26,13 +27,41 @@ Operator = Callable[[Values, Attributes], Any]
 """(inputs, attributes) -> the output, or a tuple of outputs."""
 
 
-class OnnxModule(nn.Module):
-    """The graph as a module: float32 inputs in the graph's order -> a tuple of its outputs in its order."""
+def fixed(model: onnx.ModelProto, shape: Sequence[int], where: str) -> onnx.ModelProto:
+    """A network of one input at one size: shapes fixed, what they decide computed, constants folded.
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    Args:
+        model: As its authors exported it.
+        shape: Of its input, [1, 3, H, W].
+        where: The file, for messages.
+
+    Raises:
+        InputError: it has not exactly one input, or it cannot run at this size.
+    """
+    stored = {item.name for item in model.graph.initializer}
+    inputs = [item.name for item in model.graph.input if item.name not in stored]
+    if len(inputs) != 1:
+        raise InputError(f"{where}: expected one input, an image, found {len(inputs)}: {', '.join(inputs)}")
+    try:
+        simplified, agrees = onnxsim.simplify(model, overwrite_input_shapes={inputs[0]: list(shape)})
+    except Exception as error:  # onnxsim's errors share no base class but Exception
+        first = str(error).strip().splitlines()[:1]
+        raise InputError(
+            f"{where} cannot run on an input of shape {list(shape)}: {' '.join(first)}"
+        ) from None
+    if not agrees:
+        raise InputError(f"{where}: fixed at {list(shape)} it computes other outputs; give another size")
+    return simplified
+
+
+class OnnxModule(nn.Module):
+    """The graph as a module: float32 inputs in the graph's order -> a tuple of outputs."""
+
+    def __init__(self, model: onnx.ModelProto, outputs: Sequence[str] = ()) -> None:
         """
         Args:
             model: With static shapes and folded constants.
+            outputs: Those to return, in this order; empty: all of the graph's.
 
         Raises:
             InputError: an operator, or a form of one, that is not supported; all such are named.
@@ -43,7 +72,7 @@ class OnnxModule(nn.Module):
             item.name: torch.from_numpy(numpy_helper.to_array(item).copy()) for item in graph.initializer
         }
         self._inputs = [item.name for item in graph.input if item.name not in constants]
-        self._outputs = [item.name for item in graph.output]
+        self._outputs = list(outputs) or [item.name for item in graph.output]
         self._steps: list[tuple[Callable[[Values], Any], list[str], list[str]]] = []
         unknown = sorted({_full_name(node) for node in graph.node if node.domain or not _known(node.op_type)})
         if unknown:
@@ -211,19 +240,15 @@ def _linear(constants: Sequence[Tensor], attributes: Attributes) -> nn.Module:
     return layer
 
 
-def _batch_norm(constants: Sequence[Tensor], attributes: Attributes) -> nn.Module:
-    scale, shift, mean, variance = constants
-    layer = nn.BatchNorm2d(len(scale), eps=attributes.get("epsilon", 1e-5))
-    layer.weight, layer.bias = (nn.Parameter(one, requires_grad=False) for one in (scale, shift))
-    layer.running_mean, layer.running_var = mean, variance
-    return layer
+def _batch_norm(values: Values, attributes: Attributes) -> Any:
+    tensor, scale, shift, mean, variance = values
+    return functional.batch_norm(tensor, mean, variance, scale, shift, eps=attributes.get("epsilon", 1e-5))
 
 
 _LAYERS: dict[str, Callable[[Sequence[Tensor], Attributes], nn.Module]] = {
     "Conv": _convolution,
     "ConvTranspose": _transposed_convolution,
     "Gemm": _linear,
-    "BatchNormalization": _batch_norm,
 }
 
 
@@ -396,6 +421,7 @@ _PARAMETERS: dict[str, tuple[int, ...]] = {
 """Which inputs of an operator are its parameters; they must be constants."""
 
 _OPERATORS: dict[str, Operator] = {
+    "BatchNormalization": _batch_norm,
     "Relu": lambda v, _: functional.relu(v[0]),
     "LeakyRelu": lambda v, a: functional.leaky_relu(v[0], a.get("alpha", 0.01)),
     "PRelu": _prelu,

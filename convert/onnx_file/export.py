@@ -14,6 +14,7 @@ from typing import Any
 import onnx
 import onnxsim
 import torch
+from torch import nn
 
 from convert.deployed import Deployed
 from convert.difference import Difference, measure_difference, require_close
@@ -22,8 +23,8 @@ from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.errors import GateError
 from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
+from model.geometry.outputs import physical_names
 from model.geometry.spec import DetectorSpec
-from model.layers.blocks import Detector
 from model.runtime.flatbuffer import INPUT_NAME, SPEC_METADATA
 from model.runtime.running import TorchModel, open_model
 
@@ -38,7 +39,7 @@ TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime")
 
 
 def export_onnx(
-    network: Detector, spec: DetectorSpec, source: Path, output: Path, photographs: Sequence[Pixels]
+    network: nn.Module, spec: DetectorSpec, source: Path, output: Path, photographs: Sequence[Pixels]
 ) -> Artifact:
     """Export a network as a simplified ONNX file of static shape.
 
@@ -78,7 +79,7 @@ def export_onnx(
     )
 
 
-def simplified_onnx(network: Detector, spec: DetectorSpec) -> tuple[Any, Any]:
+def simplified_onnx(network: nn.Module, spec: DetectorSpec) -> tuple[Any, Any]:
     """Export a network in memory: as the exporter made it, and simplified with its nodes named by layer.
 
     Raises:
@@ -102,7 +103,7 @@ def _exported(module: Deployed, spec: DetectorSpec) -> Any:
             module,
             (example,),
             input_names=[INPUT_NAME],
-            output_names=list(spec.output_names),
+            output_names=list(physical_names(spec)),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

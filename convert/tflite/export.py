@@ -19,7 +19,6 @@ from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
-from model.layers.blocks import Detector
 from model.runtime.flatbuffer import SIGNATURE, name_interface, read_model, write_model
 from model.runtime.running import TorchModel, open_model
 
@@ -28,7 +27,7 @@ TOOLS = ("torch", "litert-torch", "litert-converter", "ai-edge-litert")
 
 
 def export_tflite(
-    network: Detector,
+    network: nn.Module,
     spec: DetectorSpec,
     made_from: dict[str, Path],
     output: Path,

@@ -16,6 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
+from model.geometry.outputs import physical_names
 from model.geometry.spec import DetectorSpec
 
 SIGNATURE = "detect"
@@ -85,13 +86,16 @@ def name_interface(model: Any, spec: DetectorSpec) -> None:
     """
     graph = model.subgraphs[0]
     signature = model.signatureDefs[0]
-    if len(signature.inputs) != 1 or len(signature.outputs) != 3:
+    names = physical_names(spec)
+    if len(signature.inputs) != 1 or len(signature.outputs) != len(names):
         raise ValueError(
-            f"expected 1 input and 3 outputs, found {len(signature.inputs)} and {len(signature.outputs)}"
+            f"expected 1 input and {len(names)} outputs, "
+            f"found {len(signature.inputs)} and {len(signature.outputs)}"
         )
     signature.signatureKey = SIGNATURE
-    outputs = sorted(signature.outputs, key=lambda entry: text(entry.name))
-    for entry, name in zip([*signature.inputs, *outputs], (INPUT_NAME, *spec.output_names), strict=True):
+    # "output_10" comes behind "output_9".
+    outputs = sorted(signature.outputs, key=lambda entry: (len(text(entry.name)), text(entry.name)))
+    for entry, name in zip([*signature.inputs, *outputs], (INPUT_NAME, *names), strict=True):
         entry.name = name
         graph.tensors[entry.tensorIndex].name = name
     signature.outputs = outputs

@@ -19,7 +19,7 @@ from model.geometry.outputs import joined, physical_names
 from model.geometry.spec import DetectorSpec
 
 if TYPE_CHECKING:
-    from model.layers.blocks import Detector
+    from torch import nn
 
 Floats = NDArray[np.float32]
 Answer = tuple[Floats, Floats, Floats]
@@ -227,7 +227,7 @@ class TorchModel(RunningModel):
 
     any_size = True
 
-    def __init__(self, network: Detector, spec: DetectorSpec, path: Path | None = None) -> None:
+    def __init__(self, network: nn.Module, spec: DetectorSpec, path: Path | None = None) -> None:
         super().__init__(path or Path(spec.network), spec)
         self._network = network
 
@@ -236,8 +236,10 @@ class TorchModel(RunningModel):
 
         with torch.inference_mode():
             outputs = self._network(torch.from_numpy(network_input(input_rgb, self.spec)))
-        boxes, scores, landmarks = (one.numpy() for one in outputs)
-        return RawOutputs((boxes, scores, landmarks), (boxes, scores, landmarks))
+        stored = tuple(one.numpy() for one in outputs)
+        return RawOutputs(
+            stored, joined(dict(zip(physical_names(self.spec), stored, strict=True)), self.spec)
+        )
 
 
 def _open_checkpoint(path: Path, spec: DetectorSpec | None, threads: int) -> TorchModel:

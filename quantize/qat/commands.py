@@ -11,7 +11,7 @@ def qat(
     *,
     plan: Plan,
     schedule: Schedule = Schedule(),
-    device: Literal["cpu", "cuda"] = "cpu",
+    processor: Literal["cpu", "cuda"] = "cpu",
     threads: int = 1,
 ) -> None:
     """Train with fake quantization, and make the integer file, which computes what was trained to the bit.
@@ -21,7 +21,7 @@ def qat(
     Args:
         plan: The files.
         schedule: How long and how fast.
-        device: The processor that trains.
+        processor: That trains.
         threads: Of the CPU.
     """
     import cv2
@@ -32,12 +32,12 @@ def qat(
 
     if threads < 1:
         raise InputError(f"--threads must be at least 1, found {threads}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: this PyTorch sees no GPU; use --device cpu")
+    if processor == "cuda" and not torch.cuda.is_available():
+        raise InputError("--processor cuda: this PyTorch sees no GPU; use --processor cpu")
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # gradients that underflow would take many times as long
     cv2.setNumThreads(1)
-    for path, agreement in steps.run_training(plan, schedule, device):
+    for path, agreement in steps.run_training(plan, schedule, processor):
         for name, (mirror, file) in agreement.average_precision.items():
             print(f"{path.name}: AP on {name} {file:.4f} (trained network {mirror:.4f})")
         print(f"{path} agrees with what was trained")

@@ -33,7 +33,7 @@ def _boxes(rows: Floats, _: Index, spec: DetectorSpec) -> Floats:
 
 
 def _landmarks(rows: Floats, _boxes_xyxy: Floats, _: Index, spec: DetectorSpec) -> Floats:
-    return np.asarray(rows.reshape(len(rows), -1, 2) * _unit(spec), np.float32)
+    return np.asarray(rows.reshape(len(rows), rows.shape[1] // 2, 2) * _unit(spec), np.float32)
 
 
 DECODER = Decoder(

@@ -26,7 +26,9 @@ def _boxes(rows: Floats, index: Index, spec: DetectorSpec) -> Floats:
 
 def _landmarks(rows: Floats, _boxes_xyxy: Floats, index: Index, spec: DetectorSpec) -> Floats:
     point, stride = _points(index, spec)
-    return np.asarray(point[:, None] + rows.reshape(len(rows), -1, 2) * stride[:, None], np.float32)
+    return np.asarray(
+        point[:, None] + rows.reshape(len(rows), rows.shape[1] // 2, 2) * stride[:, None], np.float32
+    )
 
 
 DECODER = Decoder(last_channel, _boxes, _landmarks, ("corner", "centre"))

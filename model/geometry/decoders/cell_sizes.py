@@ -32,7 +32,7 @@ def _boxes(rows: Floats, index: Index, spec: DetectorSpec) -> Floats:
 
 def _landmarks(rows: Floats, _boxes_xyxy: Floats, index: Index, spec: DetectorSpec) -> Floats:
     cell = cells(spec)[index]
-    points = rows.reshape(len(rows), -1, 2)
+    points = rows.reshape(len(rows), rows.shape[1] // 2, 2)
     return np.asarray(cell[:, None, :2] + points * cell[:, None, 2:], np.float32)
 
 

@@ -41,7 +41,7 @@ def _boxes(rows: Floats, index: Index, spec: DetectorSpec) -> Floats:
 
 
 def _landmarks(rows: Floats, boxes_xyxy: Floats, index: Index, spec: DetectorSpec) -> Floats:
-    points = rows.reshape(len(rows), -1, 2)
+    points = rows.reshape(len(rows), rows.shape[1] // 2, 2)
     if variant_of(spec) == "yx_logarithm":
         # CenterFace counts from the box's corner in shares of the box.
         corner, size = boxes_xyxy[:, None, :2], (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2])[:, None]
