@@ -24,7 +24,7 @@ from model.layers.blocks import Detector
 from model.networks import NETWORKS
 from model.training.photographs import Photograph, read_folder
 from model.training.scoring import found_in
-from model.training.start import channels_last
+from model.training.student import channels_last
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from calibration_data.images import image_size, list_images
+from calibration_data.images import list_images
 from calibration_data.readers import LabelledImage, read_labels
 from model.foundation.errors import InputError
 
-HELD_ASIDE = 0.05
+HELD_ASIDE = 0.08
 """Share of every folder that is never trained on; it selects the weights."""
 
-EVALUATION_SUFFIXES = ("_dev", "_val", "_val5", "_test")
+EVALUATION_NAME = re.compile(r"_(dev|val|test)\d*$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def read_photographs(folders: Sequence[Path]) -> list[Photograph]:
         )
     found: list[Photograph] = []
     for folder in folders:
-        if folder.name.endswith(EVALUATION_SUFFIXES):
+        if EVALUATION_NAME.search(folder.name):
             raise InputError(f"{folder} is an evaluation set by its name: never train on it")
         found += read_folder(folder)
     return found
@@ -80,23 +80,6 @@ def read_folder(folder: Path) -> list[Photograph]:
             raise InputError(f"{labels} is there but its photographs are not: expected the folder {images}")
         return [Photograph(image, folder.name, True) for image in read_labels(labels, images)]
     return [Photograph(_unlabelled(path, folder), folder.name, False) for path in list_images(folder)]
-
-
-def trainable(photographs: Sequence[Photograph]) -> list[Photograph]:
-    """Those that are not held aside.
-
-    Raises:
-        InputError: none is left.
-    """
-    usable = [photograph for photograph in photographs if not photograph.held_aside]
-    if not usable:
-        raise InputError("no photograph to train on: the folders are empty, or all are held aside")
-    return usable
-
-
-def photograph_sizes(photographs: Sequence[Photograph]) -> NDArray[np.int64]:
-    """Heights and widths in pixels, int [K, 2], from the files' headers."""
-    return np.array([image_size(photograph.image.path) for photograph in photographs], np.int64)
 
 
 def _unlabelled(path: Path, folder: Path) -> LabelledImage:

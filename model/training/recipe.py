@@ -9,98 +9,94 @@ from typing import Any
 
 from model.foundation.errors import InputError
 
+BASE = 320
+"""A batch has as many pixels as `pictures` views of so many pixels a side."""
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how a network is trained. Lengths are counted in samples, i.e. pictures shown.
-
-    A picture larger than 320 x 320 counts once all the same; its batch has fewer of them.
+    """How long and how a network is trained. Lengths are counted in samples, i.e. views of BASE pixels.
 
     Attributes:
         network: Name of the student.
-        seed: Of batches, crops and damages, and of the weights that are not copied.
+        seed: Of views, damages and fresh weights.
         samples: Length of the whole training.
-        epoch_samples: A checkpoint is written after each so many.
-        pictures: Of 320 x 320 pixels a batch.
-        backbone_rate, rate: Learning rates of the backbone (which starts trained) and of the rest.
-        warm_up_samples: The rates rise linearly over these.
-        hold: Share of `samples` after which the rates begin to fall along a cosine; a training that
-            shall go on in a later sitting is stopped before, and its weights are the moving average's.
+        pictures: Views of BASE pixels a batch; of larger views there are fewer, of smaller ones more.
+        sides, side_shares: Sizes of views in pixels, and how often a batch has each.
+        rate: Learning rate.
+        warm_up: Share of `samples` over which the rate rises.
+        hold: Share of `samples` after which the rate begins to fall along a cosine.
         weight_decay: AdamW's, on convolution and linear weights only.
         clip: Largest norm of the gradient.
         average: Decay of the moving average of the weights, per step.
-        statistics_samples: Batch norm learns its statistics for so long; constants afterwards.
-        held_blocks: The first so many blocks of a V2's backbone (its first convolution is one) keep the
-            donor's weights: 4 save a third of a step's time.
-        loss: "focal", or "multibox" for labels alone.
+        learn_statistics: Share of `samples` for which batch norm learns its statistics; constants after
+            that, so that what is trained is what is deployed.
         loss_weights: Of face, boxes, landmarks. Boxes are learned soon and well; what limits AP is how sure
             the network is of which boxes are faces.
-        temperature: Divides the teacher's logits.
-        features_until: The pyramid features are distilled, less and less, for so long; needs the teacher
-            at hand, not its cached answers.
-        feature_weight: Of that loss in the beginning.
-        offsets_from, offsets_full: Boxes and landmarks come in between these, after the probabilities.
+        trust: Share of the teacher in the loss of the probability in the beginning; it falls to nothing
+            over `trusted` of all samples, and then the teacher is not asked any more. First it says of
+            every place what it may be, then the marks say what is a face.
+        trusted: See `trust`.
     """
 
     network: str = "featherface_v2"
     seed: int = 1
-    samples: int = 400_000
-    epoch_samples: int = 8_192
-    pictures: int = 16
-    backbone_rate: float = 7e-4
+    samples: int = 1_000_000
+    pictures: int = 128
+    sides: tuple[int, ...] = (320, 416, 640)
+    side_shares: tuple[float, ...] = (0.5, 0.15, 0.35)
     rate: float = 3e-3
-    warm_up_samples: int = 3_000
-    hold: float = 0.6
-    weight_decay: float = 1e-3
-    clip: float = 5.0
-    average: float = 0.999
-    statistics_samples: int = 2_500
-    held_blocks: int = 0
-    loss: str = "focal"
-    loss_weights: tuple[float, float, float] = (8.0, 0.5, 0.25)
-    offsets_from: int = 0
-    offsets_full: int = 6_000
-    temperature: float = 1.0
-    features_until: int = 0
-    feature_weight: float = 1.0
+    warm_up: float = 0.02
+    hold: float = 0.1
+    weight_decay: float = 1e-2
+    clip: float = 10.0
+    average: float = 0.9995
+    learn_statistics: float = 0.7
+    loss_weights: tuple[float, float, float] = (8.0, 1.0, 0.25)
+    trust: float = 0.5
+    trusted: float = 0.6
 
     def __post_init__(self) -> None:
-        for name in ("samples", "epoch_samples", "pictures"):
+        for name in ("samples", "pictures"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, found {getattr(self, name)}")
-        if self.loss not in ("focal", "multibox"):
-            raise InputError(f"loss must be focal or multibox, found {self.loss!r}")
-        for name in ("backbone_rate", "rate", "clip", "temperature"):
+        for name in ("rate", "clip"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be positive, found {getattr(self, name)}")
-        for name in ("hold", "average"):
+        for name in ("warm_up", "hold", "average", "learn_statistics", "trust", "trusted"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be from 0 to 1, found {getattr(self, name)}")
+        if not self.sides or any(side < 32 or side % 32 for side in self.sides):
+            raise InputError(f"sides must be multiples of 32, found {self.sides}")
+        if len(self.sides) != len(self.side_shares) or abs(sum(self.side_shares) - 1) > 1e-6:
+            raise InputError("side_shares must have a share for each of sides, and 1 as their sum")
 
-    def rate_factor(self, samples: int) -> float:
-        """What both learning rates are multiplied with after so many samples.
+    @property
+    def steps(self) -> int:
+        """Number of batches."""
+        return -(-self.samples // self.pictures)
+
+    def rate_factor(self, step: int) -> float:
+        """What the learning rate is multiplied with at a step.
 
         Source: Loshchilov and Hutter, SGDR, 2017, equation 5, after a warm-up and a plateau.
         """
-        rise = min(1.0, (samples + 1) / max(1, self.warm_up_samples))
-        begin = self.hold * self.samples
-        if samples <= begin:
-            return rise
-        done = min(1.0, (samples - begin) / max(1.0, self.samples - begin))
-        return rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+        done = step / self.steps
+        rise = min(1.0, (step + 1) / max(1.0, self.warm_up * self.steps))
+        fall = min(1.0, max(0.0, (done - self.hold) / max(1e-9, 1 - self.hold)))
+        return rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall)))
 
-    def weights_at(self, samples: int) -> tuple[float, float, float]:
-        """The loss weights after so many samples."""
-        span = max(1, self.offsets_full - self.offsets_from)
-        part = min(1.0, max(0.0, (samples - self.offsets_from) / span))
-        face, boxes, landmarks = self.loss_weights
-        return face, boxes * part, landmarks * part
+    def trust_at(self, step: int) -> float:
+        """The teacher's share in the loss at a step."""
+        return self.trust * max(0.0, 1 - step / max(1e-9, self.trusted * self.steps))
 
-    def feature_weight_at(self, samples: int) -> float:
-        """Weight of the feature loss after so many samples."""
-        if samples >= self.features_until:
-            return 0.0
-        return self.feature_weight * (1 - samples / self.features_until)
+    def learns_statistics(self, step: int) -> bool:
+        """Whether batch norm learns at a step."""
+        return step < self.learn_statistics * self.steps
+
+    def views_of(self, side: int) -> int:
+        """How many views of `side` pixels make a batch."""
+        return max(2, round(self.pictures * BASE * BASE / (side * side)))
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as JSON values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,9 @@ from model.geometry.letterbox import letterbox, network_input
 from model.layers.blocks import Detector
 from model.networks import spec_of
 from model.training.photographs import Photograph
+
+AT_ONCE = 32
+"""Photographs that a GPU looks at side by side; a CPU is faster with one."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +39,29 @@ class Score:
 
 def found_in(network: Detector, name: str, image_rgb: NDArray[np.uint8], size: int) -> Detections:
     """Detections above the score floor, in pixels of the photograph."""
+    return next(found_in_all(network, name, [image_rgb], size))
+
+
+def found_in_all(
+    network: Detector, name: str, images_rgb: Sequence[NDArray[np.uint8]], size: int
+) -> Iterator[Detections]:
+    """Detections above the score floor in each photograph, in its pixels."""
     spec = spec_of(name, size, size)
-    fitted, box = letterbox(image_rgb, spec)
-    pixels = torch.from_numpy(network_input(fitted, spec)).to(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        outputs = [output.numpy() for output in network(pixels)]
-    return box.to_image(detect(outputs[0], outputs[1], outputs[2], spec, SCORE_FLOOR))
+    device = next(network.parameters()).device
+    step = AT_ONCE if device.type == "cuda" else 1
+    for first in range(0, len(images_rgb), step):
+        fitted = [letterbox(image, spec) for image in images_rgb[first : first + step]]
+        pixels = torch.from_numpy(np.concatenate([network_input(one[0], spec) for one in fitted]))
+        with torch.inference_mode():
+            outputs = network(pixels.to(device, memory_format=torch.channels_last))
+        each = zip(*(output.cpu().numpy() for output in outputs), strict=True)
+        for (boxes, scores, landmarks), (_, box) in zip(each, fitted, strict=True):
+            yield box.to_image(detect(boxes, scores, landmarks, spec, SCORE_FLOOR))
 
 
 def score(network: Detector, name: str, photographs: Sequence[Photograph], size: int) -> Score:
     """AP of a network (in evaluation mode) on labelled photographs."""
-    found, truth = [], []
-    for photograph in photographs:
-        image = photograph.image
-        found.append(found_in(network, name, load_rgb(image.path), size))
-        truth.append(Truth.of(image.boxes_xyxy, image.ignore))
+    found = [next(found_in_all(network, name, [load_rgb(one.image.path)], size)) for one in photographs]
+    truth = [Truth.of(one.image.boxes_xyxy, one.image.ignore) for one in photographs]
     matched = match(found, truth)
     return Score(size, len(found), len(matched.face_image), matched.average_precision())

@@ -14,20 +14,48 @@ from model.checkpoint import load_checkpoint
 from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
-from model.layers.blocks import Detector
+from model.layers.blocks import Detector, Outputs
 from model.networks import NETWORKS, spec_of
-from model.networks.featherface_v2 import FeatherFaceV2
+from model.networks.featherface_v2 import ConvBn
 from model.training.batches import Batch
-from model.training.losses import LOSSES, Losses, feature_loss
-from model.training.recipe import Recipe
-from model.training.start import channels_last, start_from
-from model.training.views import VIEW
+from model.training.captured import Captured
+from model.training.losses import Losses, losses
+from model.training.recipe import BASE, Recipe
 
-BACKBONES = ("backbone.", "body.")
+CHECKED = 20
+"""Losses are looked at every so many steps: asking makes a GPU wait."""
 
 
 class DivergedError(Exception):
     """The loss or the gradient is no number any more; the last checkpoint still is."""
+
+
+def channels_last(network: Detector) -> Detector:
+    """The network with its weights laid out as convolutions are fastest (NHWC)."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def network_inputs(pixels: Tensor, spec: DetectorSpec) -> Tensor:
+    """RGB [B, S, S, 3] in 0..255 -> a bare network's input [B, 3, S, S], channels last in memory."""
+    x = pixels.float()
+    if spec.channel_order == "BGR":
+        x = x.flip(3)
+    if any(spec.mean):
+        x = x - torch.tensor(spec.mean, device=x.device)
+    if spec.std != (1.0, 1.0, 1.0):
+        x = x / torch.tensor(spec.std, device=x.device)
+    return x.permute(0, 3, 1, 2)
+
+
+class _Logits(nn.Module):
+    """A detector without its last step, from logits to probabilities."""
+
+    def __init__(self, network: Detector) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Outputs:
+        return self.network.predict(self.network.features(pixels))
 
 
 class Student:
@@ -37,94 +65,46 @@ class Student:
         recipe: What it is trained by.
         spec: Conventions of its input.
         network, average: The trained weights, and their exponential moving average (evaluation mode).
-        samples, steps: Pictures and batches seen.
+        steps: Batches seen.
     """
 
-    def __init__(self, recipe: Recipe, device: str = "cpu", teacher_width: int = 0) -> None:
-        """Build fresh weights.
-
-        Args:
-            recipe: What to train, and how.
-            device: "cpu" or "cuda".
-            teacher_width: Channels of the teacher's features, where the recipe distils them.
-        """
+    def __init__(self, recipe: Recipe, device: str = "cpu", network: Detector | None = None) -> None:
+        """Build fresh weights, or take those of `network`."""
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.device = torch.device(device)
-        self.half = self.device.type == "cuda"  # bfloat16 gained 10 % on a CPU that has it: not worth it
-        self.spec: DetectorSpec = spec_of(recipe.network, VIEW, VIEW)
-        self.network: Detector = channels_last(NETWORKS[recipe.network].build()).to(self.device)
-        self._hold()
-        self.adapters: nn.ModuleList | None = None
-        if recipe.features_until > 0:
-            self.adapters = self._fresh_adapters(teacher_width)
-        self.average: Detector = copy.deepcopy(self.network).eval()
-        self.samples = self.steps = 0
-        self.optimizer = torch.optim.AdamW(
-            self._groups(), weight_decay=recipe.weight_decay, betas=(0.9, 0.99), foreach=True
-        )
-
-    def _fresh_adapters(self, teacher_width: int) -> nn.ModuleList:
-        """A 1x1 convolution a level from the student's channels to the teacher's; thrown away at the end."""
-        if teacher_width < 1:
+        self.spec = spec_of(recipe.network, BASE, BASE)
+        if self.spec.decoder != "anchor_offsets" or self.spec.points != 5:
             raise InputError(
-                "the recipe distils features, which needs a teacher at hand instead of cached views"
+                f"{recipe.network} answers with {self.spec.decoder} and {self.spec.points} landmarks: only "
+                "networks of anchor_offsets and 5 landmarks can be trained here"
             )
-        with torch.no_grad():
-            levels = self.network.eval().features(torch.zeros(1, 3, 64, 64, device=self.device))
-        return nn.ModuleList(nn.Conv2d(level.shape[1], teacher_width, 1) for level in levels).to(self.device)
-
-    def _hold(self) -> None:
-        """Take the first blocks of the backbone out of the training."""
-        if self.recipe.held_blocks <= 0:
-            return
-        if not isinstance(self.network, FeatherFaceV2):
-            raise InputError(f"held_blocks is for featherface_v2 only, not for {self.recipe.network}")
-        backbone = self.network.backbone
-        blocks = [backbone.stem, *backbone.stage1, *backbone.stage2, *backbone.stage3]
-        for block in blocks[: self.recipe.held_blocks]:
-            block.requires_grad_(False)
+        fresh = network if network is not None else NETWORKS[recipe.network].build()
+        self.network = channels_last(fresh).to(self.device)
+        self.average = copy.deepcopy(self.network).eval()
+        self.answer = Captured(_Logits(self.network))
+        self.learns: bool | None = None
+        self.steps = 0
+        self.optimizer = torch.optim.AdamW(self._groups(), lr=0.0, betas=(0.9, 0.99), foreach=True)
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Backbone and rest, weights and (undecayed) biases and scales."""
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.network.named_parameters():
-            groups.setdefault((name.startswith(BACKBONES), parameter.ndim > 1), []).append(parameter)
-        if self.adapters is not None:
-            for parameter in self.adapters.parameters():
-                groups[False, parameter.ndim > 1].append(parameter)
+        """Weights, and (undecayed) biases and scales."""
+        parameters = list(self.network.parameters())
         return [
-            {
-                "params": parameters,
-                "lr": 0.0,
-                "full_rate": self.recipe.backbone_rate if backbone else self.recipe.rate,
-                "weight_decay": self.recipe.weight_decay if decayed else 0.0,
-            }
-            for (backbone, decayed), parameters in groups.items()
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.recipe.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
 
-    def start(self, checkpoint: Path, network: str) -> FeatherFaceV2:
-        """Take the backbone of another network's checkpoint; see `start_from`."""
-        if not isinstance(self.network, FeatherFaceV2):
-            raise InputError(f"only featherface_v2 can start from another network, not {self.recipe.network}")
-        start_from(self.network, load_checkpoint(checkpoint, network).network, spec_of(network, VIEW, VIEW))
-        self.average.load_state_dict(self.network.state_dict())
-        return self.network
+    @property
+    def samples(self) -> int:
+        """Views of BASE pixels seen."""
+        return self.steps * self.recipe.pictures
 
-    def start_weights(self, checkpoint: Path) -> None:
+    def start_from(self, checkpoint: Path) -> None:
         """Take all weights of a checkpoint of the same network."""
         loaded = load_checkpoint(checkpoint, self.recipe.network).network
         self.network.load_state_dict(loaded.state_dict())
         self.average.load_state_dict(self.network.state_dict())
-
-    def inputs(self, pixels: Tensor) -> Tensor:
-        """uint8 RGB [B, S, S, 3] -> the network's input [B, 3, S, S], channels last in memory."""
-        x = pixels.float()
-        if self.spec.channel_order == "BGR":
-            x = x.flip(3)
-        if any(self.spec.mean):
-            x = x - torch.tensor(self.spec.mean, device=x.device)
-        return x.permute(0, 3, 1, 2)
 
     def step(self, batch: Batch) -> Losses:
         """Learn one batch.
@@ -132,39 +112,45 @@ class Student:
         Raises:
             DivergedError: the loss or the gradient is not finite; the weights are as before.
         """
-        self.network.train()
-        if isinstance(self.network, FeatherFaceV2):
-            self.network.learn_statistics(self.samples < self.recipe.statistics_samples)
-        factor = self.recipe.rate_factor(self.samples)
+        self._mode()
         for group in self.optimizer.param_groups:
-            group["lr"] = group["full_rate"] * factor
-        losses, total = self._losses(batch.to(self.device))
+            group["lr"] = self.recipe.rate * self.recipe.rate_factor(self.steps)
+        parts = self._losses(batch)
+        total = parts.total(self.recipe.loss_weights)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip, foreach=True)
-        if not (torch.isfinite(total) and torch.isfinite(norm)):
+        if self.steps % CHECKED == 0 and not torch.isfinite(total + norm):
             raise DivergedError(
                 f"step {self.steps}: loss {float(total.detach()):g}, norm of the gradient {float(norm):g}"
             )
         self.optimizer.step()
         self.steps += 1
-        self.samples += len(batch)
         self._follow()
-        return losses
+        return parts
 
-    def _losses(self, batch: Batch) -> tuple[Losses, Tensor]:
-        """The parts of the loss, and their weighted sum."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            features = self.network.features(self.inputs(batch.pixels))
-            outputs = self.network.predict(features)
-        boxes, logits, landmarks = (output.float() for output in outputs)
-        losses = LOSSES[self.recipe.loss]((boxes, logits, landmarks), batch)
-        total = losses.total(self.recipe.weights_at(self.samples))
-        if batch.features and (weight := self.recipe.feature_weight_at(self.samples)) > 0:
-            adapters = self.adapters or ()
-            adapted = [adapter(level.float()) for adapter, level in zip(adapters, features, strict=True)]
-            total = total + weight * feature_loss(adapted, batch.features)
-        return losses, total
+    def _mode(self) -> None:
+        """Batch norm learns its statistics, or holds them."""
+        learns = self.recipe.learns_statistics(self.steps)
+        if learns == self.learns:
+            return
+        self.learns = learns
+        self.answer.forget()
+        self.network.train()
+        for module in self.network.modules():
+            if isinstance(module, ConvBn):
+                module.learn_statistics = learns
+            elif isinstance(module, nn.BatchNorm2d):
+                module.train(learns)
+
+    def _losses(self, batch: Batch) -> Losses:
+        side = batch.pixels.shape[1]
+        boxes, logits, landmarks = (
+            output.float() for output in self.answer(network_inputs(batch.pixels, self.spec))
+        )
+        spec = spec_of(self.recipe.network, side, side)
+        trust = self.recipe.trust_at(self.steps)
+        return losses((boxes, logits, landmarks), batch.faces, spec, batch.teacher, trust)
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -180,11 +166,9 @@ class Student:
             torch.save(
                 {
                     "recipe": self.recipe.to_json(),
-                    "samples": self.samples,
                     "steps": self.steps,
                     "network": self.network.state_dict(),
                     "average": self.average.state_dict(),
-                    "adapters": self.adapters.state_dict() if self.adapters is not None else {},
                     "optimizer": self.optimizer.state_dict(),
                 },
                 temporary,
@@ -199,30 +183,25 @@ class Student:
             )
 
     def restore(self, path: Path) -> None:
-        """Go on where `save` stopped; lengths and rates are those of this student's own recipe.
+        """Go on where `save` stopped.
 
         Raises:
-            InputError: absent, damaged, or of another network or seed.
+            InputError: absent, damaged, or of another recipe.
         """
         if not path.is_file():
             raise InputError(f"no such training state: {path}")
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-            saved = Recipe.from_json(state["recipe"])
-            if (saved.network, saved.seed) != (self.recipe.network, self.recipe.seed):
+            if (saved := Recipe.from_json(state["recipe"])) != self.recipe:
                 raise InputError(
-                    f"{path} trains {saved.network} with seed {saved.seed}, not {self.recipe.network} "
-                    f"with seed {self.recipe.seed}: choose another output folder"
+                    f"{path} belongs to another recipe ({saved.network}, seed {saved.seed}, "
+                    f"{saved.samples:,} samples): choose another output folder"
                 )
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
-            if self.adapters is not None:
-                self.adapters.load_state_dict(state["adapters"])
             self.optimizer.load_state_dict(state["optimizer"])
         except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
             raise InputError(
                 f"{path} is no training state of this version ({type(error).__name__})"
             ) from None
-        for group, fresh in zip(self.optimizer.param_groups, self._groups(), strict=True):
-            group["full_rate"], group["weight_decay"] = fresh["full_rate"], fresh["weight_decay"]
-        self.samples, self.steps = state["samples"], state["steps"]
+        self.steps = state["steps"]

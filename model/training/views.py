@@ -1,8 +1,7 @@
-"""Views: square pieces of photographs at many scales, as the teacher sees them, whole or as mosaics.
+"""Views: pieces of photographs at many scales, alone or as mosaics of four, rendered a batch at a time.
 
-A view is VIEW pixels square. The student trains on crops of it whose corner is a multiple of the
-largest stride, so that every anchor of the crop is an anchor of the view, and the teacher's answer
-for one view serves thousands of crops.
+A view has four quarters that meet at a point of its own. In a mosaic each shows another photograph,
+else all show the same; what stands outside its photograph is black, as a letterbox's border is.
 """
 
 from __future__ import annotations
@@ -12,197 +11,225 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from calibration_data.images import load_rgb
-from model.training.photographs import Photograph
-
-VIEW = 640
-TILE = 320
-MOST_TILES = 4
-ANCHORS = 16800
-"""Anchors of a VIEW x VIEW input: 2 on each of 80 x 80, 40 x 40 and 20 x 20 cells."""
-
-TILE_DTYPE = np.dtype(
-    [("photograph", "<i4"), ("scale", "<f4"), ("shift", "<f4", (2,)), ("window", "<i4", (4,))]
-)
-"""How a photograph stands in a view: view pixel = photograph pixel * scale + shift (x, y), inside the
-window (x_min, y_min, x_max, y_max) only. `photograph` is -1 for an unused tile."""
-
-VIEW_DTYPE = np.dtype(
-    [
-        ("pixels", "u1", (VIEW, VIEW, 3)),
-        ("tiles", TILE_DTYPE, (MOST_TILES,)),
-        ("boxes", "<f2", (ANCHORS, 4)),
-        ("logits", "<f2", (ANCHORS,)),
-        ("landmarks", "<f2", (ANCHORS, 10)),
-    ]
-)
-"""A rendered view (RGB, black outside the photographs) with the teacher's offsets and face logits."""
+from model.training.album import LEVELS, Album
 
 MOSAIC_SHARE, WHOLE_SHARE = 0.35, 0.25
-FACE_SIDES = (8.0, 300.0)
-"""Range of face heights in pixels that the random crops aim at, drawn on a logarithmic scale."""
+"""The rest are pieces around a face."""
+FACE_SHARE_OF_VIEW = (0.02, 0.9)
+"""Range of a chosen face's height in a piece, as a share of the view's side; drawn on a logarithmic scale."""
+WHOLE_FACTORS = (0.7, 1.4)
+"""How much smaller or larger than in a letterbox a whole photograph is."""
 MOST_ENLARGED = 3.0
-LONG_SIDES = (480.0, 1600.0)
-"""Range of a photograph's longer side in pixels of a crop view; smaller ones stand in mosaics."""
+LEAST_FILLED = 0.7
+"""A photograph's longer side is at least this share of a view."""
+STRETCHED = 0.1
+"""Largest logarithm by which width and height are scaled apart."""
+SMOOTH_SHARE = 0.6
+"""How often pixels are averaged when shrinking; else they are skipped, as the letterbox of a phone does."""
+MIRRORED_POINTS = np.array([1, 0, 2, 4, 3])
+"""Left and right eye and mouth corner change places in a mirror."""
+LEAST_SHOWN = 0.4
+"""A face of which less is in the view may be found or not."""
+SMALLEST_FACE = 5.0
+"""Height in pixels under which a face may be found or not."""
 
-Tiles = NDArray[np.void]
+Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
 
-def plan_view(
-    draw: np.random.Generator, photographs: Sequence[Photograph], sizes: NDArray[np.int64]
-) -> Tiles:
-    """Choose the photographs of a view and how they stand in it.
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What B views show; quarters are numbered row by row.
 
-    Args:
-        draw: Random numbers; the plan depends on nothing else.
-        photographs: What to choose from.
-        sizes: int [len(photographs), 2], height and width of each photograph in pixels.
-
-    Returns:
-        TILE_DTYPE [MOST_TILES].
+    Attributes:
+        photograph: int64 [B, 4].
+        scale: float64 [B, 4, 2], view pixels per photograph pixel in x and y; x is negative in a mirror.
+        shift: float64 [B, 4, 2], where the photograph's corner stands in the view.
+        meet: int64 [B, 2], x and y of the point where the quarters meet.
+        mosaic, smooth: bool [B].
     """
-    tiles = np.zeros(MOST_TILES, TILE_DTYPE)
-    tiles["photograph"] = -1
-    kind = draw.random()
-    if kind < MOSAIC_SHARE:
-        for index in range(4):
-            x, y = TILE * (index % 2), TILE * (index // 2)
-            tiles[index] = _whole(draw, sizes, (x, y, x + TILE, y + TILE), (0.6, 1.6))
-    elif kind < MOSAIC_SHARE + WHOLE_SHARE:
-        tiles[0] = _whole(draw, sizes, (0, 0, VIEW, VIEW), (0.7, 1.25))
-    else:
-        tiles[0] = _crop(draw, photographs, sizes)
-    return tiles
 
-
-def _whole(
-    draw: np.random.Generator,
-    sizes: NDArray[np.int64],
-    window: tuple[int, int, int, int],
-    factors: tuple[float, float],
-) -> tuple[int, float, tuple[float, float], tuple[int, int, int, int]]:
-    """A whole photograph: half of the time exactly as a letterbox shows it, else scaled and shifted."""
-    index = int(draw.integers(len(sizes)))
-    height, width = sizes[index]
-    side = window[2] - window[0]
-    scale = side / max(height, width)
-    if draw.random() < 0.5:
-        return index, scale, (window[0], window[1]), window
-    scale *= float(np.exp(draw.uniform(*np.log(factors))))
-    x = window[0] + _slack(draw, side - width * scale)
-    y = window[1] + _slack(draw, side - height * scale)
-    return index, scale, (x, y), window
-
-
-def _slack(draw: np.random.Generator, free: float) -> float:
-    return float(draw.uniform(min(free, 0.0), max(free, 0.0)))
-
-
-def _crop(
-    draw: np.random.Generator, photographs: Sequence[Photograph], sizes: NDArray[np.int64]
-) -> tuple[int, float, tuple[float, float], tuple[int, int, int, int]]:
-    """A piece of one photograph: around a marked face of a drawn size, else anywhere at a drawn scale."""
-    index = int(draw.integers(len(sizes)))
-    height, width = sizes[index]
-    window = (0, 0, VIEW, VIEW)
-    boxes = photographs[index].image.boxes_xyxy
-    if len(boxes) and draw.random() < 0.8:
-        x_min, y_min, x_max, y_max = boxes[draw.integers(len(boxes))]
-        side = float(np.exp(draw.uniform(*np.log(FACE_SIDES))))
-        scale = _limited(side / max(y_max - y_min, 1.0), max(height, width))
-        place = draw.uniform(0.1, 0.9, 2) * VIEW
-        centre = np.array([x_min + x_max, y_min + y_max]) / 2
-        shift = place - centre * scale
-        return index, scale, (float(shift[0]), float(shift[1])), window
-    scale = _limited(np.exp(draw.uniform(*np.log(LONG_SIDES))) / max(height, width), max(height, width))
-    return index, scale, (_slack(draw, VIEW - width * scale), _slack(draw, VIEW - height * scale)), window
-
-
-def _limited(scale: float, long_side: int) -> float:
-    """At most MOST_ENLARGED, but the photograph fills a good part of the view in any case."""
-    return float(max(min(scale, MOST_ENLARGED), LONG_SIDES[0] / long_side))
-
-
-def render(tiles: Tiles, photographs: Sequence[Photograph], smooth: bool) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Draw a view.
-
-    Args:
-        tiles: TILE_DTYPE [MOST_TILES].
-        photographs: What the tiles' indices mean.
-        smooth: Average pixels when shrinking; False aliases as the letterbox of a phone does.
-
-    Returns:
-        uint8 RGB [VIEW, VIEW, 3], black outside the photographs, and bool [VIEW, VIEW], True inside.
-    """
-    pixels = np.zeros((VIEW, VIEW, 3), np.uint8)
-    inside = np.zeros((VIEW, VIEW), bool)
-    for tile in tiles[tiles["photograph"] >= 0]:
-        image = load_rgb(photographs[tile["photograph"]].image.path)
-        scale, (x, y) = float(tile["scale"]), tile["shift"].astype(float)
-        left, top, right, bottom = (int(v) for v in tile["window"])
-        shrunk = 1.0
-        if smooth and scale < 0.7:
-            shrunk = scale * 1.2
-            image = np.asarray(
-                cv2.resize(image, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA), np.uint8
-            )
-        ratio = scale / shrunk
-        # Pixel centres stand at +0.5 in the geometry of boxes and at 0 in warpAffine's.
-        move = np.array([[ratio, 0, x - left + ratio / 2 - 0.5], [0, ratio, y - top + ratio / 2 - 0.5]])
-        size = (right - left, bottom - top)
-        pixels[top:bottom, left:right] = cv2.warpAffine(
-            image, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        columns = np.arange(left, right) + 0.5
-        rows = np.arange(top, bottom) + 0.5
-        height, width = image.shape[0] * ratio, image.shape[1] * ratio
-        here = ((rows >= y) & (rows < y + height))[:, None] & ((columns >= x) & (columns < x + width))[None]
-        pixels[top:bottom, left:right][~here] = 0
-        inside[top:bottom, left:right] = here
-    return pixels, inside
-
-
-def draw_view(
-    draw: np.random.Generator,
-    photographs: Sequence[Photograph],
-    sizes: NDArray[np.int64],
-    view: np.void,
-) -> NDArray[np.bool_]:
-    """Plan and render a view into one VIEW_DTYPE row; see `plan_view` and `render` for what comes back."""
-    view["tiles"] = plan_view(draw, photographs, sizes)
-    view["pixels"], inside = render(view["tiles"], photographs, bool(draw.random() < 0.5))
-    return inside
+    photograph: NDArray[np.int64]
+    scale: Floats
+    shift: Floats
+    meet: NDArray[np.int64]
+    mosaic: NDArray[np.bool_]
+    smooth: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Faces:
-    """Marked faces in pixels of a view or of a crop.
+class ViewFaces:
+    """The F faces of a batch of views.
 
     Attributes:
-        boxes_xyxy: float32 [K, 4].
-        landmarks: float32 [K, 5, 2], as in LabelledImage; NaN where not marked.
-        ignore: bool [K].
+        view: int64 [F], which view each is in.
+        boxes_xyxy: float32 [F, 4] in pixels of the view, clipped to what is shown.
+        sure: float32 [F], as in `album.Faces`.
+        points: float32 [F, 5, 2]; NaN where not known.
     """
 
-    boxes_xyxy: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
-    ignore: NDArray[np.bool_]
+    view: Tensor
+    boxes_xyxy: Tensor
+    sure: Tensor
+    points: Tensor
+
+    def to(self, device: torch.device) -> ViewFaces:
+        """The faces on a device."""
+        parts = (self.view, self.boxes_xyxy, self.sure, self.points)
+        return ViewFaces(*(part.to(device, non_blocking=True) for part in parts))
 
 
-def truth_of(tiles: Tiles, photographs: Sequence[Photograph]) -> Faces:
-    """The marked faces whose centre is in a view, their boxes clipped to their tile."""
-    boxes, points = [np.zeros((0, 4), np.float32)], [np.zeros((0, 5, 2), np.float32)]
-    ignore = [np.zeros(0, bool)]
-    for tile in tiles[tiles["photograph"] >= 0]:
-        image = photographs[tile["photograph"]].image
-        here = image.boxes_xyxy * tile["scale"] + np.tile(tile["shift"], 2)
-        low, high = tile["window"][:2], tile["window"][2:]
-        centre = (here[:, :2] + here[:, 2:]) / 2
-        keep = ((centre >= low) & (centre < high)).all(axis=1)
-        boxes.append(np.clip(here[keep], np.tile(low, 2), np.tile(high, 2)).astype(np.float32))
-        points.append((image.landmarks[keep] * tile["scale"] + tile["shift"]).astype(np.float32))
-        ignore.append(image.ignore[keep])
-    return Faces(np.concatenate(boxes), np.concatenate(points), np.concatenate(ignore))
+def plan_views(
+    draw: np.random.Generator, album: Album, choice: NDArray[np.int64], side: int, count: int
+) -> Plan:
+    """Choose what `count` views of `side` pixels show.
+
+    Args:
+        draw: Random numbers; the plan depends on nothing else.
+        album: The photographs.
+        choice: Numbers of the photographs to choose from; one named twice is chosen twice as often.
+        side: Of the views.
+        count: How many.
+    """
+    kind = draw.random(count)
+    mosaic, whole = kind < MOSAIC_SHARE, (kind >= MOSAIC_SHARE) & (kind < MOSAIC_SHARE + WHOLE_SHARE)
+    photograph = choice[draw.integers(len(choice), size=(count, 4))]
+    photograph[~mosaic] = photograph[~mosaic, :1]
+    meet = np.where(mosaic[:, None], draw.uniform(0.3, 0.7, (count, 2)) * side, side / 2).astype(np.int64)
+    scale, shift = np.empty((count, 4, 2)), np.empty((count, 4, 2))
+    for view in range(count):
+        for quarter in range(4 if mosaic[view] else 1):
+            number = int(photograph[view, quarter])
+            height, width = album.size[number]
+            size = np.array([width, height], float)
+            if mosaic[view]:
+                low = np.array([quarter % 2, quarter // 2]) * meet[view]
+                room = np.where([quarter % 2, quarter // 2], side - meet[view], meet[view])
+                each = _filling(draw, size, low, room)
+            elif whole[view]:
+                each = _whole(draw, size, np.zeros(2), np.full(2, side))
+            else:
+                each = _piece(draw, size, album.faces[number].boxes_xyxy, side)
+            scale[view, quarter], shift[view, quarter] = _mirrored(draw, size, *each)
+        if not mosaic[view]:
+            scale[view, 1:], shift[view, 1:] = scale[view, :1], shift[view, :1]
+    return Plan(photograph, scale, shift, meet, mosaic, draw.random(count) < SMOOTH_SHARE)
+
+
+_Placed = tuple[Floats, Floats]
+
+
+def _whole(draw: np.random.Generator, size: Floats, low: Floats, room: Floats) -> _Placed:
+    """A whole photograph: half of the time as a letterbox shows it, else scaled and shifted."""
+    scale = np.full(2, float((room / size).min()))
+    if draw.random() < 0.5:
+        return scale, low.astype(float)
+    scale = scale * np.exp(draw.uniform(*np.log(WHOLE_FACTORS)) + draw.uniform(-STRETCHED, STRETCHED, 2))
+    return scale, low + _slack(draw, room - size * scale)
+
+
+def _filling(draw: np.random.Generator, size: Floats, low: Floats, room: Floats) -> _Placed:
+    """A photograph in a quarter: between what shows it whole and what leaves nothing black, or larger."""
+    fit, cover = float((room / size).min()), float((room / size).max())
+    scale = np.exp(draw.uniform(np.log(fit), np.log(cover * 1.4)) + draw.uniform(-STRETCHED, STRETCHED, 2))
+    return scale, low + _slack(draw, room - size * scale)
+
+
+def _slack(draw: np.random.Generator, free: Floats) -> Floats:
+    return np.asarray(draw.uniform(np.minimum(free, 0.0), np.maximum(free, 0.0)))
+
+
+def _piece(draw: np.random.Generator, size: Floats, boxes: NDArray[np.float32], side: int) -> _Placed:
+    """A piece of a photograph: around a face that gets a drawn height, or anywhere at a drawn scale."""
+    least, most = LEAST_FILLED * side / size.max(), MOST_ENLARGED
+    stretched = np.exp(draw.uniform(-STRETCHED, STRETCHED, 2))
+    if not len(boxes) or draw.random() < 0.1:
+        scale = np.exp(draw.uniform(*np.log([LEAST_FILLED, 3.0]))) * side / size.max() * stretched
+        return scale, _slack(draw, side - size * scale)
+    x_min, y_min, x_max, y_max = boxes[draw.integers(len(boxes))].astype(float)
+    wanted = side * np.exp(draw.uniform(*np.log(FACE_SHARE_OF_VIEW))) / max(y_max - y_min, 1.0)
+    scale = max(min(wanted, most), least) * stretched
+    place = draw.uniform(0.1, 0.9, 2) * side
+    shift = place - np.array([x_min + x_max, y_min + y_max]) / 2 * scale
+    free = side - size * scale
+    return scale, np.clip(shift, np.minimum(free, 0.0), np.maximum(free, 0.0))
+
+
+def _mirrored(draw: np.random.Generator, size: Floats, scale: Floats, shift: Floats) -> _Placed:
+    if draw.random() < 0.5:
+        return scale, shift
+    return scale * [-1, 1], np.array([shift[0] + size[0] * scale[0], shift[1]])
+
+
+def render(plan: Plan, album: Album, side: int) -> Pixels:
+    """Draw views: uint8 RGB [B, side, side, 3], black outside the photographs."""
+    views = np.zeros((len(plan.photograph), side, side, 3), np.uint8)
+    for index, view in enumerate(views):
+        for quarter in range(4 if plan.mosaic[index] else 1):
+            (left, top), (right, bottom) = _window(plan, index, quarter, side).astype(int)
+            shift = plan.shift[index, quarter] - [left, top]
+            number, scale = int(plan.photograph[index, quarter]), plan.scale[index, quarter]
+            view[top:bottom, left:right] = _drawn(
+                album, number, scale, shift, (right - left, bottom - top), bool(plan.smooth[index])
+            )
+    return views
+
+
+def _drawn(
+    album: Album, number: int, scale: Floats, shift: Floats, room: tuple[int, int], smooth: bool
+) -> Pixels:
+    """A photograph in a window of `room` (width, height) pixels."""
+    shrunk = float(np.sqrt(abs(scale[0] * scale[1])))
+    level = int(np.clip(np.floor(np.log2(1 / shrunk) + 0.4), 0, LEVELS - 1)) if smooth else 0
+    image, whole = album.copies[number][level], album.size[number]
+    # Pixel centres stand at +0.5 in the geometry of boxes and at 0 in warpAffine's.
+    x, y = scale * whole[::-1] / image.shape[1::-1]
+    move = np.array([[x, 0, shift[0] + x / 2 - 0.5], [0, y, shift[1] + y / 2 - 0.5]])
+    return np.asarray(
+        cv2.warpAffine(image, move, room, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), np.uint8
+    )
+
+
+def faces_of(plan: Plan, album: Album, side: int) -> ViewFaces:
+    """The faces that the views show, clipped to their quarter."""
+    view, boxes, sure, points = [], [], [], []
+    for index in range(len(plan.photograph)):
+        for quarter in range(4 if plan.mosaic[index] else 1):
+            faces = album.faces[plan.photograph[index, quarter]]
+            if not len(faces):
+                continue
+            scale, shift = plan.scale[index, quarter], plan.shift[index, quarter]
+            window = _window(plan, index, quarter, side)
+            corners = faces.boxes_xyxy.reshape(-1, 2, 2) * scale + shift
+            low, high = corners.min(axis=1), corners.max(axis=1)
+            clipped = np.clip([low, high], window[0], window[1])
+            shown = (clipped[1] - clipped[0]).prod(axis=1) / np.maximum((high - low).prod(axis=1), 1e-9)
+            keep = (shown > 0.1) & (clipped[1] - clipped[0] > 1).all(axis=1)
+            small = (high - low)[:, 1] < SMALLEST_FACE
+            landmarks = faces.points * scale + shift
+            view.append(np.full(int(keep.sum()), index))
+            boxes.append(np.concatenate(list(clipped), axis=1)[keep])
+            sure.append(np.where(small | (shown < LEAST_SHOWN), 0.0, faces.sure)[keep])
+            points.append((landmarks[:, MIRRORED_POINTS] if scale[0] < 0 else landmarks)[keep])
+    return ViewFaces(
+        torch.from_numpy(_joined(view, np.zeros(0)).astype(np.int64)),
+        torch.from_numpy(_joined(boxes, np.zeros((0, 4))).astype(np.float32)),
+        torch.from_numpy(_joined(sure, np.zeros(0)).astype(np.float32)),
+        torch.from_numpy(_joined(points, np.zeros((0, 5, 2))).astype(np.float32)),
+    )
+
+
+def _window(plan: Plan, index: int, quarter: int, side: int) -> Floats:
+    """Low and high corner of what a photograph may cover."""
+    if not plan.mosaic[index]:
+        return np.array([[0, 0], [side, side]], float)
+    later = np.array([quarter % 2, quarter // 2])
+    return np.stack([later * plan.meet[index], np.where(later, side, plan.meet[index])]).astype(float)
+
+
+def _joined(parts: Sequence[Floats], empty: Floats) -> Floats:
+    return np.concatenate(parts) if parts else empty

@@ -59,8 +59,6 @@ class Schedule:
         freeze: Share of the steps after which the scales stay.
         clip: Largest norm of the gradient.
         loss_weights: Of face, boxes, landmarks, as in training.
-        corrected: Labels correct the float network's answers, as in its own training. Without, labels only
-            say where to look, and the integers learn to answer as the float network does.
         seed: Of batches, crops and damages.
     """
 
@@ -73,7 +71,6 @@ class Schedule:
     freeze: float = 0.8
     clip: float = 5.0
     loss_weights: tuple[float, float, float] = (8.0, 0.5, 0.25)
-    corrected: bool = False
     seed: flags.Seed = 1
 
     def __post_init__(self) -> None:

@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from calibration_data.readers import LabelledImage
+from model.checkpoint import load_checkpoint
 from model.layers.blocks import Outputs
-from model.training.batches import FreshViews
-from model.training.losses import focal_losses
+from model.networks import spec_of
+from model.training.losses import imitation
 from model.training.photographs import read_folder, read_photographs
-from model.training.teacher import Teacher
-from model.training.views import VIEW
+from model.training.recipe import Recipe
+from model.training.sources import LARGEST, source_of
+from model.training.student import channels_last, network_inputs
 from quantize.qat.plan import Schedule
 from quantize.qat.trainee import Lesson, Lessons
 
-MOST_SIDE = VIEW
+MOST_SIDE = LARGEST
 """Side in pixels of the largest pictures that can be drawn."""
 
 
@@ -36,24 +39,26 @@ class Material:
         self._photographs = read_photographs(folders)
 
     def lessons(self, checkpoint: Path, network: str, schedule: Schedule) -> Lessons:
-        """Crops of the photographs with the float network's answers, from which the integers learn.
+        """Views of the photographs with the float network's answers, from which the integers learn.
 
         Raises:
             InputError: the checkpoint cannot teach, or no photograph is left to train on.
         """
-        teacher = Teacher.load(checkpoint, network)
-        views = FreshViews(
-            self._photographs, schedule.seed, schedule.pictures, teacher, corrected=schedule.corrected
-        )
+        teacher = channels_last(load_checkpoint(checkpoint, network).network)
+        views = source_of(self._photographs, Recipe(network, schedule.seed), unlabelled=True)
 
         def draw(numbers: np.random.Generator, side: int, count: int) -> Lesson:
-            batch = views.drawn(numbers, side, count)
+            pixels = views.drawn(numbers, side, count).pixels
+            with torch.no_grad():
+                given = network_inputs(pixels, spec_of(network, side, side))
+                answers = teacher.predict(teacher.features(given))
 
             def cost(outputs: Outputs) -> tuple[Tensor, Tensor, Tensor]:
-                losses = focal_losses(outputs, batch.to(outputs[0].device))
+                boxes, logits, landmarks = (answer.to(outputs[0].device) for answer in answers)
+                losses = imitation(outputs, (boxes, logits, landmarks))
                 return losses.face, losses.boxes, losses.landmarks
 
-            return Lesson(batch.pixels, cost)
+            return Lesson(pixels, cost)
 
         return draw
 

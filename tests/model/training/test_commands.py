@@ -1,71 +1,68 @@
 """The command line end to end on drawn photographs, and what it says about unusable input."""
 
 import json
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
-import torch
 
 from model.__main__ import main
 from model.checkpoint import load_checkpoint
-from model.networks.featherface_v2 import FeatherFaceV2
-from model.networks.retinaface import RetinaFace
-from model.training import batches, commands, teaching
+from model.training import answers, commands, loop
 from model.training.loop import LOG, STATE, WEIGHTS
 from model.training.plots import PLOT
 
-TINY = ["--samples", "4", "--epoch-samples", "2", "--pictures", "1", "--threads", "1"]
+TINY = ["--samples", "4", "--pictures", "1", "--sides", "64", "--side-shares", "1", "--threads", "1"]
+TINY += ["--looks", "1"]
 
 
 @pytest.fixture
-def small(monkeypatch, tmp_path):
-    """Only the smallest input, few views, and an untrained teacher and donor."""
-    monkeypatch.setattr(teaching, "SHARD", 2)
+def small(monkeypatch, tmp_path: Path) -> Path:
+    """Only small inputs, and a folder of photographs without labels."""
     monkeypatch.setattr(commands, "LOOK_SIZES", (64, 96))
-    monkeypatch.setattr(batches, "SIDES", (256,))
-    monkeypatch.setattr(batches, "SIDE_SHARES", (1.0,))
-    torch.manual_seed(0)
-    torch.save(FeatherFaceV2().state_dict(), tmp_path / "teacher.pth")
-    torch.save(RetinaFace().state_dict(), tmp_path / "donor.pth")
+    monkeypatch.setattr(answers, "SIDES", (64, 96))
+    monkeypatch.setattr(commands, "SIDES", (64, 96))
+    monkeypatch.setattr(loop, "CHAPTERS", 2)
+    (tmp_path / "bare").mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (700, 80, 3)).astype(np.uint8)
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / "bare" / f"{index}.png"), picture)
     return tmp_path
 
 
-def test_teach_then_train_then_resume(small, labelled_folder, capsys):
-    views, run = small / "views", small / "run"
-    data = ["--data", str(labelled_folder)]
-    teacher = ["--teacher", str(small / "teacher.pth"), "--teacher-network", "featherface_v2"]
-    assert main(["teach", *data, *teacher, "--output", str(views), "--views", "2"]) == 0
-    start = ["--start", str(small / "donor.pth")]
-    command = [
-        "train",
-        *data,
-        "--views",
-        str(views),
-        *start,
-        "--output",
-        str(run),
-        *TINY,
-        "--look-every",
-        "2",
-    ]
+def test_teach_then_train_then_resume(small, labelled_folder, small_teacher, capsys):
+    run, kept = small / "run", small / "answers.npz"
+    data = ["--data", str(labelled_folder), str(labelled_folder), str(small / "bare")]
+    teacher = ["--teacher", str(small_teacher)]
+    assert main(["teach", *data, *teacher, "--output", str(kept), "--threads", "1"]) == 0
+    assert len(answers.load_answers(kept)) == 43
+    command = ["train", *data, *teacher, "--answers", str(kept), "--output", str(run), *TINY]
     assert main([*command, "--report", str(labelled_folder)]) == 0
     entries = [json.loads(line) for line in (run / LOG).read_text().splitlines()]
     assert [entry["samples"] for entry in entries] == [2, 4, 4]
     assert {"drawn_train_64", "drawn_train_96", "aside_drawn_train_64"} <= set(entries[2])
     assert (run / PLOT).is_file() and (run / STATE).is_file()
     load_checkpoint(run / WEIGHTS, "featherface_v2")
-    command[command.index("--samples") + 1] = "6"
     assert main(command) == 0
     assert "goes on after 4 samples" in capsys.readouterr().out
-    assert json.loads((run / "recipe.json").read_text())["samples"] == 6
+    again = [*command[:-1], "0", "--start", str(run / WEIGHTS)]
+    again[again.index(str(run))] = str(small / "again")
+    assert main(again) == 0
 
 
-def test_train_from_labels_alone_and_with_the_teacher_at_hand(small, labelled_folder):
-    data = ["--data", str(labelled_folder)]
-    assert main(["train", *data, "--output", str(small / "labels"), "--loss", "multibox", *TINY]) == 0
-    teacher = ["--teacher", str(small / "teacher.pth"), "--teacher-network", "featherface_v2"]
-    features = ["--features-until", "100"]
-    assert main(["train", *data, *teacher, *features, "--output", str(small / "features"), *TINY]) == 0
-    assert torch.load(small / "features" / STATE, weights_only=True)["adapters"]
+def test_train_another_network_from_marks_alone(small, labelled_folder):
+    command = [
+        "train",
+        "--data",
+        str(labelled_folder),
+        "--network",
+        "retinaface",
+        "--output",
+        str(small / "run"),
+    ]
+    assert main([*command, *TINY]) == 0
+    load_checkpoint(small / "run" / WEIGHTS, "retinaface")
 
 
 @pytest.mark.parametrize(
@@ -73,12 +70,15 @@ def test_train_from_labels_alone_and_with_the_teacher_at_hand(small, labelled_fo
     [
         (["train", "--output", "run"], "name the folders"),
         (["train", "--data", "nowhere", "--output", "run"], "no such folder of photographs: nowhere"),
-        (["train", "--data", "{data}", "--views", "nowhere", "--output", "run"], "nowhere"),
+        (["train", "--data", "{data}", "--answers", "nowhere", "--output", "run"], "nowhere"),
         (["train", "--data", "{data}", "--output", "run", "--start", "nowhere.pth"], "nowhere.pth"),
+        (["train", "--data", "{data}", "--output", "run", "--teacher", "nowhere.onnx"], "nowhere.onnx"),
         (["train", "--data", "{data}", "--output", "run", "--rate", "nan"], "rate must be positive"),
         (["train", "--data", "{data}", "--output", "run", "--samples", "0"], "samples must be at least 1"),
+        (["train", "--data", "{data}", "--output", "run", "--sides", "50"], "multiples of 32"),
+        (["train", "--data", "{data}", "--output", "run", "--sides", "64"], "side_shares"),
         (["train", "--data", "{data}", "--output", "run", "--threads", "0"], "--threads must be at least 1"),
-        (["teach", "--data", "{data}", "--output", "views", "--teacher", "nowhere.pth"], "nowhere.pth"),
+        (["teach", "--data", "{data}", "--output", "kept", "--teacher", "nowhere.onnx"], "nowhere.onnx"),
     ],
 )
 def test_unusable_input_is_named_before_the_first_step(
