@@ -110,13 +110,13 @@ class Batches(torch.utils.data.Dataset[Views]):
 
     def from_step(self, first: int, workers: int = 0) -> Iterator[Batch]:
         """The batches of step `first` and after, without end; drawn ahead in `workers` other processes."""
+        cv2.setNumThreads(1)  # threads of this process are not in those that are forked from it
         loader = torch.utils.data.DataLoader(
             self,
             batch_size=None,
             sampler=_Steps(first),
             num_workers=workers,
             prefetch_factor=4 if workers else None,
-            worker_init_fn=_one_thread,
         )
         for views in loader:
             yield self.answered(views)
@@ -149,7 +149,3 @@ class _Steps(torch.utils.data.Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         return count(self.first)
-
-
-def _one_thread(_: int) -> None:
-    cv2.setNumThreads(1)
