@@ -49,9 +49,9 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte_code
 export OMP_WAIT_POLICY ?= PASSIVE
 
 DATA ?= ../shared/data
-TRAINING_SETS = $(wildcard $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled unlabelled_people))
-TEACHER ?= ../shared/checkpoints/featherface_v1_w64.pth
-START ?= ../shared/checkpoints/retinaface_mnet025.pth
+# Named twice, a folder is shown twice as often.
+TRAINING_SETS = $(wildcard $(addprefix $(DATA)/,fddb_train mask_train mask_train wider_train wider_unlabelled unlabelled_people scut_heads))
+TEACHER ?= ../shared/peers/scrfd_2.5g.onnx
 DEVICE ?= host
 MODELS ?= $(wildcard $(BUILD)/*.tflite)
 
@@ -167,15 +167,18 @@ baseline: tflite  ## The present figures become the baseline (commit it and say 
 	$(GATED)
 	$(RUN) benchmark gate --baseline benchmark/baseline.json --report $(BUILD)/gate/report.json --update
 
-# A folder with RetinaFace's label.txt trains any network from its labels alone; else V2 is distilled.
+# A folder with RetinaFace's label.txt trains any network from its marks alone; else a teacher helps.
 ifneq ($(wildcard $(DATA)/train/label.txt $(DATA)/label.txt),)
 train: .venv/installed
-	$(RUN) model train --data $(DATA) --network $(NETWORK) --loss multibox \
-	  $(if $(filter featherface_v2,$(NETWORK)),--start $(START)) --output $(BUILD)/training_$(NETWORK) $(TRAIN_FLAGS)
+	$(RUN) model train --data $(DATA) --network $(NETWORK) --output $(BUILD)/training_$(NETWORK) $(TRAIN_FLAGS)
 else
-train: .venv/installed  ## Train V2 by distillation, or NETWORK from DATA=widerface/'s labels; goes on where it stopped
-	$(RUN) model teach --data $(TRAINING_SETS) --teacher $(TEACHER) --output $(BUILD)/views
-	$(RUN) model train --data $(TRAINING_SETS) --views $(BUILD)/views --start $(START) --output $(BUILD)/training $(TRAIN_FLAGS)
+train: $(BUILD)/answers.npz  ## Train NETWORK from marks and a teacher, or from DATA=widerface/'s marks; goes on where it stopped
+	$(RUN) model train --data $(TRAINING_SETS) --network $(NETWORK) --answers $< \
+	  $(if $(filter featherface_%,$(NETWORK)),--teacher $(TEACHER)) \
+	  --output $(BUILD)/training_$(NETWORK) $(TRAIN_FLAGS)
+
+$(BUILD)/answers.npz: | .venv/installed
+	$(RUN) model teach --data $(TRAINING_SETS) --teacher $(TEACHER) --output $@
 endif
 
 benchmark: .venv/installed  ## Time MODELS on DEVICE=host|arm64|armhf|adb[:SERIAL] (emulated: instructions)
