@@ -41,8 +41,8 @@ class Recipe:
 
     network: str = "featherface_v2"
     seed: int = 1
-    samples: int = 1_000_000
-    pictures: int = 128
+    samples: int = 600_000
+    pictures: int = 32
     sides: tuple[int, ...] = (320, 416, 640)
     side_shares: tuple[float, ...] = (0.5, 0.15, 0.35)
     rate: float = 3e-3
