@@ -60,4 +60,37 @@ COMMANDS = (
         f"{_FLOAT32} {_INT8} --output build/summary.json",
         front="files",
     ),
+    Command(
+        "devices", "benchmark.devices.commands:devices", "connected devices and what they say of themselves"
+    ),
+    Command(
+        "latency",
+        "benchmark.devices.commands:latency",
+        "time models on this host or a device; count instructions on emulated ARM",
+        f"--device host --model {_INT8} --quick",
+    ),
+    Command(
+        "run",
+        "benchmark.devices.commands:run",
+        "photographs through models on a machine: raw outputs, compared with another machine's",
+        f"--device host --model {_INT8} --images build/demo/evaluation/images --limit 4",
+    ),
+    Command("arm", "benchmark.emulation.commands:arm", "prepare the emulated ARM machines and boot one"),
+    Command(
+        "evaluate-phone",
+        "benchmark.phone.commands:evaluate_phone",
+        "figures of the demo app on a phone beside this computer's",
+        f"--model {_INT8} {_SET} --device app",
+    ),
+    Command(
+        "predict",
+        "benchmark.prediction.commands:predict",
+        "frames a second on classes of phones, from counted instructions",
+        "--results build/benchmark/latency.json",
+    ),
+    Command(
+        "fit-cycles",
+        "benchmark.prediction.commands:fit_cycles",
+        "count the public networks' instructions anew, after another runtime",
+    ),
 )

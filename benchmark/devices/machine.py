@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import tempfile
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from benchmark.devices.runner_output import RunnerOutput
+from benchmark.adb.facts import Cluster
+from benchmark.adb.heat import Sample
+from benchmark.runner.output import OperatorShare, RunnerOutput, parse
+from convert.tflite.cost import Instructions, MachineFacts
 
 Delegate = Literal["xnnpack", "none", "gpu"]
 DELEGATES: tuple[Delegate, ...] = ("xnnpack", "none", "gpu")
 """XNNPACK on the CPU, TFLite's own kernels on the CPU, the GPU delegate."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """The program that runs models on a machine; what it does not tell is empty.
+
+    Attributes:
+        name: "litert_runner", "tflite_runner", "benchmark_model" or "app".
+        runtime: The runtime with its version.
+        version: Of the program itself.
+        sha256: Of the program's file, where the user gave it.
+    """
+
+    name: str
+    runtime: str = ""
+    version: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,25 +69,16 @@ class RunRequest:
     outputs: Path | None = None
 
 
-@dataclass(frozen=True)
-class MachineFacts:
-    """What is known about a machine; None and empty mean that it does not say.
+class Machine(ABC):
+    """A machine that can run TFLite models.
 
     Attributes:
-        kind: "host", "emulated-arm64", "emulated-armhf" or "adb".
-        name: How the user addressed it, e.g. "arm64:cortex-a53" or "adb:SERIAL".
-        identity: What stays the same however it is connected (the phone's serial number).
-        details: Everything else, as JSON values.
+        clusters: Its groups of processors, slowest first; empty where a run cannot be pinned.
+        keeps_latencies: Its runner tells every single latency, not only their statistics.
     """
 
-    kind: str
-    name: str
-    identity: str
-    details: dict[str, Any] = field(default_factory=dict)
-
-
-class Machine(ABC):
-    """A machine that can run TFLite models."""
+    clusters: tuple[Cluster, ...] = ()
+    keeps_latencies = True
 
     @property
     @abstractmethod
@@ -74,8 +87,8 @@ class Machine(ABC):
 
     @property
     @abstractmethod
-    def runner(self) -> dict[str, str]:
-        """The program that runs models there: its name and the runtime's version."""
+    def runner(self) -> Runner:
+        """The program that runs models there."""
 
     @abstractmethod
     def run(self, request: RunRequest) -> RunnerOutput:
@@ -83,6 +96,40 @@ class Machine(ABC):
 
         Raises:
             DeviceError: the device or its runner fails; one clear line.
+            InputError: the machine cannot do what is asked (a profile, raw outputs, a GPU).
+        """
+
+    def sample(self, since: float) -> Sample | None:
+        """Its heat and clocks now; None where it has none to tell.
+
+        Args:
+            since: `time.monotonic()` of the moment that counts as 0.
+
+        Raises:
+            DeviceError: it does not answer.
+        """
+        del since
+        return None
+
+
+class CountingMachine(Machine):
+    """A machine whose time means nothing, but which counts instructions."""
+
+    @abstractmethod
+    def instructions(self, model: Path) -> Instructions:
+        """Count the instructions of one inference.
+
+        Raises:
+            DeviceError: the runtime refuses the model, or the machine fails.
+        """
+
+    @abstractmethod
+    def operators(self, model: Path) -> tuple[OperatorShare, ...]:
+        """The operators' shares of one inference's instructions, in run order.
+
+        Raises:
+            DeviceError: the runtime refuses the model, or the machine fails.
+            InputError: the runtime tells no shares.
         """
 
 
@@ -105,3 +152,34 @@ def runner_flags(request: RunRequest, graph: str) -> list[str]:
     if request.memory:
         flags.append("--report_peak_memory_footprint=true")
     return flags
+
+
+def file_flags(request: RunRequest, latencies: str, frames: str | None, outputs: str | None) -> list[str]:
+    """What our own runners take beyond `runner_flags`: processors, and where their files are over there."""
+    flags = [f"--latencies_file={latencies}"]
+    if request.processors:
+        flags.append("--cpus=" + ",".join(str(number) for number in request.processors))
+    if frames is not None:
+        flags.append(f"--input_file={frames}")
+    if outputs is not None:
+        flags.append(f"--output_dir={outputs}")
+    return flags
+
+
+def run_on_these_files(request: RunRequest, runner: str, launch: Callable[[list[str]], str]) -> RunnerOutput:
+    """Run one of our own runners where it sees this computer's files.
+
+    Args:
+        request: What to run.
+        runner: Its name, for messages.
+        launch: Starts the runner with these flags and returns all that it prints.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        latencies = Path(folder) / "latencies"
+        if request.outputs is not None:
+            request.outputs.mkdir(parents=True, exist_ok=True)
+        frames, outputs = (None if path is None else str(path) for path in (request.frames, request.outputs))
+        flags = runner_flags(request, str(request.model))
+        text = launch([*flags, *file_flags(request, str(latencies), frames, outputs)])
+        timed = tuple(int(line) for line in latencies.read_text().split())
+    return replace(parse(text, runner), latencies_ns=timed)

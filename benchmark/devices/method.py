@@ -1,68 +1,38 @@
-"""How a latency is measured on a real machine: cool, long enough, twice, with its conditions written down."""
+"""How a model is measured on a machine: timed where time means something, else its instructions counted."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
-from benchmark.devices.adb import AdbDevice
-from benchmark.devices.conditions import ConditionLog, cool_down, logged, throttle_ratio
-from benchmark.devices.facts import Cluster
-from benchmark.devices.machine import Delegate, Machine, RunRequest
-from benchmark.devices.results import Measurement, Timing, machine_facts, model_facts, now
-from benchmark.devices.runner_output import RunnerOutput, Statistics
-from benchmark.phone.app import AppMachine
+from benchmark.adb.facts import Cluster
+from benchmark.devices.conditions import Conditions, HeatLog, cool_down, logged
+from benchmark.devices.machine import CountingMachine, Delegate, Machine, Runner, RunRequest
+from benchmark.devices.results import Limits, Measurement, Minute, Setting, Timing, now
+from benchmark.runner.output import RunnerOutput, Statistics
+from convert.tflite.cost import ModelFile
 from model.foundation.errors import InputError
 
 REPLICATE_TOLERANCE = 0.05
 """Source: MLPerf Inference rules, section on replicability: results within 5 %."""
 MINUTE_NS = 60_000_000_000
 
+REPEATABILITY = 1e-3
+"""Largest spread between the instructions of equal inferences; more than that and the count is flagged."""
 
-@dataclass(frozen=True)
-class Limits:
-    """How long a measurement lasts.
+TICK = 20_000
+"""Instructions of a timer interrupt of the guest's kernel, generously: a short inference has one or none."""
 
-    Attributes:
-        runs, seconds: Both are reached. Source: MLPerf Mobile: at least 1024 samples and 60 s.
-        warmup_runs, warmup_seconds: Both are reached before.
-        cool_down_s: Longest wait for a device to cool.
-        sample_every_s: Time between two looks at temperature and clocks.
-        sustained_s: Length of the sustained run, or 0 for none.
-        quick: Whether these are shorter than the method asks for; results are marked.
-    """
-
-    runs: int = 1024
-    seconds: float = 60.0
-    warmup_runs: int = 16
-    warmup_seconds: float = 2.0
-    cool_down_s: float = 600.0
-    sample_every_s: float = 5.0
-    sustained_s: float = 0.0
-    quick: bool = False
-
-
-QUICK = Limits(runs=50, seconds=1, warmup_runs=2, warmup_seconds=0.2, cool_down_s=30, quick=True)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What varies between measurements of a model: threads, delegate, cluster (None: not pinned)."""
-
-    threads: int
-    delegate: Delegate
-    cluster: Cluster | None = None
-
-    def to_json(self, limits: Limits) -> dict[str, Any]:
-        """The setting and the limits as JSON values."""
-        cluster = None if self.cluster is None else asdict(self.cluster)
-        return {"threads": self.threads, "delegate": self.delegate, "cluster": cluster, **asdict(limits)}
+QUICK = Limits(runs=50, seconds=1.0, warmup_runs=2, warmup_seconds=0.2, cool_down_s=30.0, quick=True)
 
 
 def settings_of(
-    threads: Sequence[int], delegates: Sequence[Delegate], clusters: Sequence[Cluster | None]
+    threads: Sequence[int],
+    delegates: Sequence[Delegate],
+    clusters: Sequence[Cluster | None],
+    limits: Limits | None = None,
 ) -> Iterator[Setting]:
     """Every sensible combination.
 
@@ -77,146 +47,172 @@ def settings_of(
             for count in threads if delegate != "gpu" else threads[:1]:
                 if cluster is None or count <= len(cluster.processors):
                     found = True
-                    yield Setting(count, delegate, cluster)
+                    yield Setting(count, delegate, cluster, limits)
     if not found:
         sizes = ", ".join(f"{one.name} has {len(one.processors)}" for one in clusters if one)
         raise InputError(f"no cluster has the processors for {min(threads)} threads: {sizes}")
 
 
-class Method:
-    """Measures models on one machine.
+class Method(ABC):
+    """Measures models on one machine."""
 
-    Attributes:
-        machine: The machine.
-        device: Its adb connection, for conditions; None on the host.
-        limits: How long.
-    """
-
-    def __init__(self, machine: Machine, device: AdbDevice | None, limits: Limits) -> None:
-        self.machine = machine
-        self.device = device
-        self.limits = limits
-
-    def planned(self, model: Any, setting: Setting) -> Measurement:
+    @abstractmethod
+    def planned(self, model: Path, setting: Setting) -> Measurement:
         """The measurement to come, without figures: its key says whether it is finished already."""
-        return Measurement(
-            machine_facts(self.machine),
-            {"name": self.machine.runner["name"]},
-            model_facts(model),
-            setting.to_json(self.limits),
-        )
 
-    def measure(self, model: Any, setting: Setting, *, profile: bool) -> Measurement:
-        """Cool down, time twice, then memory and profile in passes of their own.
+    @abstractmethod
+    def measure(self, model: Path, setting: Setting, *, profile: bool) -> Measurement:
+        """Measure a model.
+
+        Args:
+            model: A TFLite file.
+            setting: How to run it.
+            profile: Add each operator's share, from a pass of its own.
 
         Raises:
             DeviceError: the device or its runner fails; nothing of this measurement is kept.
         """
-        request = self._request(model, setting)
+
+
+class Counting(Method):
+    """Counts the instructions of an inference; threads, delegate and limits are always the same."""
+
+    def __init__(self, machine: CountingMachine) -> None:
+        self.machine = machine
+
+    def planned(self, model: Path, setting: Setting) -> Measurement:
+        del setting
+        return Measurement(
+            machine=self.machine.facts,
+            runner=self.machine.runner,
+            model=ModelFile.of(model),
+            settings=Setting(),
+        )
+
+    def measure(self, model: Path, setting: Setting, *, profile: bool) -> Measurement:
+        counted = self.machine.instructions(model)
+        unstable = counted.spread * counted.count > max(REPEATABILITY * counted.count, TICK)
+        return replace(
+            self.planned(model, setting),
+            instructions=counted,
+            operators=self.machine.operators(model) if profile else (),
+            problems=(f"equal inferences differ by {counted.spread:.2%}",) if unstable else (),
+            measured_at=now(),
+        )
+
+
+class Timed(Method):
+    """Times an inference: cool, long enough, twice, with its conditions written down."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def planned(self, model: Path, setting: Setting) -> Measurement:
+        return Measurement(
+            machine=self.machine.facts,
+            runner=Runner(self.machine.runner.name),
+            model=ModelFile.of(model),
+            settings=setting,
+        )
+
+    def measure(self, model: Path, setting: Setting, *, profile: bool) -> Measurement:
+        """Cool down, time twice, then memory and profile in passes of their own."""
+        limits = setting.limits or Limits()
+        request = _request(model, setting, limits)
+        sample, waited = cool_down(self.machine.sample, limits.cool_down_s)
         problems: list[str] = []
-        conditions: dict[str, Any] = {}
-        if self.device is not None:
-            sample, waited = cool_down(self.device, self.limits.cool_down_s)
-            conditions["cooled_down_for_s"] = round(waited, 1)
-            if not sample.is_cool:
-                problems.append(
-                    f"began at thermal status {sample.thermal_status}: let the device cool and repeat"
-                )
-        with self._logged() as log:
+        if sample is not None and not sample.is_cool:
+            problems.append(
+                f"began at thermal status {sample.thermal_status}: let the device cool and repeat"
+            )
+        with logged(self.machine.sample, limits.sample_every_s) as samples:
             first = self.machine.run(request)
-        stages = self._stages()
-        if isinstance(self.machine, AppMachine):
-            problems += self.machine.problems
-        conditions.update(log.to_json())
-        if conditions["highest_thermal_status"]:
-            problems.append(f"the device throttled: thermal status {conditions['highest_thermal_status']}")
-        second = self.machine.run(self._replicate(request))
+        problems += first.problems
+        heat = HeatLog.of(samples)
+        if heat.highest_thermal_status:
+            problems.append(f"the device throttled: thermal status {heat.highest_thermal_status}")
+        # The second pass needs only enough runs for a stable median: a quarter.
+        quarter = replace(request, runs=max(1, request.runs // 4), min_seconds=request.min_seconds / 4)
+        second = self.machine.run(quarter)
         problems += replicate_problems(first, second)
-        memory = self.machine.run(_short(request, memory=True)).peak_memory_mb
-        operators = self.machine.run(_short(request, profile=True)).operators if profile else ()
-        per_minute = self._sustained(request, conditions) if self.limits.sustained_s else ()
+        short = replace(
+            request, warmup_runs=1, warmup_seconds=0.0, runs=min(request.runs, 20), min_seconds=0.0
+        )
+        memory = self.machine.run(replace(short, memory=True)).peak_memory_mb
+        operators = self.machine.run(replace(short, profile=True)).operators if profile else ()
+        conditions = Conditions(None if sample is None else round(waited, 1), heat)
+        curve: list[Minute] = []
+        if limits.sustained_s:
+            with logged(self.machine.sample, limits.sample_every_s) as samples:
+                curve = self._sustained(request, limits.sustained_s)
+            conditions = replace(
+                conditions, sustained=HeatLog.of(samples), throttle_ratio=throttle_ratio(curve)
+            )
         return replace(
             self.planned(model, setting),
             timing=_timing(first),
             operators=operators,
             peak_memory_mb=memory,
-            stages_ms=stages,
+            stages_ms=dict(first.stages_ms),
             replicate_ms=_typical_ms(second),
-            conditions={**conditions, "runtime": self.machine.runner},
-            per_minute=tuple(per_minute),
+            conditions=replace(conditions, runtime=self.machine.runner),
+            per_minute=tuple(curve),
             problems=tuple(problems),
             measured_at=now(),
         )
 
-    def _request(self, model: Any, setting: Setting) -> RunRequest:
-        limits = self.limits
-        return RunRequest(
-            model,
-            setting.threads,
-            setting.delegate,
-            warmup_runs=limits.warmup_runs,
-            warmup_seconds=limits.warmup_seconds,
-            runs=limits.runs,
-            min_seconds=limits.seconds,
-            max_seconds=max(900.0, limits.seconds * 15) if not limits.quick else 120.0,
-            processors=setting.cluster.processors if setting.cluster else (),
-        )
-
-    def _replicate(self, request: RunRequest) -> RunRequest:
-        """The second pass needs only enough runs for a stable median: a quarter."""
-        return replace(request, runs=max(1, request.runs // 4), min_seconds=request.min_seconds / 4)
-
-    @contextmanager
-    def _logged(self) -> Iterator[ConditionLog]:
-        if self.device is None:
-            yield ConditionLog()
-            return
-        with logged(self.device, self.limits.sample_every_s) as log:
-            yield log
-
-    def _stages(self) -> dict[str, float]:
-        """Where the milliseconds of a frame go, where the runner goes the whole path."""
-        if not isinstance(self.machine, AppMachine):
-            return {}
-        latency = self.machine.last_result.get("latency") or {}
-        return {name: float(stats["mean"]) for name, stats in latency.get("stages_ms", {}).items()}
-
-    def _sustained(self, request: RunRequest, conditions: dict[str, Any]) -> list[dict[str, Any]]:
+    def _sustained(self, request: RunRequest, seconds: float) -> list[Minute]:
         """Latency by the minute: from one run if it keeps single latencies, else from runs of a minute."""
-        minutes = max(1, round(self.limits.sustained_s / 60))
-        long_run = replace(request, runs=1, min_seconds=minutes * 60.0, max_seconds=minutes * 120.0)
-        with self._logged() as log:
-            if self.machine.runner["name"] == "benchmark_model":
-                minute = replace(
-                    request, runs=1, min_seconds=60.0, max_seconds=120.0, warmup_runs=0, warmup_seconds=0.0
-                )
-                outputs = [self.machine.run(minute) for _ in range(minutes)]
-                curve = [{"minute": place, "ms": _typical_ms(output)} for place, output in enumerate(outputs)]
-            else:
-                curve = per_minute_of(self.machine.run(long_run).latencies_ns)
-        conditions["sustained"] = {**log.to_json(), "throttle_ratio": throttle_ratio(curve)}
-        return curve
+        minutes = max(1, round(seconds / 60))
+        if self.machine.keeps_latencies:
+            whole = replace(request, runs=1, min_seconds=minutes * 60.0, max_seconds=minutes * 120.0)
+            return per_minute_of(self.machine.run(whole).latencies_ns)
+        minute = replace(
+            request, runs=1, min_seconds=60.0, max_seconds=120.0, warmup_runs=0, warmup_seconds=0.0
+        )
+        return [Minute(place, _typical_ms(self.machine.run(minute))) for place in range(minutes)]
 
 
-def per_minute_of(latencies_ns: Sequence[int]) -> list[dict[str, Any]]:
+def method_for(machine: Machine) -> Method:
+    """The method that suits a machine."""
+    return Counting(machine) if isinstance(machine, CountingMachine) else Timed(machine)
+
+
+def _request(model: Path, setting: Setting, limits: Limits) -> RunRequest:
+    return RunRequest(
+        model,
+        setting.threads,
+        setting.delegate,
+        warmup_runs=limits.warmup_runs,
+        warmup_seconds=limits.warmup_seconds,
+        runs=limits.runs,
+        min_seconds=limits.seconds,
+        max_seconds=max(900.0, limits.seconds * 15) if not limits.quick else 120.0,
+        processors=setting.cluster.processors if setting.cluster else (),
+    )
+
+
+def per_minute_of(latencies_ns: Sequence[int]) -> list[Minute]:
     """Median latency of each minute of back-to-back runs; a last minute needs at least its half."""
     minutes: list[list[int]] = []
     elapsed = 0
     for latency in latencies_ns:
         place = elapsed // MINUTE_NS
-        if place == len(minutes):
-            minutes.append([])
-        elif place > len(minutes):
-            minutes.extend([] for _ in range(place - len(minutes) + 1))
+        minutes.extend([] for _ in range(place - len(minutes) + 1))
         minutes[place].append(latency)
         elapsed += latency
     if len(minutes) > 1 and elapsed - (len(minutes) - 1) * MINUTE_NS < MINUTE_NS // 2:
         minutes.pop()
     return [
-        {"minute": place, "runs": len(part), "ms": sorted(part)[len(part) // 2] / 1e6}
+        Minute(place, sorted(part)[len(part) // 2] / 1e6, len(part))
         for place, part in enumerate(minutes)
         if part
     ]
+
+
+def throttle_ratio(per_minute: Sequence[Minute]) -> float | None:
+    """Latency of the last minute over the first's; above 1 it became slower. None below two minutes."""
+    return per_minute[-1].ms / per_minute[0].ms if len(per_minute) > 1 else None
 
 
 def replicate_problems(first: RunnerOutput, second: RunnerOutput) -> list[str]:
@@ -229,18 +225,6 @@ def replicate_problems(first: RunnerOutput, second: RunnerOutput) -> list[str]:
         f"two passes differ by {difference:.1%} ({one:.2f} and {other:.2f} ms), "
         f"more than {REPLICATE_TOLERANCE:.0%}"
     ]
-
-
-def _short(request: RunRequest, *, profile: bool = False, memory: bool = False) -> RunRequest:
-    return replace(
-        request,
-        warmup_runs=1,
-        warmup_seconds=0.0,
-        runs=min(request.runs, 20),
-        min_seconds=0.0,
-        profile=profile,
-        memory=memory,
-    )
 
 
 def _stats(output: RunnerOutput) -> Statistics:

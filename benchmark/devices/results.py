@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from benchmark.devices.machine import Machine
-from benchmark.devices.runner_output import Operator
-from model.foundation.artifact import read_json, sha256_of, write_json
-from model.foundation.errors import InputError
-
-FORMAT = "featherface-benchmark"
-VERSION = 1
+from benchmark.adb.facts import Cluster
+from benchmark.devices.conditions import Conditions
+from benchmark.devices.machine import Delegate, Runner
+from benchmark.runner.output import OperatorShare
+from convert.tflite.cost import CostFile, FileCost
+from model.foundation.records import fingerprint, read_record, write_record
 
 
 @dataclass(frozen=True)
-class Instructions:
-    """Instructions of one inference on one thread.
+class Limits:
+    """How long a measurement lasts.
 
     Attributes:
-        count: Median of `runs` inferences.
-        runs: Inferences counted.
-        spread: (largest - smallest) / median of them, the one farthest from the median left out.
-        method: "icount" (the guest's clock) or "plugin" (QEMU's TCG plugin).
+        runs, seconds: Both are reached. Source: MLPerf Mobile: at least 1024 samples and 60 s.
+        warmup_runs, warmup_seconds: Both are reached before.
+        cool_down_s: Longest wait for a device to cool.
+        sample_every_s: Time between two looks at temperature and clocks.
+        sustained_s: Length of the sustained run, or 0 for none.
+        quick: Whether these are shorter than the method asks for; results are marked.
     """
 
-    count: int
-    runs: int
-    spread: float
-    method: str
+    runs: int = 1024
+    seconds: float = 60.0
+    warmup_runs: int = 16
+    warmup_seconds: float = 2.0
+    cool_down_s: float = 600.0
+    sample_every_s: float = 5.0
+    sustained_s: float = 0.0
+    quick: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What varies between measurements of a model on a machine.
+
+    Attributes:
+        threads, delegate: Of the runtime.
+        cluster: The processors that it was pinned to; None: not pinned.
+        limits: How long it was timed; None where instructions were counted.
+    """
+
+    threads: int = 1
+    delegate: Delegate = "xnnpack"
+    cluster: Cluster | None = None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +63,6 @@ class Timing:
         runs, seconds: How much was timed.
         init, first: Loading the model; its first inference.
         mean, std, minimum, p50, p90, p99, maximum: Of the timed runs.
-        fps: 1000 / mean: inferences a second, without camera and box decoding.
     """
 
     runs: int
@@ -61,85 +79,59 @@ class Timing:
 
     @property
     def fps(self) -> float:
-        """Inferences a second."""
+        """Inferences a second, without camera and box decoding."""
         return 1000.0 / self.mean if self.mean else 0.0
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Minute:
+    """One minute of back-to-back inferences: its number, its median latency in ms, how many there were."""
+
+    minute: int
+    ms: float
+    runs: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement(FileCost):
     """One model under one setting on one machine.
 
     Attributes:
-        machine, runner, model: What was measured with what, as JSON values.
-        settings: Threads, delegate, cluster, processors, limits; part of what identifies a measurement.
+        runner: What ran it; with `settings` part of what identifies a measurement.
+        settings: How it was run.
         timing: None on emulated machines: their wall time says nothing about a phone.
-        instructions: None where they cannot be counted.
         operators: Shares of an inference, in run order.
         peak_memory_mb: From a pass of its own; None where unknown.
         stages_ms: Where the milliseconds of a frame go: stage -> mean; empty where only inference ran.
         replicate_ms: Median (or mean) latency of the second, independent pass.
         conditions: Temperature, frequency and battery while it ran.
         per_minute: The curve of a sustained run.
-        problems: Why the figures must not be trusted; empty for a valid measurement.
+        measured_at: ISO 8601, UTC.
     """
 
-    machine: dict[str, Any]
-    runner: dict[str, str]
-    model: dict[str, Any]
-    settings: dict[str, Any]
+    runner: Runner
+    settings: Setting
     timing: Timing | None = None
-    instructions: Instructions | None = None
-    operators: tuple[Operator, ...] = ()
+    operators: tuple[OperatorShare, ...] = ()
     peak_memory_mb: float | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)
     replicate_ms: float | None = None
-    conditions: dict[str, Any] = field(default_factory=dict)
-    per_minute: tuple[dict[str, Any], ...] = ()
-    problems: tuple[str, ...] = ()
+    conditions: Conditions = field(default_factory=Conditions)
+    per_minute: tuple[Minute, ...] = ()
     measured_at: str = ""
-
-    @property
-    def valid(self) -> bool:
-        """Whether nothing speaks against the figures."""
-        return not self.problems
 
     @property
     def key(self) -> str:
         """What makes two measurements the same one: machine, runner, model and settings."""
-        parts = [self.machine.get("identity"), self.runner, self.model["sha256"], self.settings]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
-
-    def to_json(self) -> dict[str, Any]:
-        """The measurement as JSON values."""
-        value = asdict(self)
-        if self.timing is not None:
-            value["timing"]["fps"] = self.timing.fps
-        return {"key": self.key, "valid": self.valid, **value}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Measurement:
-        """Read back what `to_json` made."""
-        known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
-        if known.get("timing"):
-            known["timing"] = Timing(
-                **{name: item for name, item in known["timing"].items() if name != "fps"}
-            )
-        if known.get("instructions"):
-            known["instructions"] = Instructions(**known["instructions"])
-        known["operators"] = tuple(Operator(**item) for item in known.get("operators", ()))
-        known["per_minute"] = tuple(known.get("per_minute", ()))
-        known["problems"] = tuple(known.get("problems", ()))
-        return cls(**known)
+        parts = [self.machine.identity, self.runner, self.model.sha256, self.settings]
+        return hashlib.sha256(fingerprint(parts).encode()).hexdigest()[:24]
 
 
-def model_facts(path: Path) -> dict[str, Any]:
-    """What identifies a model file."""
-    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
+@dataclass(frozen=True)
+class Results(CostFile):
+    """A result file."""
 
-
-def machine_facts(machine: Machine) -> dict[str, Any]:
-    """A machine's facts as JSON values."""
-    return asdict(machine.facts)
+    measurements: tuple[Measurement, ...]
 
 
 def now() -> str:
@@ -169,8 +161,7 @@ class ResultFile:
     def add(self, measurement: Measurement) -> None:
         """Keep a measurement and write the file."""
         self.measurements[measurement.key] = measurement
-        items = [found.to_json() for found in self.measurements.values()]
-        write_json(self.path, {"format": FORMAT, "version": VERSION, "measurements": items})
+        write_record(self.path, Results("featherface-benchmark", 1, tuple(self.measurements.values())))
 
 
 def read_results(path: Path) -> list[Measurement]:
@@ -179,15 +170,9 @@ def read_results(path: Path) -> list[Measurement]:
     Raises:
         InputError: it is absent, or of another format or version.
     """
-    value = read_json(path)
-    if value.get("format") != FORMAT or value.get("version") != VERSION:
-        raise InputError(f"{path} is no {FORMAT} file of version {VERSION}")
-    return [Measurement.from_json(item) for item in value["measurements"]]
+    return list(read_record(path, Results).measurements)
 
 
 def merged(paths: Sequence[Path]) -> list[Measurement]:
     """The measurements of several files; a later file replaces the same measurement of an earlier one."""
-    found: dict[str, Measurement] = {}
-    for path in paths:
-        found.update({item.key: item for item in read_results(path)})
-    return list(found.values())
+    return list({item.key: item for path in paths for item in read_results(path)}.values())

@@ -8,12 +8,25 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from benchmark.devices.results import Measurement
-from benchmark.devices.runner_output import Operator
+from benchmark.runner.output import OperatorShare
+
+
+def tables_of(measurements: Sequence[Measurement]) -> list[Table]:
+    """The tables that measurements fill."""
+    found = []
+    if any(one.timing for one in measurements):
+        found.append(latency_table(measurements))
+    if any(one.instructions for one in measurements):
+        found.append(cost_table(measurements))
+    for one in measurements:
+        found += [operator_table(one)] if one.operators else []
+        found += [stage_table(one)] if one.stages_ms else []
+    return found
 
 
 def latency_table(measurements: Sequence[Measurement]) -> Table:
     """Latencies of one real machine, one row a measurement."""
-    names = {f"{one.machine['name']}, {one.runner['name']}" for one in measurements}
+    names = {f"{one.machine.name}, {one.runner.name}" for one in measurements}
     table = Table(
         "model", "setting", "p50/p90/p99 ms", "FPS", "first/init ms", "MB", title="; ".join(sorted(names))
     )
@@ -24,7 +37,7 @@ def latency_table(measurements: Sequence[Measurement]) -> Table:
         middle = f"{timing.mean:.2f} mean" if timing.p50 is None else f"{timing.p50:.2f}"
         flag = "" if one.valid else f"INVALID: {'; '.join(one.problems)}"
         table.add_row(
-            one.model["file"],
+            one.model.file,
             _setting(one),
             f"{middle} / {figure(timing.p90)} / {figure(timing.p99)}",
             f"{timing.fps:.1f}",
@@ -37,23 +50,23 @@ def latency_table(measurements: Sequence[Measurement]) -> Table:
 
 
 def _setting(one: Measurement) -> str:
-    cluster = one.settings.get("cluster")
-    parts = [f"{one.settings['threads']} thr", one.settings["delegate"]]
-    parts += [cluster["name"]] if cluster else []
-    parts += ["quick"] if one.settings.get("quick") else []
+    setting = one.settings
+    parts = [f"{setting.threads} thr", setting.delegate]
+    parts += [setting.cluster.name] if setting.cluster else []
+    parts += ["quick"] if setting.limits and setting.limits.quick else []
     return ", ".join(parts)
 
 
 def cost_table(measurements: Sequence[Measurement]) -> Table:
     """Instructions of emulated cores: one row a model, one column a core. No times: they mean nothing."""
-    cores = list(dict.fromkeys(one.machine["name"] for one in measurements if one.instructions))
+    cores = list(dict.fromkeys(one.machine.name for one in measurements if one.instructions))
     table = Table("model", "KB", *(f"{core}\nM instructions" for core in cores))
     rows: dict[str, dict[str, Measurement]] = defaultdict(dict)
     for one in measurements:
         if one.instructions is not None:
-            rows[one.model["file"]][one.machine["name"]] = one
+            rows[one.model.file][one.machine.name] = one
     for model, found in rows.items():
-        size = next(iter(found.values())).model["bytes"] / 1e3
+        size = next(iter(found.values())).model.bytes / 1e3
         table.add_row(model, f"{size:.0f}", *(_millions(found.get(core)) for core in cores))
     return table
 
@@ -62,7 +75,7 @@ def operator_table(measurement: Measurement, most: int = 12) -> Table:
     """The kinds of operators that cost most, with their part of the instructions."""
     kinds = shares_by_kind(measurement.operators)
     total = measurement.instructions.count / 1e6 if measurement.instructions else None
-    title = f"{measurement.model['file']} on {measurement.machine['name']}"
+    title = f"{measurement.model.file} on {measurement.machine.name}"
     table = Table("operator", "times", "share", *(["M instructions"] if total else []), title=title)
     for kind, count, share in kinds[:most]:
         row = [kind, str(count), f"{share:.1%}"]
@@ -70,7 +83,7 @@ def operator_table(measurement: Measurement, most: int = 12) -> Table:
     return table
 
 
-def shares_by_kind(operators: Sequence[Operator]) -> list[tuple[str, int, float]]:
+def shares_by_kind(operators: Sequence[OperatorShare]) -> list[tuple[str, int, float]]:
     """(kind, how often, share of the inference), largest share first."""
     counts: dict[str, int] = defaultdict(int)
     shares: dict[str, float] = defaultdict(float)
@@ -83,7 +96,7 @@ def shares_by_kind(operators: Sequence[Operator]) -> list[tuple[str, int, float]
 def stage_table(measurement: Measurement) -> Table:
     """Where the milliseconds of a frame go; "total" is end to end."""
     total = measurement.stages_ms.get("total", sum(measurement.stages_ms.values()))
-    table = Table("stage of a frame", "mean ms", "share", title=measurement.model["file"])
+    table = Table("stage of a frame", "mean ms", "share", title=measurement.model.file)
     for stage, milliseconds in measurement.stages_ms.items():
         table.add_row(stage, f"{milliseconds:.2f}", f"{milliseconds / total:.0%}" if total else "")
     if total:

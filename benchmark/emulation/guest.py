@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.devices import adb
-from benchmark.devices.errors import DeviceError
+from benchmark.adb import client
 from benchmark.emulation import packages
 from benchmark.emulation.image import ADB_PORT, READY, GuestImage, guest_image
 from benchmark.emulation.packages import Packages
+from benchmark.errors import DeviceError
 from model.foundation.cache import cache_folder
 from model.foundation.errors import InputError
 
@@ -42,7 +42,7 @@ class Guest:
 
     core: str
     counting: bool
-    device: adb.AdbDevice
+    device: client.AdbDevice
 
 
 def emulator_packages() -> Packages:
@@ -110,10 +110,10 @@ def running_guest(core: str, *, counting: bool, processors: int = 1, fetch: bool
         try:
             _wait_for_boot(process, console.fileno())
             _connect(address)
-            yield Guest(core, counting, adb.AdbDevice(address))
+            yield Guest(core, counting, client.AdbDevice(address))
         finally:
             with suppress(DeviceError):
-                adb.disconnect(address)
+                client.disconnect(address)
             process.kill()
             process.wait()
 
@@ -157,11 +157,11 @@ def _connect(address: str, tries: int = 30) -> None:
     """adbd needs a moment after the network is up; the emulator accepts connections before that."""
     for attempt in range(tries):
         try:
-            adb.connect(address)
-            if adb.AdbDevice(address).shell("true", timeout_s=10).exit_code == 0:
+            client.connect(address)
+            if client.AdbDevice(address).shell("true", timeout_s=10).exit_code == 0:
                 return
         except DeviceError:
             if attempt == tries - 1:
                 raise
-            adb.disconnect(address)
+            client.disconnect(address)
         time.sleep(0.5)

@@ -9,18 +9,48 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.devices.results import Measurement
-from benchmark.devices.runner_output import Operator
-from benchmark.prediction.published import BUILD_ERROR, BUILDS_32_BIT, LATENCIES, Kind, Published
-from model.foundation.artifact import read_json
+from benchmark.prediction.published import (
+    BUILD_ERROR,
+    BUILDS_32_BIT,
+    LATENCIES,
+    PUBLIC_COUNTS,
+    Kind,
+    Published,
+)
+from benchmark.runner.output import OperatorShare
 from model.foundation.errors import InputError
+from model.foundation.records import read_record
 
-CALIBRATION = Path(__file__).with_name("calibration.json")
 _INTEGER = re.compile(r"\b(Q[CSU]8W?|[SUX]8|INT8)\b")
+
+
+Counts = Mapping[tuple[str, str, str], int]
+"""(network, kind, emulated core) -> instructions of one inference."""
+
+
+@dataclass(frozen=True)
+class NetworkCount:
+    """Instructions of one inference of a public network on an emulated core; `spread`: see `Instructions`."""
+
+    network: str
+    kind: Kind
+    core: str
+    count: int
+    spread: float
+
+
+@dataclass(frozen=True)
+class CountFile:
+    """What `fit-cycles` writes: with which runtime and when (ISO 8601, UTC) the networks were counted."""
+
+    runtime: str
+    counted_at: str
+    instructions: tuple[NetworkCount, ...]
 
 
 @dataclass(frozen=True)
@@ -85,7 +115,7 @@ class Prediction:
     """A predicted latency with its interval.
 
     Attributes:
-        model: The file.
+        model: The file's name.
         phone: For which class of phones.
         milliseconds: One inference.
         error: Relative error that the fit shows on what it was not fitted to; the interval is a factor of
@@ -110,25 +140,31 @@ class Prediction:
         return self.fps / (1 + self.error), self.fps * (1 + self.error)
 
 
-def read_calibration(path: Path = CALIBRATION) -> dict[tuple[str, str, str], int]:
-    """Instructions of the public networks: (network, kind, emulated core) -> count.
+@dataclass(frozen=True)
+class PredictionFile:
+    """What `predict` writes; `made_at` is ISO 8601 in UTC."""
+
+    predictions: tuple[Prediction, ...]
+    made_at: str
+
+
+def read_counts(path: Path = PUBLIC_COUNTS) -> Counts:
+    """Instructions of the public networks.
 
     Raises:
-        InputError: the file is absent or broken.
+        InputError: the file is absent or broken; `fit-cycles` makes it.
     """
-    rows = read_json(path).get("instructions")
-    if not isinstance(rows, list):
-        raise InputError(f"{path} holds no instruction counts: make it with `python -m benchmark calibrate`")
-    return {(row["network"], row["kind"], row["core"]): int(row["count"]) for row in rows}
+    rows = read_record(path, CountFile).instructions
+    return {(row.network, row.kind, row.core): row.count for row in rows}
 
 
-def cpi_of(latency: Published, counts: dict[tuple[str, str, str], int]) -> float:
+def cpi_of(latency: Published, counts: Counts) -> float:
     """Cycles per instruction that a published latency implies."""
     count = counts[latency.network, latency.kind, latency.emulated]
     return latency.milliseconds * 1e6 * latency.clock_ghz * latency.threads / count
 
 
-def fit(board: str, kind: Kind, counts: dict[tuple[str, str, str], int]) -> Fit | None:
+def fit(board: str, kind: Kind, counts: Counts) -> Fit | None:
     """Fit a board's CPI; None without at least two published latencies: one alone has no error to report."""
     points = [one for one in LATENCIES if (one.board, one.kind) == (board, kind)]
     if len(points) < 2:
@@ -141,7 +177,7 @@ def fit(board: str, kind: Kind, counts: dict[tuple[str, str, str], int]) -> Fit 
     return Fit(board, points[0].processor, points[0].threads, kind, cpi, error, len(points))
 
 
-def transfer_error(kind: Kind, threads: int, counts: dict[tuple[str, str, str], int]) -> float:
+def transfer_error(kind: Kind, threads: int, counts: Counts) -> float:
     """Largest error when one board's CPI predicts another's: the price of a borrowed CPI."""
     boards = dict.fromkeys(one.board for one in LATENCIES if one.kind == kind and one.threads == threads)
     fits = [found for board in boards if (found := fit(board, kind, counts))]
@@ -150,7 +186,7 @@ def transfer_error(kind: Kind, threads: int, counts: dict[tuple[str, str, str], 
     return max(math.expm1(abs(math.log(one.cpi / other.cpi))) for one in fits for other in fits)
 
 
-def integer_share(operators: Sequence[Operator]) -> float:
+def integer_share(operators: Sequence[OperatorShare]) -> float:
     """Part of an inference's instructions that integer operators execute, 0 to 1.
 
     Operators that do not say (LiteRT's own kernels) count as the majority does.
@@ -161,9 +197,7 @@ def integer_share(operators: Sequence[Operator]) -> float:
     return integer / told if told else 0.0
 
 
-def predict(
-    measurement: Measurement, phone: Phone, counts: dict[tuple[str, str, str], int]
-) -> Prediction | None:
+def predict(measurement: Measurement, phone: Phone, counts: Counts) -> Prediction | None:
     """Predict one model's latency on one class of phones.
 
     Returns:
@@ -173,7 +207,7 @@ def predict(
         InputError: the measurement has no instructions or no operator shares.
     """
     if measurement.instructions is None or not measurement.operators:
-        raise InputError(f"{measurement.model['file']}: count its instructions with --profile first")
+        raise InputError(f"{measurement.model.file}: count its instructions with --profile first")
     share = integer_share(measurement.operators)
     parts: list[tuple[float, Kind]] = [(share, "int8"), (1 - share, "float")]
     cycles, error = 0.0, 0.0
@@ -191,4 +225,29 @@ def predict(
     if math.isinf(error):
         return None
     milliseconds = cycles / (phone.clock_ghz * threads * 1e6)
-    return Prediction(measurement.model["file"], phone.name, milliseconds, error, share)
+    return Prediction(measurement.model.file, phone.name, milliseconds, error, share)
+
+
+def predictions_of(measurements: Sequence[Measurement]) -> list[Prediction]:
+    """Predictions of every model on every class of phones that the counted cores and published figures allow.
+
+    A result file that was resumed after a model was made again holds counts of both: the newest stands.
+
+    Raises:
+        InputError: nothing was counted.
+    """
+    counts = read_counts()
+    counted = [one for one in measurements if one.instructions and one.machine.kind == "emulated-arm64"]
+    if not counted:
+        raise InputError(
+            "no instructions in these results: run `python -m benchmark latency --device arm64 --profile`"
+        )
+    newest = {
+        (one.machine.name, one.model.file): one for one in sorted(counted, key=lambda one: one.measured_at)
+    }
+    found = []
+    for one in (one for one in counted if one in newest.values()):
+        for phone in PHONES:
+            if phone.counted == one.machine.details["core"] and (made := predict(one, phone, counts)):
+                found.append(made)
+    return found

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmark.prediction.published import Kind
+
 INPUT_SIDE = 224
 CLASSES = 1001
 
@@ -85,16 +87,16 @@ def mobilenet_v2() -> nn.Module:
 NETWORKS: dict[str, Callable[[], nn.Module]] = {"mobilenet_v1": mobilenet_v1, "mobilenet_v2": mobilenet_v2}
 
 
-def write_networks(folder: Path) -> dict[tuple[str, str], Path]:
+def write_networks(folder: Path) -> dict[tuple[str, Kind], Path]:
     """Write each network as float32 and, statically quantized per channel, as int8.
 
     Returns:
-        (network, "float32" or "int8") -> file.
+        (network, kind) -> file.
     """
     from convert.tflite.export import write_tflite
     from quantize.apply.quantizer import quantize_foreign
 
-    written: dict[tuple[str, str], Path] = {}
+    written: dict[tuple[str, Kind], Path] = {}
     generator = np.random.default_rng(0)
     for name, build in NETWORKS.items():
         torch.manual_seed(0)
@@ -103,5 +105,5 @@ def write_networks(folder: Path) -> dict[tuple[str, str], Path]:
         write_tflite(build().eval(), example, plain)
         pixels = generator.random((2, 1, INPUT_SIDE, INPUT_SIDE, 3), np.float32)
         quantize_foreign(plain, list(pixels), integer)
-        written[name, "float32"], written[name, "int8"] = plain, integer
+        written[name, "float"], written[name, "int8"] = plain, integer
     return written

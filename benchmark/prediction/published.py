@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Kind = Literal["float", "int8"]
 """Which arithmetic: they use different instructions, so their cycles per instruction differ."""
+
+PUBLIC_COUNTS = Path(__file__).with_name("public_counts.json")
+"""Instructions of the published networks, as `fit-cycles` counted them."""
 
 XNNPACK_README = "https://github.com/google/XNNPACK/blob/master/README.md"
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from benchmark.accuracy.drift import Drift
 from benchmark.accuracy.evaluation import Evaluation
+from benchmark.devices.results import Measurement
+from benchmark.prediction.cycles import Prediction
 from convert.difference import Difference
-from convert.tflite.cost import FileCost
 from model.foundation.artifact import Artifact, read_json, sha256_of
 from model.foundation.errors import InputError
 from model.foundation.records import from_json, read_record
@@ -220,52 +221,9 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Settings:
-    threads: int = 1
-    delegate: str = "cpu"
-
-
-@dataclass(frozen=True)
-class _Timing:
-    mean: float
-    p50: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Measured(FileCost):
-    settings: _Settings
-    timing: _Timing | None = None
-
-    def row(self) -> CostRow:
-        timing = None if self.machine.kind.startswith("emulated") else self.timing
-        return CostRow(
-            self.model.file,
-            self.model.sha256,
-            self.machine.name,
-            f"{self.settings.threads} thread(s), {self.settings.delegate}",
-            None if timing is None else timing.p50 or timing.mean,
-            None if self.instructions is None else self.instructions.count,
-            valid=self.valid,
-        )
-
-
-@dataclass(frozen=True)
-class _Predicted:
-    model: str
-    phone: str
-    fps: float
-    fps_interval: tuple[float, float]
-
-    def row(self) -> CostRow:
-        low, high = self.fps_interval
-        setting = "predicted from counted instructions"
-        return CostRow(self.model, None, self.phone, setting, None, None, self.fps, low, high)
-
-
-@dataclass(frozen=True)
 class _Costs:
-    measurements: list[_Measured] = field(default_factory=list)
-    predictions: list[_Predicted] = field(default_factory=list)
+    measurements: tuple[Measurement, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
 
 
 def read_costs(paths: Sequence[Path]) -> list[CostRow]:
@@ -274,14 +232,34 @@ def read_costs(paths: Sequence[Path]) -> list[CostRow]:
     Raises:
         InputError: a file holds neither measurements nor predictions.
     """
-    rows = []
+    rows: list[CostRow] = []
     for path in paths:
         value = read_json(path)
         if not value.keys() & {"measurements", "predictions"}:
             raise InputError(f"{path}: expected the harness's measurements or predictions, found neither")
         costs = from_json(_Costs, value, str(path))
-        rows += [one.row() for one in costs.measurements] + [one.row() for one in costs.predictions]
+        rows += [_measured(one) for one in costs.measurements]
+        rows += [_predicted(one) for one in costs.predictions]
     return rows
+
+
+def _measured(one: Measurement) -> CostRow:
+    timing = None if one.machine.kind.startswith("emulated") else one.timing
+    return CostRow(
+        one.model.file,
+        one.model.sha256,
+        one.machine.name,
+        f"{one.settings.threads} thread(s), {one.settings.delegate}",
+        None if timing is None else timing.p50 or timing.mean,
+        None if one.instructions is None else one.instructions.count,
+        valid=one.valid,
+    )
+
+
+def _predicted(one: Prediction) -> CostRow:
+    low, high = one.fps_interval
+    setting = "predicted from counted instructions"
+    return CostRow(one.model, None, one.phone, setting, None, None, one.fps, low, high)
 
 
 @dataclass(frozen=True)

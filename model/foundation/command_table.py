@@ -91,6 +91,7 @@ def _plain_app(program: str, about: str | None, example: str) -> App:
         help_format="plaintext",
         help_formatter="plain",
         version_flags=(),
+        suppress_keyboard_interrupt=False,  # `exit_code_of` says what ctrl-C left
         default_parameter=Parameter(negative=""),
     )
 

@@ -6,42 +6,28 @@ import importlib.util
 import os
 import platform
 import subprocess
-import tempfile
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmark.devices import runner_output
-from benchmark.devices.compile import runner_for
-from benchmark.devices.errors import DeviceError, DeviceTimeoutError
-from benchmark.devices.machine import Machine, MachineFacts, RunRequest, runner_flags
-from benchmark.devices.runner_output import RunnerOutput
+from benchmark.devices.kind import Kind, Wish
+from benchmark.devices.machine import Machine, Runner, RunRequest, run_on_these_files
+from benchmark.errors import DeviceError, DeviceTimeoutError
+from benchmark.runner.build import runner_for
+from benchmark.runner.output import RunnerOutput, last_error
+from convert.tflite.cost import MachineFacts
 from model.foundation.errors import InputError
 
 GRACE_S = 120.0
 """Time beyond a run's own limit for loading the model and writing outputs."""
 
 
-def host_library() -> Path:
-    """The folder of the installed LiteRT's libLiteRt.so.
-
-    Raises:
-        InputError: ai-edge-litert is not installed or carries no such library.
-    """
-    found = importlib.util.find_spec("ai_edge_litert")
-    folder = Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
-    if folder is None or not (folder / "libLiteRt.so").is_file():
-        raise InputError(
-            "the host runner needs ai-edge-litert with libLiteRt.so: install the project's dependencies"
-        )
-    return folder
-
-
 class HostMachine(Machine):
     """Runs models on this computer. Its timings say nothing about a phone."""
 
     def __init__(self) -> None:
-        self._library = host_library()
+        self._library = _library()
         self._runner = runner_for("host", self._library)
 
     @property
@@ -55,29 +41,15 @@ class HostMachine(Machine):
         return MachineFacts("host", "host", platform.node(), details)
 
     @property
-    def runner(self) -> dict[str, str]:
-        return {"name": "litert_runner", "runtime": f"LiteRT {version('ai-edge-litert')}"}
+    def runner(self) -> Runner:
+        return Runner("litert_runner", f"LiteRT {version('ai-edge-litert')}")
 
     def run(self, request: RunRequest) -> RunnerOutput:
-        with tempfile.TemporaryDirectory() as folder:
-            latencies = Path(folder) / "latencies"
-            command = [
-                str(self._runner),
-                *runner_flags(request, str(request.model)),
-                f"--latencies_file={latencies}",
-            ]
-            if request.processors:
-                command.append("--cpus=" + ",".join(str(number) for number in request.processors))
-            if request.frames is not None:
-                command.append(f"--input_file={request.frames}")
-            if request.outputs is not None:
-                request.outputs.mkdir(parents=True, exist_ok=True)
-                command.append(f"--output_dir={request.outputs}")
-            text = self._text_of(command, request.max_seconds * 2 + GRACE_S)
-            timed = tuple(int(line) for line in latencies.read_text().split())
-        return replace(runner_output.parse(text, "the runner"), latencies_ns=timed)
+        timeout_s = request.max_seconds * 2 + GRACE_S
+        return run_on_these_files(request, "the runner", lambda flags: self._launch(flags, timeout_s))
 
-    def _text_of(self, command: list[str], timeout_s: float) -> str:
+    def _launch(self, flags: list[str], timeout_s: float) -> str:
+        command = [str(self._runner), *flags]
         environment = {**os.environ, "LD_LIBRARY_PATH": str(self._library)}
         try:
             done = subprocess.run(
@@ -88,8 +60,19 @@ class HostMachine(Machine):
                 f"the runner did not end within {timeout_s:.0f} s on this host"
             ) from None
         if done.returncode != 0:
-            raise DeviceError(f"the runner failed on this host: {runner_output.last_error(done.stderr)}")
+            raise DeviceError(f"the runner failed on this host: {last_error(done.stderr)}")
         return done.stdout + done.stderr
+
+
+def _library() -> Path:
+    """The folder of the installed LiteRT's libLiteRt.so."""
+    found = importlib.util.find_spec("ai_edge_litert")
+    folder = Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
+    if folder is None or not (folder / "libLiteRt.so").is_file():
+        raise InputError(
+            "the host runner needs ai-edge-litert with libLiteRt.so: install the project's dependencies"
+        )
+    return folder
 
 
 def _processor_name() -> str | None:
@@ -98,3 +81,18 @@ def _processor_name() -> str | None:
     except OSError:
         return platform.processor() or None
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)
+
+
+class Host(Kind):
+    """`--device host`."""
+
+    form = "host"
+    always = ("host",)
+
+    @contextmanager
+    def opened(self, name: str | None, wish: Wish) -> Iterator[Machine]:
+        del name, wish  # there is one host, and it needs nothing
+        yield HostMachine()
+
+
+KIND = Host()

@@ -9,27 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scripted_adb import Phone, recorded
 
-from benchmark.devices import adb
-from benchmark.devices.conditions import cool_down, logged, take_sample, throttle_ratio
-from benchmark.devices.errors import DeviceError
-from benchmark.devices.facts import Cluster
-from benchmark.devices.lock import locked
-from benchmark.devices.machine import Machine, MachineFacts, RunRequest
+from benchmark.adb import client as adb
+from benchmark.adb.facts import Cluster
+from benchmark.adb.heat import take_sample
+from benchmark.devices.adb_machine import locked
+from benchmark.devices.conditions import HeatLog, Look, cool_down, logged
+from benchmark.devices.kinds.arm64 import spread_of
+from benchmark.devices.machine import Machine, Runner, RunRequest
 from benchmark.devices.method import (
     QUICK,
-    Limits,
-    Method,
-    Setting,
+    Timed,
     per_minute_of,
     replicate_problems,
     settings_of,
+    throttle_ratio,
 )
-from benchmark.devices.results import ResultFile, merged, read_results
-from benchmark.devices.runner_output import RunnerOutput, Statistics
-from benchmark.emulation.cost import spread_of
+from benchmark.devices.results import Limits, ResultFile, Setting, merged, read_results
+from benchmark.errors import DeviceError
+from benchmark.runner.output import RunnerOutput, Statistics
+from convert.tflite.cost import MachineFacts
 from model.foundation.errors import InputError
+from tests.benchmark.scripted_adb import Phone, recorded
 
 LITTLE = Cluster("little", (0, 1, 2, 3), "Cortex-A55", 300000, 1800000)
 BIG = Cluster("big", (4, 5), "Cortex-A76", 300000, 2200000)
@@ -53,8 +54,8 @@ class ScriptedMachine(Machine):
         return MachineFacts("host", "scripted", "scripted")
 
     @property
-    def runner(self) -> dict[str, str]:
-        return {"name": "scripted"}
+    def runner(self) -> Runner:
+        return Runner("scripted")
 
     def run(self, request: RunRequest) -> RunnerOutput:
         self.requests.append(request)
@@ -69,7 +70,7 @@ def test_no_measurement_has_no_curve():
 def test_the_curve_has_a_median_a_minute_and_leaves_an_unfinished_minute_out():
     latencies = [10_000_000] * 6000 + [20_000_000] * 3000 + [30_000_000] * 100
     curve = per_minute_of(latencies)
-    assert [(one["minute"], one["ms"]) for one in curve] == [(0, 10.0), (1, 20.0)]
+    assert [(one.minute, one.ms) for one in curve] == [(0, 10.0), (1, 20.0)]
     assert throttle_ratio(curve) == 2.0
 
 
@@ -96,7 +97,7 @@ def test_settings_drop_what_a_cluster_cannot_do():
 
 def test_the_method_runs_long_enough_twice_and_memory_apart(tflite_file):
     machine = ScriptedMachine(10.0)
-    one = Method(machine, None, Limits()).measure(tflite_file, Setting(2, "xnnpack", BIG), profile=False)
+    one = Timed(machine).measure(tflite_file, Setting(2, "xnnpack", BIG, Limits()), profile=False)
     timed, replicate, memory = machine.requests
     assert (timed.runs, timed.min_seconds, timed.threads, timed.processors) == (1024, 60, 2, (4, 5))
     assert not timed.memory
@@ -109,53 +110,51 @@ def test_the_method_runs_long_enough_twice_and_memory_apart(tflite_file):
 
 
 def test_a_replicate_that_differs_flags_the_measurement(tflite_file):
-    one = Method(ScriptedMachine(10.0, 12.0), None, QUICK).measure(
-        tflite_file, Setting(1, "xnnpack"), profile=False
-    )
+    one = Timed(ScriptedMachine(10.0, 12.0)).measure(tflite_file, Setting(limits=QUICK), profile=False)
     assert not one.valid
     assert "two passes differ by 20.0%" in one.problems[0]
-    assert one.settings["quick"] is True
+    assert one.settings.limits == QUICK
 
 
 def test_sustained_runs_have_a_curve_and_a_ratio(tflite_file):
     limits = replace(QUICK, sustained_s=120)
     machine = ScriptedMachine(10.0)
-    one = Method(machine, None, limits).measure(tflite_file, Setting(1, "xnnpack"), profile=False)
+    one = Timed(machine).measure(tflite_file, Setting(limits=limits), profile=False)
     assert machine.requests[-1].min_seconds == 120
-    assert one.per_minute[0]["ms"] == 10.0
-    assert "throttle_ratio" in one.conditions["sustained"]
+    assert one.per_minute[0].ms == 10.0
+    assert one.conditions.sustained == HeatLog()
+    assert one.conditions.throttle_ratio is None, "it takes two minutes to see one"
 
 
 def test_results_come_back_as_they_were(tflite_file, tmp_path):
-    one = Method(ScriptedMachine(10.0), None, QUICK).measure(
-        tflite_file, Setting(1, "xnnpack", BIG), profile=False
-    )
+    one = Timed(ScriptedMachine(10.0)).measure(tflite_file, Setting(1, "xnnpack", BIG, QUICK), profile=False)
     path = tmp_path / "results.json"
     results = ResultFile(path, resume=False)
     results.add(one)
     (back,) = read_results(path)
+    assert back == one
     assert back.key == one.key
-    assert back.timing == one.timing
     assert merged([path, path])[0].key == one.key
     assert one.key in ResultFile(path, resume=True).measurements
     assert ResultFile(path, resume=False).measurements == {}
 
 
 def test_settings_make_different_measurements(tflite_file):
-    method = Method(ScriptedMachine(10.0), None, QUICK)
-    keys = {method.planned(tflite_file, Setting(threads, "xnnpack")).key for threads in (1, 2)}
-    assert len(keys) == 2
-    assert (
-        Method(ScriptedMachine(1.0), None, Limits()).planned(tflite_file, Setting(1, "xnnpack")).key
-        not in keys
-    )
+    method = Timed(ScriptedMachine(10.0))
+    settings = [Setting(limits=QUICK), Setting(2, limits=QUICK), Setting(limits=Limits()), Setting()]
+    assert len({method.planned(tflite_file, one).key for one in settings}) == 4
 
 
 def test_a_foreign_file_is_no_result_file(tmp_path):
     path = tmp_path / "other.json"
     path.write_text("{}")
-    with pytest.raises(InputError, match="no featherface-benchmark file"):
+    with pytest.raises(InputError, match="missing required field"):
         ResultFile(path, resume=True)
+
+
+def look_at(serial: str) -> Look:
+    device = adb.AdbDevice(serial)
+    return lambda since: take_sample(device, since)
 
 
 def test_a_hot_phone_is_waited_for(adb_server):
@@ -165,14 +164,14 @@ def test_a_hot_phone_is_waited_for(adb_server):
     )
     phone = Phone(answers=[("@@clocks", lambda _: (0, hot if len(phone.commands) < 4 else cool))])
     adb_server(ONE=phone)
-    sample, _ = cool_down(adb.AdbDevice("ONE"), limit_s=30, every_s=0.05)
+    sample, _ = cool_down(look_at("ONE"), limit_s=30, every_s=0.05)
     assert sample.is_cool
     assert len(phone.commands) == 4
 
 
 def test_a_phone_that_stays_hot_is_not_waited_for_for_ever(adb_server):
     adb_server(ONE=Phone(recorded("galaxy_a13")))
-    sample, _ = cool_down(adb.AdbDevice("ONE"), limit_s=0.3, every_s=0.1)
+    sample, _ = cool_down(look_at("ONE"), limit_s=0.3, every_s=0.1)
     assert not sample.is_cool
     assert sample.thermal_status == 2
 
@@ -187,13 +186,13 @@ def test_a_sample_reads_clocks_heat_and_battery(adb_server):
 
 def test_conditions_are_logged_while_a_block_runs(adb_server):
     adb_server(ONE=Phone(recorded("galaxy_a13")))
-    with logged(adb.AdbDevice("ONE"), every_s=0.05) as log:
+    with logged(look_at("ONE"), every_s=0.05) as samples:
         deadline = time.monotonic() + 30
-        while len(log.samples) < 4 and time.monotonic() < deadline:
+        while len(samples) < 4 and time.monotonic() < deadline:
             time.sleep(0.02)
-    record = log.to_json()
-    assert len(record["samples"]) >= 4
-    assert (record["highest_thermal_status"], record["highest_celsius"]) == (2, 61.0)
+    heat = HeatLog.of(samples)
+    assert len(heat.samples) >= 4
+    assert (heat.highest_thermal_status, heat.highest_celsius) == (2, 61.0)
 
 
 def test_one_device_is_for_one_run(own_locks):
@@ -201,7 +200,7 @@ def test_one_device_is_for_one_run(own_locks):
         [
             sys.executable,
             "-c",
-            "import sys\nfrom benchmark.devices.lock import locked\n"
+            "import sys\nfrom benchmark.devices.adb_machine import locked\n"
             "with locked('R58T/30'):\n    print('held', flush=True); sys.stdin.read()",
         ],
         stdin=subprocess.PIPE,

@@ -266,11 +266,13 @@ def test_a_file_that_changed_since_its_record_is_refused(tmp_path: Path) -> None
 def test_costs_never_show_emulated_time(tmp_path: Path) -> None:
     one: dict[str, Any] = {
         "machine": {"kind": "emulated-arm64", "name": "arm64:a53", "identity": "a53"},
+        "runner": {"name": "litert_runner"},
         "model": {"file": "a.tflite", "bytes": 1, "sha256": "0"},
         "settings": {"threads": 1, "delegate": "xnnpack"},
-        "timing": {"p50": 123.0, "mean": 124.0},
+        "timing": {"runs": 9, "seconds": 1.0, "init": 1.0, "first": 1.0, "mean": 124.0, "std": 1.0,
+                   "minimum": 120.0, "maximum": 130.0, "p50": 123.0, "p90": None, "p99": None},
         "instructions": {"count": 7, "runs": 5, "spread": 0.0, "method": "icount"},
-    }
+    }  # fmt: skip
     host = copy.deepcopy(one)
     host["machine"] = {"kind": "host", "name": "host", "identity": "host"}
     host["problems"] = ["too hot"]

@@ -1,0 +1,153 @@
+"""Photographs through a model on a machine: its raw outputs, kept, and two machines' compared byte by byte.
+
+An integer file gives the same bytes on every machine with the same LiteRT: its AP there is its AP here.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.devices.machine import Machine, Runner, RunRequest
+from benchmark.devices.results import now
+from benchmark.runner.output import Tensor
+from convert.difference import TensorDifference, TensorSums
+from convert.tflite.cost import MachineFacts, ModelFile
+from model.evaluation.loop import letterboxed
+from model.foundation.errors import InputError
+from model.foundation.records import write_record
+from model.runtime.interpreter import TfliteInterpreter
+from model.runtime.running import open_model
+
+OUTPUT_NAMES = ("boxes", "scores", "landmarks")
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What stands beside the stored outputs of one model on one machine."""
+
+    machine: MachineFacts
+    runner: Runner
+    model: ModelFile
+    images: tuple[str, ...]
+    measured_at: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two machines on the same photographs; `agreement`: model file -> output -> how stored values differ."""
+
+    machines: tuple[str, ...]
+    images: tuple[str, ...]
+    models: tuple[ModelFile, ...]
+    agreement: dict[str, dict[str, TensorDifference]]
+    measured_at: str
+
+    @property
+    def different(self) -> list[str]:
+        """The models that did not give every byte of every frame alike."""
+        frames = len(self.images)
+        return [
+            model
+            for model, outputs in self.agreement.items()
+            if any(one.identical < frames for one in outputs.values())
+        ]
+
+
+def run_model(machine: Machine, model: Path, images: Sequence[Path], folder: Path) -> None:
+    """Run one model over photographs and store its outputs.
+
+    Args:
+        machine: Where it runs.
+        model: A TFLite file of the project.
+        images: Photographs.
+        folder: Gets `OUTPUT.npy` ([images, N, C], the file's own type) and `run.json`.
+
+    Raises:
+        InputError: a photograph is unreadable, or the model's outputs are not boxes, scores and landmarks.
+        DeviceError: the machine fails.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        frames, raw = Path(temporary) / "frames", Path(temporary) / "raw"
+        _write_frames(model, images, frames)
+        request = RunRequest(
+            model,
+            warmup_runs=0,
+            warmup_seconds=0,
+            runs=0,
+            min_seconds=0,
+            frames=frames,
+            outputs=raw,
+            max_seconds=3600,
+        )
+        tensors = machine.run(request).outputs
+        if len(tensors) != len(OUTPUT_NAMES):
+            raise InputError(f"{model}: expected {', '.join(OUTPUT_NAMES)}, found {len(tensors)} outputs")
+        arrays = read_outputs(raw, tensors)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, array in zip(OUTPUT_NAMES, arrays, strict=True):
+            np.save(folder / f"{name}.npy", array)
+    names = tuple(image.name for image in images)
+    stored = StoredRun(machine.facts, machine.runner, ModelFile.of(model), names, now())
+    write_record(folder / "run.json", stored)
+
+
+def _write_frames(model: Path, images: Iterable[Path], target: Path) -> None:
+    """Letterbox photographs to a model's input and write them one after another, in the input's own type."""
+    spec, pixel_input = open_model(model).spec, TfliteInterpreter(model).inputs[0]
+    with target.open("wb") as stream:
+        for image in images:
+            stream.write(pixel_input.stored(letterboxed(image, spec)[0]).tobytes())
+
+
+def read_outputs(folder: Path, tensors: Sequence[Tensor]) -> list[NDArray[np.generic]]:
+    """Read what `Machine.run` wrote: one array an output, [frames, *shape without the leading 1].
+
+    Raises:
+        InputError: a file does not hold whole frames.
+    """
+    arrays = []
+    for index, tensor in enumerate(tensors):
+        path = folder / f"{index}.raw"
+        values = np.fromfile(path, tensor.dtype)
+        size = int(np.prod(tensor.shape))
+        if values.size % size:
+            raise InputError(f"{path}: {values.size} values are no multiple of {size}")
+        arrays.append(values.reshape(-1, *tensor.shape[1:]))
+    return arrays
+
+
+def compare(first: Path, second: Path) -> dict[str, TensorDifference]:
+    """Compare what `run_model` stored of one model on two machines, output by output.
+
+    Raises:
+        InputError: an output differs in shape or type.
+    """
+    return {
+        name: difference(name, np.load(first / f"{name}.npy"), np.load(second / f"{name}.npy"))
+        for name in OUTPUT_NAMES
+    }
+
+
+def difference(name: str, first: NDArray[Any], second: NDArray[Any]) -> TensorDifference:
+    """How two arrays [frames, ...] of one type differ, in that type's own unit.
+
+    Raises:
+        InputError: they differ in shape or type.
+    """
+    if first.shape != second.shape or first.dtype != second.dtype:
+        raise InputError(
+            f"{name}: {first.dtype} {first.shape} and {second.dtype} {second.shape} cannot be compared"
+        )
+    sums = TensorSums()
+    for one, other in zip(first, second, strict=True):
+        sums.add(one, other)
+    return sums.result()

@@ -1,0 +1,52 @@
+"""Predictions, and the fit that they rest on, as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from benchmark.prediction.cycles import PHONES, Prediction, cpi_of, fit, read_counts, transfer_error
+from benchmark.prediction.published import LATENCIES
+
+CAVEATS = """\
+Predicted from counted instructions, not measured. The interval is the error on what was not fitted;
+* borrows the CPI of another core. Only inference: no camera, no box decoding. Four threads share a network
+smaller than the fitted ones less well: take the x4 rows as upper ends."""
+
+
+def fit_table() -> Table:
+    """Each published latency's cycles per instruction (CPI), and each board's fit with its error."""
+    counts = read_counts()
+    columns = ("board", "network", "published ms", "M instructions", "CPI", "fit, leave-one-out")
+    table = Table(*columns, title="cycles per instruction")
+    for one in LATENCIES:
+        found = fit(one.board, one.kind, counts)
+        count = counts[one.network, one.kind, one.emulated]
+        table.add_row(
+            f"{one.board}, {one.threads} thr",
+            f"{one.network} {one.kind}",
+            f"{one.milliseconds:g}",
+            f"{count / 1e6:.1f}",
+            f"{cpi_of(one, counts):.2f}",
+            f"{found.cpi:.2f} +- {found.error:.0%}" if found else "",
+        )
+    for kind in ("float", "int8"):
+        table.add_row(
+            "one board from another", kind, "", "", "", f"+- {transfer_error(kind, 4, counts):.0%} (4 thr)"
+        )
+    return table
+
+
+def prediction_table(found: Sequence[Prediction]) -> Table:
+    """Predicted inferences a second with their interval, one row a model and class of phones."""
+    borrowed = {phone.name for phone in PHONES if phone.transferred}
+    table = Table("model", "phone, threads, clock", "FPS", "interval", "ms", title="PREDICTED, not measured")
+    for model in dict.fromkeys(one.model for one in found):
+        rows = [one for phone in PHONES for one in found if (one.model, one.phone) == (model, phone.name)]
+        for one in rows:
+            low, high = one.fps_interval
+            name = f"{one.phone}{' *' if one.phone in borrowed else ''}"
+            cells = [f"{one.fps:.0f}", f"{low:.0f} to {high:.0f}", f"{one.milliseconds:.1f}"]
+            table.add_row(model if one is rows[0] else "", name, *cells, end_section=one is rows[-1])
+    return table
