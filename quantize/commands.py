@@ -9,6 +9,7 @@ _WEIGHTS = "--checkpoint model/weights/featherface_v2.pth"
 _RANGES = "--ranges model/weights/featherface_v2_ranges.json"
 _LOOK = "--photographs build/demo/evaluation/images"
 _CALIBRATION = f"--calibration {_BUILT}/calibration.json"
+_TRIED = f"--model {_BUILT}_float32.tflite {_RANGES} --data build/demo/evaluation"
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -32,6 +33,38 @@ COMMANDS: tuple[Command, ...] = (
         f"--model {_BUILT}.onnx --recipe quantize/recipes/int8.json {_CALIBRATION} {_LOOK} "
         f"--output {_BUILT}_int8.onnx",
         front="quantize-onnx",
+    ),
+    Command(
+        "equalize",
+        "quantize.tune.commands:equalize",
+        "Rewrite a checkpoint exactly, so that INT8 loses less.",
+        f"{_WEIGHTS} --network featherface_v2 {_CALIBRATION} --output build/equalized.pth",
+    ),
+    Command(
+        "sensitivity",
+        "quantize.tune.commands:sensitivity",
+        "AP and SQNR with each layer alone in INT8, and with each alone in float.",
+        f"{_TRIED} --output build/sensitivity.json",
+    ),
+    Command(
+        "search",
+        "quantize.tune.commands:search",
+        "The smallest or fastest mix of INT8 and FP16 whose AP50 falls by no more than a limit.",
+        f"{_TRIED} --max-drop 0.5 --recipe build/searched.json --output build/search.json",
+    ),
+    Command(
+        "curve",
+        "quantize.tune.commands:curve",
+        "AP of the INT8 file against the number of calibration images.",
+        f"--model {_BUILT}_float32.tflite {_CALIBRATION} --data build/demo/evaluation "
+        "--output build/curve.json",
+    ),
+    Command(
+        "bias-correction",
+        "quantize.tune.commands:bias_correction",
+        "Prove that correcting INT8 biases helps, or not.",
+        f"--model {_BUILT}_float32.tflite {_CALIBRATION} --data build/demo/evaluation "
+        "--output build/bias_correction.json",
     ),
     Command(
         "lint",

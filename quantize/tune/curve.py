@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from quantize.calibrate.images import CalibrationImages
 from quantize.calibrate.meter import RangeMeter
 from quantize.recipe import Recipe
 from quantize.tune.trials import Trial
 
 if TYPE_CHECKING:
-    from quantize.tune.task import Subject
+    from quantize.tune.subject import Subject
 
 FIRST = 8
 
@@ -54,12 +52,12 @@ class CalibrationCurve:
         return {"kind": "calibration_curve", "title": title, "float": vars(self.float_file), "layers": rows}
 
 
-def measure_curve(subject: Subject, manifests: Sequence[Path], recipe: Recipe) -> CalibrationCurve:
+def measure_curve(subject: Subject, recipe: Recipe) -> CalibrationCurve:
     """Measure ranges on growing numbers of images, each set holding the ones before."""
     recipe = structs.replace(recipe, estimator=subject.estimator)
     meter = RangeMeter(subject.model)
     points: list[Point] = []
-    images = CalibrationImages(manifests, subject.spec)
+    images = subject.calibration_images()
     bench = subject.bench("search", None)
     whole = bench.float_file()
     for count, image in enumerate(images, 1):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -15,14 +13,6 @@ from quantize.tune.sensitivity import SensitivityTable
 from quantize.tune.trials import Trial
 
 SHOWN_ROWS = 30
-
-
-def say(value: dict[str, Any], as_json: bool, table: Callable[[], None]) -> None:
-    """Print JSON or a table."""
-    if as_json:
-        print(json.dumps(value, indent=2))
-    else:
-        table()
 
 
 def print_sensitivity(table: SensitivityTable) -> None:

@@ -7,10 +7,9 @@ import hashlib
 import io
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from calibration_data.readers import LabelledImage
 from convert.difference import TensorSums
@@ -19,13 +18,14 @@ from model.evaluation.average_precision import Matched
 from model.evaluation.loop import Seen
 from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
+from model.foundation.journal import Journal
 from model.foundation.records import to_json
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import RawOutputs, open_model
 from quantize.apply.quantizer import apply_recipe
+from quantize.calibrate.ranges import Bounds
 from quantize.recipe import Recipe
 
-Bounds = Mapping[str, tuple[float, float]]
 COMPARED_IMAGES = 32
 """The first so many images give the signal-to-noise ratios."""
 
@@ -46,18 +46,11 @@ class Trial:
     sqnr_db: dict[str, float | None]
     recall: dict[str, tuple[int, int]]
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Trial:
-        """The inverse of `asdict`."""
-        recall = {band: (int(faces), int(found)) for band, (faces, found) in value["recall"].items()}
-        return cls(value["bytes"], value["ap50"], dict(value["sqnr_db"]), recall)
-
 
 class Bench:
     """Tries recipes on one float file and one list of labelled images, and keeps every result.
 
-    Results stand in a file of JSON lines, one for each recipe, keyed by everything that decides it
-    (float file, bounds, images, recipe); an interruption loses at most the one that was running.
+    Results stand in a journal, keyed by everything that decides them (float file, bounds, images, recipe).
     """
 
     def __init__(
@@ -71,10 +64,9 @@ class Bench:
         if not images:
             raise InputError("no labelled image to try recipes on")
         self.model, self.bounds, self.images, self.spec = model, dict(bounds), list(images), spec
-        self._journal = journal
         content = [sha256_of(model), sorted(self.bounds.items()), [image.name for image in images]]
         self._setting = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-        self._done = _read_journal(journal)
+        self._done = Journal(journal, Trial)
         self._float: list[RawOutputs] = []
         self._trial_of_float: Trial | None = None
         self.tried = 0
@@ -112,9 +104,8 @@ class Bench:
                 file = Path(folder) / "candidate.tflite"
                 with contextlib.redirect_stderr(io.StringIO()):  # the quantizer's own progress, each time
                     apply_recipe(recipe, self.model, dict(self.bounds), file)
-                self._done[key] = self.score(file)
+                self._done.add(key, self.score(file))
             self.tried += 1
-            _append(self._journal, {"key": key, "recipe": to_json(recipe), **asdict(self._done[key])})
         return self._done[key]
 
     def score(self, file: Path) -> Trial:
@@ -136,30 +127,3 @@ class Bench:
 def _trial(file: Path, matched: Matched, sqnr_db: dict[str, float | None]) -> Trial:
     recall = {band: (one.faces, one.found) for band, one in matched.recall_by_height().items()}
     return Trial(file.stat().st_size, round(100 * matched.average_precision(), 4), sqnr_db, recall)
-
-
-def _read_journal(path: Path | None) -> dict[str, Trial]:
-    """Finished trials by key; a last line that an interruption cut short is dropped."""
-    if path is None or not path.is_file():
-        return {}
-    done = {}
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    for number, line in enumerate(lines, 1):
-        try:
-            value = json.loads(line)
-            done[value["key"]] = Trial.from_json(value)
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError):
-            if number < len(lines) or line.endswith("\n"):
-                raise InputError(
-                    f"{path}:{number} is no result of a trial; remove the line or file"
-                ) from None
-            path.write_text("".join(lines[:-1]), encoding="utf-8")
-    return done
-
-
-def _append(path: Path | None, value: dict[str, Any]) -> None:
-    if path is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(value) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -183,7 +182,7 @@ def test_a_second_run_repeats_nothing(
     other = Bench(converted.float32, bounds, demo_faces[:3], journal)
     assert not other.knows(all_int8("min_max"))
     journal.write_text("not json\n")
-    with pytest.raises(InputError, match="no result of a trial"):
+    with pytest.raises(InputError, match="no finished piece of work"):
         Bench(converted.float32, bounds, demo_faces[:3], journal)
 
 
@@ -197,7 +196,7 @@ def test_a_file_without_a_spec_is_given_one(
     manifest = tmp_path / "calibration.json"
     write_manifest(select_images(demo_set / "calibration" / "images", 8, 0)[0], manifest)
     arguments = ["sensitivity", "--model", str(bare), "--calibration", str(manifest)]
-    arguments += ["--data", str(demo_set / "evaluation"), "--images", "8", "--damage-only"]
+    arguments += ["--data", str(demo_set / "evaluation"), "--limit", "8", "--damage-only"]
     arguments += ["--layers", "^backbone/stem$", "--output", str(tmp_path / "table.json")]
     assert main(arguments) == 2
     assert "--spec" in capsys.readouterr().err
@@ -213,8 +212,3 @@ def test_a_winner_is_a_recipe_file(tmp_path: Path) -> None:
     assert read_recipe(path) == recipe
     assert recipe.precision_of("heads/boxes:2").name == "float16"
     assert recipe.precision_of("heads/boxes_more").name == "int8"
-
-
-def test_a_trial_survives_its_journal() -> None:
-    trial = Trial(10, 50.0, {"boxes": None}, {"over 64": (4, 3)})
-    assert Trial.from_json(json.loads(json.dumps(asdict(trial)))) == trial

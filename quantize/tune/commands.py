@@ -1,0 +1,195 @@
+"""The commands that try recipes on the real file, and `equalize`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from model.foundation import flags
+from quantize.tune.subject import Folders, Subject
+
+if TYPE_CHECKING:
+    from quantize.recipe import Recipe
+
+EXACT = 1e-4
+"""Largest difference that equalization may make to an output on photographs, as a share of the output's
+largest value."""
+CHECKED = 8
+"""So many photographs decide that."""
+
+Table = Annotated[flags.Output, Parameter(help="table (JSON) to write; a picture (.svg) stands beside it")]
+Trials = Annotated[
+    Path | None,
+    Parameter(help="finished trials, where a second run goes on: .jsonl beside --output"),
+]
+Tried = Annotated[flags.Recipe | None, Parameter(help="recipe to try instead of all layers in INT8")]
+DamageOnly = Annotated[bool, Parameter(help="leave out the trials with each layer alone in float")]
+
+
+def sensitivity(
+    *,
+    of: Subject,
+    output: Table,
+    layers: Annotated[str | None, Parameter(help="only layers whose name this expression matches")] = None,
+    damage_only: DamageOnly = False,
+    journal: Trials = None,
+) -> None:
+    """AP and SQNR with each layer alone in INT8, and with each alone in float."""
+    from model.foundation.artifact import write_json
+    from quantize.tune.plots import plot_sensitivity
+    from quantize.tune.search import chosen_layers
+    from quantize.tune.sensitivity import measure_sensitivity
+    from quantize.tune.tables import print_sensitivity
+
+    bench = of.bench("search", journal or output.with_suffix(".jsonl"))
+    chosen = chosen_layers(of.layers, layers)
+    table = measure_sensitivity(bench, chosen, of.estimator, repairs=not damage_only)
+    write_json(output, table.to_json(f"Sensitivity of {of.model.name}"))
+    plot_sensitivity(table, output.with_suffix(".svg"))
+    print_sensitivity(table)
+
+
+def search(
+    *,
+    of: Subject,
+    recipe: Annotated[flags.Recipe, Parameter(help="recipe (JSON) to write")],
+    output: Table,
+    max_drop: Annotated[float, Parameter(help="largest drop in AP50, in points")] = 0.5,
+    cost: Annotated[Path | None, Parameter(help="the benchmark's counted instructions (JSON)")] = None,
+    sensitivity: Annotated[
+        Path | None, Parameter(help="table (JSON) that ranks the layers, made before")
+    ] = None,
+    damage_only: DamageOnly = False,
+    journal: Trials = None,
+    quiet: flags.Quiet = False,
+) -> None:
+    """The smallest or fastest mix of INT8 and FP16 whose AP50 falls by no more than a limit."""
+    from model.foundation.artifact import write_json
+    from model.foundation.records import write_record
+    from quantize.tune.plots import plot_search
+    from quantize.tune.search import Cost, Search, counted_cost, ranked_layers
+    from quantize.tune.sensitivity import measure_sensitivity
+    from quantize.tune.tables import print_found, search_json, search_line
+
+    trials = journal or output.with_suffix(".jsonl")
+    choosing, verifying = of.bench("search", trials), of.bench("verify", trials)
+    if sensitivity is not None:
+        order = ranked_layers(sensitivity, of.layers)
+    else:
+        table = measure_sensitivity(choosing, of.layers, of.estimator, repairs=not damage_only)
+        order = [row.layer for row in table.rows]
+    macs = sum(layer.macs for layer in of.layers)
+    stem = of.model.name.removesuffix("_float32.tflite")
+    price = (cost and counted_cost(cost, stem, macs)) or Cost()
+    work = Search(choosing, verifying, order, max_drop, price, of.estimator)
+    found = work.run(lambda candidate: None if quiet else search_line(candidate))
+    write_json(output, search_json(found, max_drop, price, of.model.name))
+    write_record(recipe, work.recipe(found.winner.in_float))
+    plot_search(found, max_drop, output.with_suffix(".svg"))
+    print_found(found, max_drop, price)
+
+
+def curve(*, of: Subject, output: Table, recipe: Tried = None) -> None:
+    """AP of the INT8 file against the number of calibration images."""
+    from model.foundation.artifact import write_json
+    from quantize.tune.curve import measure_curve
+    from quantize.tune.plots import plot_curve
+    from quantize.tune.tables import print_curve
+
+    measured = measure_curve(of, _recipe(of, recipe))
+    write_json(output, measured.to_json(f"AP against calibration images, {of.model.name}"))
+    plot_curve(measured, output.with_suffix(".svg"))
+    print_curve(measured)
+
+
+def bias_correction(
+    *,
+    of: Subject,
+    output: Annotated[flags.Output, Parameter(help="before and after (JSON)")],
+    recipe: Tried = None,
+) -> None:
+    """Prove that correcting INT8 biases helps; ends with exit code 1 if it does not."""
+    import tempfile
+
+    from model.foundation.artifact import write_json
+    from quantize.apply.bias_correction import correct_biases
+    from quantize.apply.quantizer import apply_recipe
+    from quantize.apply.steps import CORRECTION_IMAGES
+    from quantize.tune.before_after import Proof
+
+    images = list(of.calibration_images(CORRECTION_IMAGES))
+    bench = of.bench("search", None)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "quantized.tflite"
+        apply_recipe(_recipe(of, recipe), of.model, bench.bounds, file)
+        before = bench.score(file)
+        correct_biases(of.model, file, images, file)
+        proof = Proof(bench.float_file(), before, bench.score(file))
+    write_json(output, proof.to_json())
+    proof.require("bias correction")
+
+
+def _recipe(subject: Subject, path: Path | None) -> Recipe:
+    """The recipe to try: all INT8 if none is given."""
+    from quantize.recipe import read_recipe
+    from quantize.tune.sensitivity import all_int8
+
+    return all_int8(subject.estimator) if path is None else read_recipe(path)
+
+
+def equalize(
+    *,
+    checkpoint: flags.Checkpoint,
+    network: flags.Network,
+    calibration: flags.Calibration,
+    output: Annotated[flags.Output, Parameter(help="checkpoint (.pth) to write")],
+    limit: Annotated[flags.Limit, Parameter(help="images of the manifests, taken in turn")] = 48,
+    size: flags.Size = "320",
+    data: Annotated[Folders, Parameter(help="folders with label.txt and images/, to prove it on")] = [],
+    labelled: Annotated[int, Parameter(help="images of each folder for the proof")] = 100,
+) -> None:
+    """Rewrite a checkpoint exactly, so that INT8 loses less; with --data, exit code 1 if it does not help."""
+    import copy
+
+    import torch
+
+    from calibration_data.image_set import ImageSet
+    from model.checkpoint import load_checkpoint
+    from model.foundation.artifact import Artifact, replacing
+    from model.foundation.progress import step
+    from model.geometry.spec import parse_size
+    from model.networks import spec_of
+    from model.runtime.running import TorchModel
+    from quantize.calibrate.images import CalibrationImages
+    from quantize.tune import equalize as equalizing
+    from quantize.tune.before_after import Proof, int8_of
+
+    spec = spec_of(network, *parse_size(size))
+    module = load_checkpoint(checkpoint, network).network
+    images = list(CalibrationImages(calibration, spec, limit))
+    before = copy.deepcopy(module)
+    with step(f"equalize {checkpoint.name} on {len(images)} images"):
+        equalizing.equalize(module, spec, images)
+        runs = TorchModel(before, spec), TorchModel(module, spec)
+        differences = equalizing.require_equal(*runs, images[:CHECKED], EXACT)
+    with replacing(output) as temporary:
+        torch.save(module.state_dict(), temporary)
+    proof = None
+    if data:
+        halves = (ImageSet.in_folder(folder).half("search", labelled) for folder in data)
+        faces = [image for half in halves for image in half.labelled]
+        with step("INT8 before and after: convert, quantize, score"):
+            whole, old = int8_of(before, spec, checkpoint, images, faces)
+            _, new = int8_of(module, spec, output, images, faces)
+        proof = Proof(whole, old, new)
+    Artifact.save(
+        output,
+        sources={"checkpoint": checkpoint},
+        step="cross-layer equalization",
+        differences=differences,
+        proof=None if proof is None else proof.to_json(),
+    )
+    if proof is not None:
+        proof.require("equalization")
