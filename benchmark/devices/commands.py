@@ -68,6 +68,7 @@ def devices(*, json: flags.Json = None) -> None:
         console.print("no device over adb (enable USB debugging and plug one in, or `adb connect HOST:PORT`)")
     always = [name for kind in KINDS.values() for name in kind.always]
     console.print(f"always there: {', '.join(always)}")
+    console.print(f"--device takes {', '.join(kind.form for kind in KINDS.values())}", markup=False)
     if json is not None:
         write_json(json, to_json([one.record for one in found]))
 

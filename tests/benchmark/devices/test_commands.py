@@ -204,6 +204,7 @@ def test_no_device_is_no_error_for_the_list(adb_server, capsys):
     text = capsys.readouterr().out
     assert "no device over adb" in text
     assert "always there: arm64:cortex-a53" in text
+    assert "--device takes adb[:SERIAL], app[:SERIAL], arm64[:CORE], armhf, host" in text
 
 
 def test_ctrl_c_ends_the_runner_on_the_phone_and_keeps_what_is_done(
