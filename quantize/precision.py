@@ -28,7 +28,6 @@ class Precision:
         name: As recipes and records write it.
         method: What the quantizer is asked for.
         weight_bits: Of a weight; static ones have a scale for each output channel.
-        arithmetic: What `audit` calls an operator that computes so; see its ARITHMETIC.
         kinds: TFLite operators that have a kernel for it; None for all but those in `lacking`.
         lacking: TFLite operators that have none. What no kernel takes stays float32, whatever a recipe says.
         onnx: Its form in an ONNX file: "qdq" (QuantizeLinear and DequantizeLinear, by NNCF), "cast" (stored
@@ -38,7 +37,6 @@ class Precision:
     name: str
     method: Method
     weight_bits: int
-    arithmetic: str
     kinds: frozenset[str] | None = None
     lacking: frozenset[str] = frozenset()
     onnx: Literal["qdq", "cast", "as_is"] | None = None
@@ -48,19 +46,14 @@ class Precision:
         """Whether activation ranges must be measured before."""
         return self.method == "static"
 
-    @property
-    def is_integer(self) -> bool:
-        """Whether its multiply-accumulates are those of integers, which decides what they cost."""
-        return self.method in ("static", "dynamic")
-
     def covers(self, kind: str) -> bool:
         """Whether a TFLite operator of this kind can be computed so."""
         return kind not in self.lacking and (self.kinds is None or kind in self.kinds)
 
 
-FLOAT32 = Precision("float32", "untouched", 32, "float32", onnx="as_is")
-FLOAT16 = Precision("float16", "weights", 16, "float16", kinds=WITH_WEIGHTS, onnx="cast")
-INT8 = Precision("int8", "static", 8, "int8", lacking=WITHOUT_INT8, onnx="qdq")
-DYNAMIC = Precision("dynamic", "dynamic", 8, "int8_weights", kinds=WITH_WEIGHTS)
+FLOAT32 = Precision("float32", "untouched", 32, onnx="as_is")
+FLOAT16 = Precision("float16", "weights", 16, kinds=WITH_WEIGHTS, onnx="cast")
+INT8 = Precision("int8", "static", 8, lacking=WITHOUT_INT8, onnx="qdq")
+DYNAMIC = Precision("dynamic", "dynamic", 8, kinds=WITH_WEIGHTS)
 
 PRECISIONS: Mapping[str, Precision] = {row.name: row for row in (INT8, DYNAMIC, FLOAT16, FLOAT32)}

@@ -11,6 +11,7 @@ from convert.tflite.cost import CostFile
 from model.foundation.artifact import read_json
 from model.foundation.errors import InputError
 from model.foundation.records import read_record
+from quantize.precision import FLOAT32, INT8
 from quantize.recipe import Recipe
 from quantize.tune.recipe_layers import Layer
 from quantize.tune.sensitivity import all_int8, except_for
@@ -58,7 +59,7 @@ def counted_cost(path: Path, stem: str, macs: int) -> Cost | None:
         if one.valid and one.instructions
     }
     for machine, _ in counts:
-        pair = [counts.get((machine, f"{stem}_{precision}.tflite")) for precision in ("float32", "int8")]
+        pair = [counts.get((machine, f"{stem}_{row.name}.tflite")) for row in (FLOAT32, INT8)]
         if pair[0] is not None and pair[1] is not None and macs:
             return Cost(pair[0] / macs, pair[1] / macs, f"instructions counted on {machine}, {path.name}")
     return None

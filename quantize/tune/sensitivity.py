@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.progress import track
 
+from quantize.precision import FLOAT16, INT8
 from quantize.recipe import LayerRule, Recipe
 from quantize.tune.recipe_layers import Layer
 from quantize.tune.trials import Bench, Trial
@@ -99,13 +100,13 @@ class SensitivityTable:
 
 def all_int8(estimator: str) -> Recipe:
     """Every layer in INT8."""
-    return Recipe("int8", (LayerRule(".", "int8"),), estimator)
+    return Recipe(INT8.name, (LayerRule(".", INT8.name),), estimator)
 
 
 def except_for(layers: Sequence[Layer], estimator: str, name: str = "int8_fp16") -> Recipe:
     """Every layer in INT8 but these."""
-    rules = [LayerRule(layer.pattern, "float16") for layer in layers]
-    return Recipe(name, (LayerRule(".", "int8"), *rules), estimator)
+    rules = [LayerRule(layer.pattern, FLOAT16.name) for layer in layers]
+    return Recipe(name, (LayerRule(".", INT8.name), *rules), estimator)
 
 
 def measure_sensitivity(
@@ -122,7 +123,7 @@ def measure_sensitivity(
     whole_float, whole_int8 = bench.float_file(), bench.try_recipe(all_int8(estimator))
     rows = []
     for layer in track(layers, f"{bench.model.name}: each layer alone in INT8"):
-        alone = bench.try_recipe(Recipe("only", (LayerRule(layer.pattern, "int8"),), estimator))
+        alone = bench.try_recipe(Recipe("only", (LayerRule(layer.pattern, INT8.name),), estimator))
         damage = whole_float.ap50 - alone.ap50
         rows.append(Sensitivity(layer, alone, None, damage, min(ratio(alone, n) for n in OUTPUTS)))
     if repairs:
