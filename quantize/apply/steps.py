@@ -59,11 +59,9 @@ class Job:
         Raises:
             InputError: it has none, or was made from another checkpoint.
         """
-        return (
-            open_model(self.model).spec
-            if self.checkpoint is None
-            else spec_made_from(self.model, self.checkpoint)
-        )
+        if self.checkpoint is not None:
+            return spec_made_from(self.model, self.checkpoint)
+        return open_model(self.model).spec
 
     def sources(self) -> dict[str, Path]:
         """What the output is made from, by role; calibration and ranges are added by whoever uses them."""

@@ -33,7 +33,7 @@ class Histogram:
 
     @property
     def width(self) -> float:
-        """Of a bin."""
+        """Width of a bin, in the activation's own unit; 1 before the first value other than zero."""
         return 2.0 ** (0 if self.exponent is None else self.exponent)
 
     def add(self, values: NDArray[Any]) -> None:

@@ -105,7 +105,7 @@ class Found:
 
     Attributes:
         winner: The cheapest candidate within the limit on both parts, or the best if none is.
-        within_limit: Whether it is.
+        within_limit: False where no candidate is within the limit on both parts.
         candidates: All that were tried, in order.
         floats: The float file on the images to choose by and on those held aside.
     """

@@ -20,10 +20,10 @@ EQUAL_DB = 120.0
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """One layer's.
+    """What INT8 of one layer alone costs, and what float of it alone gives back.
 
     Attributes:
-        layer: It.
+        layer: Which one.
         only_int8: The file in which only this layer is INT8.
         only_float: The INT8 file in which only this layer has float16 weights and float arithmetic; None
             where only the damage was measured.

@@ -48,7 +48,7 @@ class Estimator:
     """A way from what was seen to a range.
 
     Attributes:
-        range_of: It.
+        range_of: Gives the range of one activation.
         nncf: How ONNX files get the like from NNCF: a name of its RangeEstimatorParametersSet, or "QUANTILE"
             for all but a share of values; None where it has nothing of the kind.
     """
