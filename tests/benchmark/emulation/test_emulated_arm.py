@@ -161,7 +161,7 @@ def test_a_runner_that_cannot_read_its_model(guest, tmp_path):
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"\x1c\0\0\0TFL3" + bytes(100))
     with pytest.raises(
-        DeviceError, match=r"the runner failed: ERROR: .*tflite: LiteRT cannot prepare this model"
+        DeviceError, match=r"the runner failed \(1\): ERROR: .*tflite: LiteRT cannot prepare this model"
     ):
         machine.run(RunRequest(broken))
     machine.close()
