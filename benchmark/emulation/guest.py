@@ -76,26 +76,23 @@ def loader_of(root: Path) -> list[str]:
 
 
 @contextmanager
-def running_guest(core: str, *, counting: bool, processors: int = 1, fetch: bool = True) -> Iterator[Guest]:
-    """Boot a guest, connect adb to it, and end it with the block.
+def running_guest(core: str, *, counting: bool, fetch: bool = True) -> Iterator[Guest]:
+    """Boot a guest of one processor, connect adb to it, and end it with the block.
 
     Args:
         core: One of CORES.
-        counting: Make the guest's clock count instructions (single processor).
-        processors: Processors of the guest.
+        counting: Make the guest's clock count instructions.
         fetch: Whether missing parts may be fetched.
 
     Raises:
-        InputError: the core is unknown, or counting was asked for with several processors.
+        InputError: the core is unknown.
         DeviceError: the guest does not boot; carries the last line of its console.
     """
     if core not in CORES:
         raise InputError(f"expected a core out of {', '.join(CORES)}, found {core}")
-    if counting and processors != 1:
-        raise InputError(f"instructions are counted on one processor, {processors} were asked for")
     image, command = guest_image(fetch), emulator(fetch)
     port = _free_port()
-    command += _machine(core, image, port, processors)
+    command += _machine(core, image, port)
     if counting:
         command += ["-icount", "shift=0,sleep=off"]
     address = f"127.0.0.1:{port}"
@@ -118,10 +115,10 @@ def running_guest(core: str, *, counting: bool, processors: int = 1, fetch: bool
             process.wait()
 
 
-def _machine(core: str, image: GuestImage, port: int, processors: int) -> list[str]:
+def _machine(core: str, image: GuestImage, port: int) -> list[str]:
     forward = f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{ADB_PORT}"
     return [
-        *("-machine", "virt", "-cpu", core, "-smp", str(processors), "-m", str(MEMORY_MB)),
+        *("-machine", "virt", "-cpu", core, "-smp", "1", "-m", str(MEMORY_MB)),
         *("-kernel", str(image.kernel), "-initrd", str(image.initrd)),
         *("-append", "console=ttyAMA0 quiet loglevel=3 panic=-1", "-no-reboot"),
         *("-display", "none", "-monitor", "none", "-serial", "stdio"),

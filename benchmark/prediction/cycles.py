@@ -55,26 +55,18 @@ class CountFile:
 
 @dataclass(frozen=True)
 class Fit:
-    """A core's CPI for one kind of arithmetic.
+    """A board's CPI for one kind of arithmetic.
 
     Attributes:
-        board: Whose latencies it was fitted to.
-        processor: The core.
-        threads: Threads of those latencies.
-        kind: Float or int8.
+        threads: Of the published latencies.
         cpi: Geometric mean over the networks.
         error: Largest error when each network is predicted from the others (0.1 is 10 %), times BUILD_ERROR's
             factor where the published build was a 32-bit one.
-        points: Number of latencies.
     """
 
-    board: str
-    processor: str
     threads: int
-    kind: Kind
     cpi: float
     error: float
-    points: int
 
 
 @dataclass(frozen=True)
@@ -174,7 +166,7 @@ def fit(board: str, kind: Kind, counts: Counts) -> Fit | None:
     cpi = math.exp(sum(logs) / len(logs))
     other_build = 1 + BUILD_ERROR if board in BUILDS_32_BIT else 1.0
     error = math.exp(max(left_out)) * other_build - 1
-    return Fit(board, points[0].processor, points[0].threads, kind, cpi, error, len(points))
+    return Fit(points[0].threads, cpi, error)
 
 
 def transfer_error(kind: Kind, threads: int, counts: Counts) -> float:

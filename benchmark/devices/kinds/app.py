@@ -58,14 +58,12 @@ class AppRun:
         images: Name below the phone's image folder -> image file here; empty for noise.
         image_set: Name of that folder.
         score_threshold: For decoding; None: the spec's.
-        hash_tensors: Add hashes of inputs and outputs.
     """
 
     tasks: tuple[str, ...] = ("latency",)
     images: Mapping[str, Path] = field(default_factory=dict)
     image_set: str = "images"
     score_threshold: float | None = None
-    hash_tensors: bool = False
 
 
 class AppMachine(AdbMachine):
@@ -219,8 +217,6 @@ class AppMachine(AdbMachine):
             extras += ["--es", "images", images]
         if task.score_threshold is not None:
             extras += ["--ef", "score_threshold", f"{task.score_threshold:g}"]
-        if task.hash_tensors:
-            extras += ["--ez", "hash_tensors", "true"]
         if request.processors:
             extras += ["--es", "processors", ",".join(map(str, request.processors))]
         return extras

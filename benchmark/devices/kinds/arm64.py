@@ -37,11 +37,10 @@ class Arm64Machine(CountingMachine):
         counting: Its clock counts instructions, a nanosecond each.
     """
 
-    def __init__(self, core: str, counting: bool, stack: ExitStack, processors: int = 1) -> None:
+    def __init__(self, core: str, counting: bool, stack: ExitStack) -> None:
         self.core = core
         self.counting = counting
         self._stack = stack
-        self._processors = processors
         self._booted: LinuxMachine | None = None
 
     @property
@@ -57,7 +56,7 @@ class Arm64Machine(CountingMachine):
         if self._booted is None:
             image = guest_image()
             runner = runner_for("arm64", image.library)
-            guest = running_guest(self.core, counting=self.counting, processors=self._processors)
+            guest = running_guest(self.core, counting=self.counting)
             device = self._stack.enter_context(guest).device
             self._booted = LinuxMachine(device, self.facts, runner, image.library)
             self._booted.silence_s = 1200.0
