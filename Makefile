@@ -1,11 +1,24 @@
 # Every target is a call of a package's command line. `make help` lists them.
 
 NETWORK    ?= featherface_v2
-SIZE       ?= 320
 CHECKPOINT ?= $(EMBEDDED)
+MODEL      ?=
+SPEC       ?=
 CALIBRATION ?=
 BUILD      ?= build
 PYTHON     ?= python3
+
+# A foreign network's name and size stand in its spec: MODEL=file.onnx SPEC=it.json, or
+# CHECKPOINT=w.pth NETWORK=package.module:function SPEC=it.json.
+ifneq ($(SPEC),)
+DESCRIBED := $(shell $(PYTHON) -c 'import json, sys; s = json.load(open(sys.argv[1])); \
+  print(s["network"], "{input_height}x{input_width}".format(**s))' "$(SPEC)")
+ifeq ($(words $(DESCRIBED)),0)
+$(error SPEC=$(SPEC) is no detector spec: see convert/README.md)
+endif
+endif
+TITLE := $(or $(word 1,$(DESCRIBED)),$(NETWORK))
+SIZE  ?= $(or $(word 2,$(DESCRIBED)),320)
 
 EMBEDDED := model/weights/featherface_v2.pth
 SHIPPED_RANGES := model/weights/featherface_v2_ranges.json
@@ -14,22 +27,27 @@ CALIBRATION_IMAGES ?= 128
 
 RUN  := .venv/bin/python -m
 HW   := $(if $(findstring x,$(SIZE)),$(SIZE),$(SIZE)x$(SIZE))
-NAME := $(NETWORK)_$(HW)
+NAME := $(TITLE)_$(HW)
 WORK := $(BUILD)/$(NAME)
 DEMO := $(BUILD)/demo
 
 ONNX   := $(BUILD)/$(NAME).onnx
 FLOAT  := $(BUILD)/$(NAME)_float32.tflite
-QUANTIZED := $(foreach precision,float16 int8 int8_fp16,$(BUILD)/$(NAME)_$(precision).tflite)
+MIXED := $(wildcard quantize/recipes/$(TITLE)_int8_fp16.json)
+QUANTIZED := $(foreach precision,float16 int8 $(if $(MIXED),int8_fp16),$(BUILD)/$(NAME)_$(precision).tflite)
 
-ONNX_QUANTIZED := $(foreach precision,int8 int8_fp16,$(BUILD)/$(NAME)_$(precision).onnx)
+ONNX_QUANTIZED := $(foreach precision,int8 $(if $(MIXED),int8_fp16),$(BUILD)/$(NAME)_$(precision).onnx)
 
 # The embedded checkpoint's ranges were measured on real photographs; any other needs images.
-ifeq ($(CHECKPOINT)$(CALIBRATION),$(EMBEDDED))
+ifeq ($(CHECKPOINT)$(MODEL)$(CALIBRATION),$(EMBEDDED))
 RANGES := $(SHIPPED_RANGES)
 else
 RANGES := $(WORK)/ranges.json
 endif
+# What is converted, and what quantized files are held against beside the float file.
+SOURCE := $(if $(MODEL),--model "$(MODEL)",--checkpoint "$(CHECKPOINT)" --network "$(NETWORK)") \
+  $(if $(SPEC),--spec "$(SPEC)") --size "$(SIZE)"
+MADE_FROM := $(if $(SPEC),,--checkpoint "$(CHECKPOINT)")
 IMAGES := $(or $(CALIBRATION),$(DEMO)/calibration/images)
 
 # uv honours its own variables; pip's are handed on to it.
@@ -92,13 +110,13 @@ lock:  ## Pin what pyproject.toml asks for into requirements.lock
 doctor: .venv/installed  ## Say what of the tool chain is here, and how to get what is missing
 	@$(RUN) benchmark doctor
 
-tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= SIZE= CALIBRATION=)
+tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= | MODEL= SPEC=, SIZE= CALIBRATION=)
 	@$(RUN) android_demo.script_build assets
 	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
 
 # Stamps change only when what they stand for changes, so that a second run has nothing to do.
 $(WORK)/checkpoint.sha256: FORCE .venv/installed
-	@$(RUN) convert --checkpoint "$(CHECKPOINT)" --network "$(NETWORK)" --size "$(SIZE)" --stamp $@
+	@$(RUN) convert $(SOURCE) --stamp $@
 
 $(WORK)/calibration.json: FORCE .venv/installed $(if $(CALIBRATION),,$(DEMO)/label.stamp)
 	@$(RUN) calibration_data select --images "$(IMAGES)" --count $(CALIBRATION_IMAGES) --seed $(SEED) --output $@
@@ -108,13 +126,12 @@ $(DEMO)/label.stamp: calibration_data/demo.py | .venv/installed
 	@touch $@
 
 $(ONNX) $(FLOAT) &: $(WORK)/checkpoint.sha256 $(DEMO)/label.stamp $(CONVERTER)
-	@$(RUN) convert --checkpoint "$(CHECKPOINT)" --network "$(NETWORK)" --size "$(SIZE)" \
-	  --photographs $(DEMO)/evaluation/images --output $(BUILD)
+	@$(RUN) convert $(SOURCE) --photographs $(DEMO)/evaluation/images --output $(BUILD)
 
 $(WORK)/ranges.json: $(FLOAT) $(WORK)/calibration.json
-	@$(RUN) quantize ranges --model $(FLOAT) --checkpoint "$(CHECKPOINT)" --calibration $(WORK)/calibration.json --output $@
+	@$(RUN) quantize ranges --model $(FLOAT) $(MADE_FROM) --calibration $(WORK)/calibration.json --output $@
 
-QUANTIZE = @$(RUN) quantize apply --model $(FLOAT) --checkpoint "$(CHECKPOINT)" --recipe $< --output $@ \
+QUANTIZE = @$(RUN) quantize apply --model $(FLOAT) $(MADE_FROM) --recipe $< --output $@ \
   --photographs $(DEMO)/evaluation/images
 STEPS := $(FLOAT) $(QUANTIZER)
 
@@ -124,15 +141,15 @@ $(BUILD)/$(NAME)_float16.tflite: quantize/recipes/float16.json $(STEPS)
 $(BUILD)/$(NAME)_int8.tflite: quantize/recipes/int8.json $(RANGES) $(STEPS)
 	$(QUANTIZE) --ranges $(RANGES)
 
-$(BUILD)/$(NAME)_int8_fp16.tflite: quantize/recipes/$(NETWORK)_int8_fp16.json $(RANGES) $(STEPS)
+$(BUILD)/$(NAME)_int8_fp16.tflite: quantize/recipes/$(TITLE)_int8_fp16.json $(RANGES) $(STEPS)
 	$(QUANTIZE) --ranges $(RANGES)
 
 onnx: $(ONNX_QUANTIZED)  ## The same recipes for ONNX Runtime, by NNCF (CALIBRATION=folder of photographs)
 
 $(BUILD)/$(NAME)_int8.onnx: quantize/recipes/int8.json
-$(BUILD)/$(NAME)_int8_fp16.onnx: quantize/recipes/$(NETWORK)_int8_fp16.json
+$(BUILD)/$(NAME)_int8_fp16.onnx: quantize/recipes/$(TITLE)_int8_fp16.json
 $(ONNX_QUANTIZED): $(ONNX) $(WORK)/calibration.json $(QUANTIZER)
-	@$(RUN) quantize onnx --recipe $(filter quantize/recipes/%,$^) --model $(ONNX) --checkpoint "$(CHECKPOINT)" \
+	@$(RUN) quantize onnx --recipe $(filter quantize/recipes/%,$^) --model $(ONNX) $(MADE_FROM) \
 	  --calibration $(WORK)/calibration.json --photographs $(DEMO)/evaluation/images --output $@
 
 qat: $(DEMO)/label.stamp  ## Fine-tune the embedded checkpoint with fake quantization; goes on where it stopped (DATA=)

@@ -19,8 +19,8 @@ from model.foundation.progress import step
 from model.foundation.records import from_json, read_record, write_record
 from model.runtime.running import open_model
 
-AGAINST_TORCH = ("torch", "simplified_to_torch")
-"""The stage in a record that says how far a file is from PyTorch: a TFLite file's, an ONNX file's."""
+STAGES = ("torch", "simplified_to_torch", "float32")
+"""Where a record says how far a file is from PyTorch, or, of a foreign network, from the float file."""
 
 WARM_UP, RUNS = 3, 20
 
@@ -53,7 +53,7 @@ def made_files(models: Sequence[Path], timings: Path) -> TextTable:
     latency, parities = {}, {}
     for path in models:
         record = from_json(FileRecord, Artifact.load(path).record, str(Artifact.record_path(path)))
-        parities[path] = _against_torch(path, record)
+        parities[path] = _recorded_difference(path, record)
         if record.sha256 not in known:
             with step(f"{path.name}: latency"):
                 known = {**known, record.sha256: _median_ms(path)}
@@ -74,11 +74,11 @@ def made_files(models: Sequence[Path], timings: Path) -> TextTable:
     return TextTable.named(("file", "KiB", *outputs, "faces", "kept", "ms"), rows)
 
 
-def _against_torch(path: Path, record: FileRecord) -> Difference:
-    for stage in AGAINST_TORCH:
+def _recorded_difference(path: Path, record: FileRecord) -> Difference:
+    for stage in STAGES:
         if stage in record.parity:
             return record.parity[stage]
-    raise InputError(f"{path} has no recorded parity with PyTorch; make it again")
+    raise InputError(f"{path} has no recorded parity; make it again")
 
 
 def _median_ms(path: Path) -> float:

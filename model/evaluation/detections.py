@@ -150,24 +150,29 @@ class _Finished:
     Attributes:
         file: Path, size in bytes and time of change: another file of this name is run again.
         height, width: Of the image in pixels.
-        rows: Boxes, scores and landmarks, float32 [K, 15], little-endian, as base64.
+        rows: Boxes, scores and landmarks, float32 [K, 5 + 2 P], little-endian, as base64.
+        points: P, landmarks of a face.
     """
 
     file: tuple[str, int, int]
     height: int
     width: int
     rows: str
+    points: int = 5
 
     @classmethod
     def of(cls, path: Path, one: ImageDetections) -> _Finished:
         found = one.found
-        columns = [found.boxes_xyxy, found.scores[:, None], found.landmarks.reshape(-1, 10)]
+        points = found.landmarks.shape[1]
+        columns = [found.boxes_xyxy, found.scores[:, None], found.landmarks.reshape(len(found), 2 * points)]
         rows = np.ascontiguousarray(np.concatenate(columns, axis=1), "<f4")
-        return cls(_fingerprint(path), one.height, one.width, base64.b64encode(rows.tobytes()).decode())
+        packed = base64.b64encode(rows.tobytes()).decode()
+        return cls(_fingerprint(path), one.height, one.width, packed, points)
 
     def detections(self) -> ImageDetections:
-        rows = np.frombuffer(base64.b64decode(self.rows), "<f4").astype(np.float32).reshape(-1, 15)
-        found = Detections(rows[:, :4], rows[:, 4], rows[:, 5:].reshape(-1, 5, 2))
+        rows = np.frombuffer(base64.b64decode(self.rows), "<f4").astype(np.float32)
+        rows = rows.reshape(-1, 5 + 2 * self.points)
+        found = Detections(rows[:, :4], rows[:, 4], rows[:, 5:].reshape(len(rows), self.points, 2))
         return ImageDetections(found, self.height, self.width)
 
 

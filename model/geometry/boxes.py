@@ -66,8 +66,8 @@ def encode_boxes(boxes_xyxy: Floats, anchor: Floats, variances: tuple[float, flo
 
 
 def decode_landmarks(offsets: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
-    """Offsets [N, 10] (x, y of five points) at anchors [N, 4] -> points [N, 5, 2] in pixels."""
-    points = offsets.reshape(-1, 5, 2)
+    """Offsets [N, 2 P] (x, y of P points) at anchors [N, 4] -> points [N, P, 2] in pixels."""
+    points = offsets.reshape(len(offsets), offsets.shape[1] // 2, 2)
     return (anchor[:, None, :2] + points * np.float32(variances[0]) * anchor[:, None, 2:]).astype(np.float32)
 
 

@@ -40,6 +40,15 @@ def test_nothing_above_the_threshold_is_no_face(name: str) -> None:
     assert found.landmarks.shape == (0, 5, 2)
 
 
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_detector_without_landmarks(name: str) -> None:
+    spec = _spec(decoder=name, points=0)
+    boxes, scores, landmarks = (np.zeros(shape, np.float32) for shape in spec.output_shapes)
+    boxes[0, 5], scores[0, 5] = (8, 8, 16, 16), 0.9
+    found = detect(boxes, scores, landmarks, spec)
+    assert found.landmarks.shape == (1, 0, 2)
+
+
 @pytest.mark.parametrize(
     ("decoder", "row", "box"),
     [

@@ -62,6 +62,7 @@ data class DetectorSpec(
 
     companion object {
         private const val MAX_SIDE = 4096
+        private const val DECODER = "anchor_offsets"
 
         /**
          * Read the JSON of `DetectorSpec.to_json()`.
@@ -77,8 +78,11 @@ data class DetectorSpec(
                 throw DetectorException("the detector spec cannot be read: ${error.message}", error)
             }
 
-        private fun fromJson(json: JSONObject) =
-            DetectorSpec(
+        private fun fromJson(json: JSONObject): DetectorSpec {
+            // A model that is decoded otherwise would show boxes, and wrong ones.
+            val decoder = json.optString("decoder", DECODER)
+            if (decoder != DECODER) reject("this app decodes $DECODER, the model wants $decoder")
+            return DetectorSpec(
                 network = json.getString("network"),
                 inputHeight = json.getInt("input_height"),
                 inputWidth = json.getInt("input_width"),
@@ -93,6 +97,7 @@ data class DetectorSpec(
                 preNmsTopK = json.getInt("pre_nms_top_k"),
                 maxDetections = json.getInt("max_detections"),
             )
+        }
 
         private fun JSONArray.ints() = List(length()) { getInt(it) }
 
