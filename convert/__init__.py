@@ -2,6 +2,10 @@
 
 from model.foundation.exports import lazily
 
-_NAMES = {"convert": "convert.conversion", "measure_difference": "convert.difference"}
+_NAMES = {
+    "convert": "convert.conversion",
+    "measure_difference": "convert.difference",
+    "open_network": "convert.doors",
+}
 __all__ = [*_NAMES]  # noqa: PLE0604
 __getattr__ = lazily(__name__, _NAMES)

@@ -33,5 +33,5 @@ def test_a_float_file_of_another_checkpoint(tmp_path: Path) -> None:
         "quantize", "apply", "--recipe", "quantize/recipes/int8.json", "--model", str(tmp_path / "no.tflite"),
         "--checkpoint", str(EMBEDDED), "--photographs", str(tmp_path), "--output", str(earlier),
     )  # fmt: skip
-    _refused(done, "no such TFLite file")
+    _refused(done, "no such model file")
     assert earlier.read_text() == "earlier"
