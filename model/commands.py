@@ -1,4 +1,4 @@
-"""The commands of model: what a network consists of."""
+"""The commands of model: what a network consists of, and its training."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ COMMANDS = (
         "model.commands:summary",
         "parameters and multiply-accumulates of a network, part by part",
         "--network featherface_v2 --size 320",
+    ),
+    Command(
+        "teach",
+        "model.training.commands:teach",
+        "keep what a teacher finds in the training photographs",
+        "--data photos --teacher scrfd_2.5g.onnx --output build/answers.npz",
+    ),
+    Command(
+        "train",
+        "model.training.commands:train",
+        "train a network from marks, and from a teacher's answers; goes on where it stopped",
+        "--data widerface --network retinaface --output build/training_retinaface",
     ),
 )
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter
+
+from model.foundation import flags
 from model.foundation.errors import InputError
 
 BASE = 320
 """A batch has as many pixels as `pictures` views of so many pixels a side."""
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
 class Recipe:
     """How long and how a network is trained. Lengths are counted in samples, i.e. views of BASE pixels.
@@ -39,12 +43,12 @@ class Recipe:
         trusted: See `trust`.
     """
 
-    network: str = "featherface_v2"
-    seed: int = 1
+    network: flags.Network = "featherface_v2"
+    seed: flags.Seed = 1
     samples: int = 600_000
     pictures: int = 32
-    sides: tuple[int, ...] = (320, 416, 640)
-    side_shares: tuple[float, ...] = (0.5, 0.15, 0.35)
+    sides: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (320, 416, 640)
+    side_shares: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.5, 0.15, 0.35)
     rate: float = 3e-3
     warm_up: float = 0.02
     hold: float = 0.1

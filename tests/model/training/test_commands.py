@@ -22,7 +22,6 @@ def small(monkeypatch, tmp_path: Path) -> Path:
     """Only small inputs, and a folder of photographs without labels."""
     monkeypatch.setattr(commands, "LOOK_SIZES", (64, 96))
     monkeypatch.setattr(answers, "SIDES", (64, 96))
-    monkeypatch.setattr(commands, "SIDES", (64, 96))
     monkeypatch.setattr(loop, "CHAPTERS", 2)
     (tmp_path / "bare").mkdir()
     picture = np.random.default_rng(0).integers(0, 256, (700, 80, 3)).astype(np.uint8)
