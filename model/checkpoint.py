@@ -42,6 +42,9 @@ def load_checkpoint(path: Path, network: str) -> Loaded:
     notes: list[str] = []
     state = _cleaned(_unwrapped(_read(path), path, notes), notes)
     kind = NETWORKS[network]
+    other = _recognised(state, network)
+    if other:
+        raise InputError(f"{path} is a checkpoint of {other}, not of {network}: use NETWORK={other}")
     if kind.width_key is None:
         module = kind.build()
     else:
@@ -61,6 +64,14 @@ def load_state(module: nn.Module, path: Path, what: str) -> tuple[str, ...]:
     notes: list[str] = []
     _fill(module, _cleaned(_unwrapped(_read(path), path, notes), notes), path, what)
     return tuple(notes)
+
+
+def _recognised(state: Mapping[str, Tensor], network: str) -> str | None:
+    """The other network whose parameters have exactly these names, if the asked one's have not."""
+    names = set(state)
+    if names == set(NETWORKS[network].build().state_dict()):
+        return None
+    return next((name for name in NETWORKS if names == set(NETWORKS[name].build().state_dict())), None)
 
 
 def _fill(module: nn.Module, state: dict[str, Tensor], path: Path, what: str) -> None:

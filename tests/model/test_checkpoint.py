@@ -11,6 +11,7 @@ import torch
 
 from model.checkpoint import load_checkpoint
 from model.foundation.errors import InputError
+from model.networks import NETWORKS
 from model.networks.featherface_v2 import FeatherFaceV2
 
 
@@ -29,6 +30,12 @@ def _refused(path: Path, because: str, network: str = "featherface_v2") -> None:
     with pytest.raises(InputError, match=because) as caught:
         load_checkpoint(path, network)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("asked", ["featherface_v1", "featherface_v2"])
+def test_another_networks_checkpoint_is_recognised(asked: str, tmp_path: Path) -> None:
+    weights = _saved(tmp_path / "weights.pth", NETWORKS["retinaface"].build().state_dict())
+    _refused(weights, f"a checkpoint of retinaface, not of {asked}: use NETWORK=retinaface", asked)
 
 
 def test_plain_and_wrapped_weights_load_and_what_was_done_is_said(
@@ -86,8 +93,9 @@ def test_code_in_a_pickle_does_not_run(tmp_path: Path, writer: str) -> None:
 
 def test_weights_of_another_network_and_broken_values(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
     path = tmp_path / "x.pth"
-    _refused(_saved(path, state), "it lacks bif_cbam_0", "featherface_v1")
-    _refused(_saved(path, state), "missing: .*unexpected: backbone", "retinaface")
+    strange = {**state, "more": torch.zeros(1)}
+    _refused(_saved(path, strange), "it lacks bif_cbam_0", "featherface_v1")
+    _refused(_saved(path, strange), "missing: .*unexpected: backbone", "retinaface")
     first = next(iter(state))
     _refused(_saved(path, {k: v for k, v in state.items() if k != first}), f"1 missing: {first}")
     _refused(_saved(path, {**state, "more": torch.zeros(1)}), "1 unexpected: more")
