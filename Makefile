@@ -83,7 +83,6 @@ CONVERTER := $(shell find model/foundation model/geometry model/layers model/net
 QUANTIZER := $(shell find quantize -name '*.py' -not -path '*/qat/*' -not -path '*/inspect/*')
 
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
 PHOTOGRAPHS ?= $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled)
 .PHONY: help setup lock doctor tflite onnx qat audit ranges report gate baseline train benchmark arm android android-test android-install test lint clean FORCE
 FORCE:

@@ -7,15 +7,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from model.foundation.artifact import Artifact
+from model.networks import NETWORKS
 from tests.conftest import ROOT
 
 PRECISIONS = ("float32", "float16", "int8", "int8_fp16")
 
 
-def _make(build: Path, calibration: Path) -> subprocess.CompletedProcess[str]:
-    call = ["make", "tflite", f"BUILD={build}", "SIZE=64x96", f"CALIBRATION={calibration}"]
+def _make(build: Path, calibration: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    call = ["make", "tflite", f"BUILD={build}", "SIZE=64x96", f"CALIBRATION={calibration}", *more]
     return subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
 
 
@@ -54,6 +56,13 @@ def test_make_tflite_makes_what_is_missing_and_no_more(demo_set: Path, tmp_path:
         name for name, time in _made(build).items() if time != made[name] and not name.endswith(".json")
     }
     assert changed == {"featherface_v2_64x96_int8.tflite", "featherface_v2_64x96_int8_fp16.tflite"}
+
+    made = _made(build)
+    torch.save(NETWORKS["retinaface"].build().state_dict(), tmp_path / "other.pth")
+    other = _make(build, photographs, f"CHECKPOINT={tmp_path / 'other.pth'}")
+    assert other.returncode == 2
+    assert "use NETWORK=retinaface" in other.stderr
+    assert _made(build) == made
 
     empty = tmp_path / "empty"
     empty.mkdir()
