@@ -19,6 +19,12 @@ COMMANDS: tuple[Command, ...] = (
         "--checkpoint model/weights/featherface_v2.pth --network featherface_v2 --size 320 "
         "--photographs build/demo/evaluation/images",
     ),
+    Command(
+        "guess-spec",
+        "convert.commands:guess_spec",
+        "Propose the spec of a foreign ONNX file from the shapes of its outputs.",
+        "detector.onnx --size 320 --output detector.json",
+    ),
 )
 
 
@@ -63,3 +69,33 @@ def convert(
 
     convert_network(open_network(source, network, spec, size), photographs, output)
     return None
+
+
+def guess_spec(
+    model: flags.Model,
+    *,
+    size: flags.Size = "320",
+    output: Annotated[flags.Output | None, Parameter(help="spec (JSON) to write")] = None,
+) -> None:
+    """Propose how to feed and read a foreign ONNX file, from the shapes and names of its outputs.
+
+    Says what it concluded from what, and what shapes cannot tell: look at the faces that `detect` draws.
+    """
+    import json
+
+    from convert.doors.guess import guess_spec as guess
+    from model.foundation.artifact import write_json
+    from model.geometry.spec import DetectorSpec, parse_size
+
+    found = guess(model, *parse_size(size))
+    DetectorSpec.from_json(found.spec)
+    if output is None:
+        fields = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in found.spec.items())
+        print("{\n" + ",\n".join(fields) + "\n}")
+    else:
+        write_json(output, found.spec)
+        print(f"spec written to {output}")
+    for reason in found.reasons:
+        print(f"concluded: {reason}")
+    for doubt in found.doubts:
+        print(f"not sure:  {doubt}")

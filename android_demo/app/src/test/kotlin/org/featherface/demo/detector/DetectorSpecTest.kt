@@ -49,6 +49,12 @@ class DetectorSpecTest {
         for ((field, value) in wrong) refuses(JSONObject(json.toString()).put(field, value).toString(), "")
     }
 
+    @Test
+    fun refusesADecoderThatTheAppDoesNotHave() {
+        assertEquals(specOf(320, 256), DetectorSpec.fromJson(JSONObject(json.toString()).put("decoder", "anchor_offsets").toString()))
+        refuses(JSONObject(json.toString()).put("decoder", "cell_distances").toString(), "cell_distances")
+    }
+
     private fun refuses(
         text: String,
         word: String,
