@@ -45,6 +45,24 @@ def step(title: str) -> Iterator[None]:
         console.print(f"[green]done[/green]  {title}  [dim]{time.monotonic() - started:.1f} s[/dim]")
 
 
+@contextmanager
+def chatter_aside() -> Iterator[None]:
+    """Keep what C++ libraries write to standard error while the block runs off the terminal.
+
+    For calls whose failure is an exception that says why: what they print besides helps nobody.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _restore(kept: tuple[int, int]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()

@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from model.foundation.errors import InputError
+from model.foundation.progress import chatter_aside
 from model.runtime.flatbuffer import read_content
 
 Kernels = Literal["xnnpack", "builtin"]
@@ -99,7 +100,7 @@ class TfliteInterpreter:
         own = (kernels or ("builtin" if all_tensors else "xnnpack")) == "builtin"
         resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if own else OpResolverType.AUTO
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), chatter_aside():
                 warnings.simplefilter("ignore")  # the runtime warns that keeping all tensors takes memory
                 self._interpreter = Interpreter(
                     model_content=content,
@@ -107,7 +108,7 @@ class TfliteInterpreter:
                     experimental_preserve_all_tensors=all_tensors,
                     experimental_op_resolver_type=resolver,
                 )
-            self._interpreter.allocate_tensors()
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise InputError(f"{self.name}: the runtime refuses it ({error})") from None
         self.inputs = tuple(TensorInfo._of(one) for one in self._interpreter.get_input_details())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from model.foundation.errors import InputError
 from model.runtime.interpreter import TfliteInterpreter
+from tests.conftest import ROOT, Converted
 from tests.small_tflite import SmallModel
 
 STEP, ZERO = 0.5, -10
@@ -79,3 +82,15 @@ def test_what_cannot_be_run_is_refused_with_its_name(tmp_path: Path, quantizing:
     cut.write_bytes(quantizing.read_bytes()[:200])
     with pytest.raises(InputError, match=r"cut\.tflite"):
         TfliteInterpreter(cut)
+
+
+def test_the_runtime_says_nothing_on_the_terminal(converted: Converted) -> None:
+    """In a process of its own: the runtime prints its line at the first file only."""
+    code = f"""
+from pathlib import Path
+from model.runtime.interpreter import TfliteInterpreter
+TfliteInterpreter(Path({str(converted.float32)!r}))
+TfliteInterpreter(Path({str(converted.float32)!r}), all_tensors=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
