@@ -1,16 +1,12 @@
-"""The app's C sources -> native libraries, with the compiler that the package ziglang carries: no NDK."""
+"""The app's C sources -> native libraries, without the NDK."""
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from android_demo.script_build.layout import MAIN, OUTPUT
 from model.foundation.artifact import replacing
-from model.foundation.errors import InputError
+from model.foundation.c_compiler import build_state, compile_c
 
 SOURCES = MAIN / "c"
 NAME = "libfeatherface.so"
@@ -46,42 +42,14 @@ def library(abi: str) -> Path:
         InputError: the compiler is missing or fails; carries its first error.
     """
     sources = sorted(SOURCES.glob("*.[ch]"))
-    options = (*TARGETS[abi], *FLAGS, *NO_TABLES, *LINK)
-    digest = hashlib.sha256(repr((options, compiler_version())).encode())
-    for source in sources:
-        digest.update(source.name.encode() + source.read_bytes())
+    triple, processor = TARGETS[abi]
+    options = (processor, *FLAGS, *NO_TABLES, *LINK)
+    state = build_state(sources, (triple, *options))
     target, stamp = OUTPUT / "native" / abi / NAME, OUTPUT / "native" / abi / "state"
-    if target.is_file() and stamp.is_file() and stamp.read_text() == digest.hexdigest():
+    if target.is_file() and stamp.is_file() and stamp.read_text() == state:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as temporary:
-        compile_c(options, [path for path in sources if path.suffix == ".c"], temporary)
-    stamp.write_text(digest.hexdigest())
+        compile_c(options, [path for path in sources if path.suffix == ".c"], temporary, triple)
+    stamp.write_text(state)
     return target
-
-
-def compile_c(options: tuple[str, ...], sources: list[Path], output: Path) -> None:
-    """Run the C compiler; the first of `options` is the target.
-
-    Raises:
-        InputError: it fails; carries its first error.
-    """
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", *options]
-    command += [*map(str, sources), "-o", str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if "error:" in line]
-        said = (errors or done.stderr.splitlines()[-1:] or [str(done.returncode)])[0]
-        raise InputError(f"building {output.name} for {options[0]} failed: {said}")
-
-
-def compiler_version() -> str:
-    """The version of the package ziglang.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        return version("ziglang")
-    except PackageNotFoundError:
-        raise InputError("the app's C sources need the package ziglang: install the dependencies") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import subprocess
@@ -12,8 +11,9 @@ from benchmark.emulation import packages
 from benchmark.emulation.guest import loader_of
 from benchmark.emulation.packages import Packages
 from benchmark.errors import DeviceError, DeviceTimeoutError
-from benchmark.runner.build import SOURCES, compile_c, compiler_version
+from benchmark.runner.build import SOURCES
 from benchmark.runner.output import last_error
+from model.foundation.c_compiler import build_state, compile_c
 from model.foundation.cache import cache_folder, filling
 
 ARMHF_CORE = "cortex-a7"
@@ -60,13 +60,12 @@ def counter_plugin() -> Path:
         InputError: the compiler fails.
     """
     source = SOURCES / "plugin" / "instruction_count.c"
-    digest = hashlib.sha256(source.read_bytes() + compiler_version().encode()).hexdigest()[:16]
-    folder = cache_folder() / "runner" / f"plugin-{digest}"
+    flags = ("-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wl,--allow-shlib-undefined")
+    folder = cache_folder() / "runner" / f"plugin-{build_state([source], flags)[:16]}"
     if not folder.is_dir():
         with filling(folder) as temporary:
             # QEMU itself provides the functions that the plugin calls.
-            flags = ["-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wl,--allow-shlib-undefined"]
-            compile_c([*flags, "-o", str(temporary / "count.so"), str(source)], "the plugin")
+            compile_c(flags, [source], temporary / "count.so")
     return folder / "count.so"
 
 

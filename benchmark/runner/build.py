@@ -1,15 +1,12 @@
-"""Builds the C runner for this host or for ARM with the compiler that the package ziglang carries."""
+"""Builds the C runner for this host or for ARM."""
 
 from __future__ import annotations
 
-import hashlib
 import platform
-import subprocess
 import sys
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from model.foundation.c_compiler import build_state, compile_c
 from model.foundation.cache import cache_folder, filling
 from model.foundation.errors import InputError
 
@@ -32,45 +29,15 @@ def runner_for(target: str, library: Path) -> Path:
     triples = {"arm64": "aarch64-linux-gnu", "host": f"{platform.machine()}-linux-gnu"}
     if target not in triples or sys.platform != "linux":
         raise InputError(f"the runner can be built for {' and '.join(triples)} on Linux, found {target}")
-    sources = sorted(SOURCES.glob("*.[ch]"))
-    digest = hashlib.sha256(repr((triples[target], FLAGS, compiler_version())).encode())
-    for source in sources:
-        digest.update(source.name.encode() + source.read_bytes())
-    folder = cache_folder() / "runner" / f"{target}-{digest.hexdigest()[:16]}"
+    state = build_state(sorted(SOURCES.glob("*.[ch]")), (triples[target], *FLAGS))
+    folder = cache_folder() / "runner" / f"{target}-{state[:16]}"
     if not folder.is_dir():
         with filling(folder) as temporary:
             _compile(f"{triples[target]}.{GLIBC}", library, temporary / "litert_runner")
     return folder / "litert_runner"
 
 
-def compiler_version() -> str:
-    """The version of the package ziglang.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        return version("ziglang")
-    except PackageNotFoundError:
-        raise InputError("building the runner needs the package ziglang: install the dependencies") from None
-
-
 def _compile(triple: str, library: Path, output: Path) -> None:
-    command = ["-target", triple, *FLAGS, *(str(source) for source in sorted(SOURCES.glob("*.c")))]
     # The library's own needs (libstdc++) are met on the machine that runs it, not here.
-    command += [f"-L{library}", "-lLiteRt", "-lm", "-Wl,--allow-shlib-undefined", "-Wl,-rpath,$ORIGIN"]
-    compile_c([*command, "-o", str(output)], f"the runner for {triple}")
-
-
-def compile_c(arguments: Sequence[str], what: str) -> None:
-    """Run the C compiler that the package ziglang carries.
-
-    Raises:
-        InputError: it fails; carries its first error.
-    """
-    command = [sys.executable, "-m", "ziglang", "cc", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = done.stderr.splitlines() or [str(done.returncode)]
-        first = next((line for line in lines if "error:" in line), lines[-1])
-        raise InputError(f"building {what} failed: {first}")
+    linked = [f"-L{library}", "-lLiteRt", "-lm", "-Wl,--allow-shlib-undefined", "-Wl,-rpath,$ORIGIN"]
+    compile_c([*FLAGS, *linked], sorted(SOURCES.glob("*.c")), output, triple)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from android_demo.script_build import debian, elf16k, native
+from model.foundation.c_compiler import compile_c
 from model.foundation.errors import InputError
 
 HERE = Path(__file__).parent / "native"
@@ -28,10 +29,10 @@ Counted on the A53: 0.48, 0.71 and 0.74 M."""
 def check_program(machine: str, folder: Path) -> Path:
     """sampler_check for an ARM machine, with a C library inside."""
     triple, cpu, _, _ = MACHINES[machine]
-    options = (triple, cpu, "-static", *native.FLAGS[:5], f"-I{native.SOURCES}")
+    options = (cpu, "-static", *native.FLAGS[:5], f"-I{native.SOURCES}")
     program = folder / f"sampler_check-{machine}"
-    native.compile_c(
-        options, [HERE / "sampler_check.c", HERE / "plain.c", native.SOURCES / "sampler.c"], program
+    compile_c(
+        options, [HERE / "sampler_check.c", HERE / "plain.c", native.SOURCES / "sampler.c"], program, triple
     )
     return program
 
@@ -108,19 +109,3 @@ def test_a_frame_costs_what_the_documentation_says(tmp_path: Path) -> None:
         for case, limit in COSTS.items():
             counts = guest.device.check(f"/tmp/sampler_check cost {case} 5").split()
             assert statistics.median(map(int, counts)) <= limit, case
-
-
-def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(_: str) -> str:
-        raise native.PackageNotFoundError
-
-    monkeypatch.setattr(native, "version", absent)
-    with pytest.raises(InputError, match="ziglang: install the dependencies"):
-        native.compiler_version()
-
-
-def test_a_source_that_does_not_compile_is_named(tmp_path: Path) -> None:
-    source = tmp_path / "broken.c"
-    source.write_text("int broken(void) { return nothing; }\n")
-    with pytest.raises(InputError, match=r"building out\.so for x86_64-linux-none failed: .*nothing"):
-        native.compile_c(("x86_64-linux-none", *native.LINK), [source], tmp_path / "out.so")

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from android_demo.script_build import layout, native
+from android_demo.script_build import layout
+from model.foundation.c_compiler import compile_c
 
 HERE = Path(__file__).parent / "native"
-TARGET = ("aarch64-linux-gnu.2.34", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
+TARGET, FLAGS = "aarch64-linux-gnu.2.34", ("-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
 MODEL = layout.MODELS / "featherface_v2_320x320_int8.tflite"
 INSTRUCTIONS = 73.5e6
 PARTS = (137, 141, 4)
@@ -49,9 +50,9 @@ def parts_of(folder: Path) -> list[Path]:
     (folder / "none.c").write_text("int none;\n")
     sources = {"libc": HERE / "bionic_shim.c", "libm": folder / "math.c"}
     for name in ("libc", "libm", "libdl", "liblog"):
-        options = (*TARGET, "-shared", "-fPIC", f"-Wl,-soname,{name}.so", "-lm")
-        native.compile_c(options, [sources.get(name, folder / "none.c")], folder / f"{name}.so")
-    native.compile_c(TARGET, [HERE / "shipped_runtime.c"], folder / "shipped_runtime")
+        options = (*FLAGS, "-shared", "-fPIC", f"-Wl,-soname,{name}.so", "-lm")
+        compile_c(options, [sources.get(name, folder / "none.c")], folder / f"{name}.so", TARGET)
+    compile_c(FLAGS, [HERE / "shipped_runtime.c"], folder / "shipped_runtime", TARGET)
     return [*folder.glob("*.so"), folder / "shipped_runtime"]
 
 
