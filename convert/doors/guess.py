@@ -43,17 +43,13 @@ def guess_spec(file: Path, height: int, width: int) -> Guess:
     Raises:
         InputError: no ONNX file, a size it cannot run at, or outputs that look like no detector's.
     """
-    import onnx
     import torch
 
-    from convert.onnx_file.as_torch import OnnxModule, fixed
+    from convert.onnx_file.fix_shape import fixed
+    from model.runtime.onnx_file import read_onnx
+    from model.runtime.onnx_module import OnnxModule
 
-    if not file.is_file():
-        raise InputError(f"no such ONNX file: {file}")
-    try:
-        model = onnx.load(file)
-    except Exception as error:  # protobuf's and onnx's errors share no base class but Exception
-        raise InputError(f"{file} is no ONNX file, or it is damaged ({error})") from None
+    model = read_onnx(file)
     network = OnnxModule(fixed(model, (1, 3, height, width), str(file)))
     with torch.no_grad():
         found = network(torch.zeros(1, 3, height, width))

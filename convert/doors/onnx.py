@@ -20,17 +20,12 @@ def open_onnx(file: Path, spec: DetectorSpec) -> Opened:
         InputError: no ONNX file, an operator or size it cannot be converted with, weights outside the
             file's folder, or outputs that the spec does not describe.
     """
-    import onnx
-
-    from convert.onnx_file.as_torch import OnnxModule, fixed
+    from convert.onnx_file.fix_shape import fixed
     from model.geometry.outputs import physical_names
+    from model.runtime.onnx_file import read_onnx
+    from model.runtime.onnx_module import OnnxModule
 
-    if not file.is_file():
-        raise InputError(f"no such ONNX file: {file}")
-    try:
-        model = onnx.load(file)
-    except Exception as error:  # protobuf's and onnx's errors share no base class but Exception
-        raise InputError(f"{file} is no ONNX file, or it is damaged ({error})") from None
+    model = read_onnx(file)
     shape = (1, 3, spec.input_height, spec.input_width)
     names = [item.name for item in model.graph.output]
     if absent := [name for name in physical_names(spec) if name not in names]:

@@ -1,4 +1,4 @@
-"""Checkpoint -> ONNX -> simplified ONNX. The only module that touches the ONNX exporter and onnxsim."""
+"""Checkpoint -> ONNX -> simplified ONNX. The only module that touches the ONNX exporter."""
 
 from __future__ import annotations
 

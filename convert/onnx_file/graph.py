@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 from onnx import numpy_helper, shape_inference
 
 from convert.macs import multiply_accumulates
-from model.foundation.errors import InputError
 
 _NUMBER = re.compile(r":\d+$")
 
@@ -152,22 +150,3 @@ class OnnxGraph:
 def attribute(node: Any, name: str, default: Any = None) -> Any:
     """A node's attribute."""
     return next((onnx.helper.get_attribute_value(one) for one in node.attribute if one.name == name), default)
-
-
-def read_onnx(path: Path) -> OnnxGraph:
-    """Read a file.
-
-    Raises:
-        InputError: no such file, or not an ONNX model.
-    """
-    if not path.is_file():
-        raise InputError(f"no such ONNX file: {path}")
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model, full_check=False)
-        return OnnxGraph.of(model)
-    except Exception as error:  # protobuf's, the checker's and the shape inference's share no base class
-        line = str(error).strip().splitlines()
-        raise InputError(
-            f"{path} is not an ONNX model, or damaged ({line[0] if line else error!r})"
-        ) from None

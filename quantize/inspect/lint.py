@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from convert.onnx_file.export import simplified_onnx
-from convert.onnx_file.graph import OnnxGraph, read_onnx
+from convert.onnx_file.graph import OnnxGraph
 from model.checkpoint import load_checkpoint
 from model.foundation.artifact import sha256_of
 from model.foundation.progress import step
 from model.geometry.spec import parse_size
 from model.networks import NETWORKS, spec_of
+from model.runtime.onnx_file import read_onnx
 from quantize.inspect.findings import LEVELS, Finding, Level
 from quantize.inspect.lint_rules import RULES
 
@@ -57,7 +58,7 @@ def lint_file(path: Path) -> list[Finding]:
     Raises:
         InputError: no such file, or not an ONNX model.
     """
-    return lint(read_onnx(path), weights=True)
+    return lint(OnnxGraph.of(read_onnx(path)), weights=True)
 
 
 def lint_network(name: str, size: str, checkpoint: Path | None) -> list[Finding]:

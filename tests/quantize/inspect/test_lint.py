@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from convert.onnx_file.graph import OnnxGraph, read_onnx
+from convert.onnx_file.graph import OnnxGraph
+from model.runtime.onnx_file import read_onnx
 from quantize.__main__ import main
 from quantize.inspect.findings import Finding
 from quantize.inspect.lint import lint
@@ -184,7 +185,7 @@ def test_without_trained_weights_rules_about_them_are_left_out() -> None:
 
 
 def test_v2_has_no_finding_and_its_layers_have_their_names(converted: Converted) -> None:
-    graph = read_onnx(converted.onnx)
+    graph = OnnxGraph.of(read_onnx(converted.onnx))
     assert [one for one in lint(graph, weights=True) if one.rule != "uneven_channels"] == []
     names = [node.name for node in graph.nodes]
     assert len(set(names)) == len(names)

@@ -39,8 +39,11 @@ def test_anchors_stand_on_corners():
 
 
 def test_other_files_are_refused(tmp_path: Path, small_teacher):
-    with pytest.raises(InputError, match="no such teacher"):
+    with pytest.raises(InputError, match="no such ONNX file"):
         Scrfd(tmp_path / "absent.onnx")
+    (tmp_path / "broken.onnx").write_bytes(b"no protobuf at all")
+    with pytest.raises(InputError, match="no ONNX file"):
+        Scrfd(tmp_path / "broken.onnx")
     model = onnx.load(str(small_teacher))
     del model.graph.output[6:]
     onnx.save(model, str(tmp_path / "other.onnx"))

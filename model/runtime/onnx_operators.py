@@ -1,8 +1,7 @@
-"""An ONNX graph as a PyTorch module, so that one converter makes the TFLite file of every network.
+"""What each ONNX operator computes, in PyTorch: the one table of them.
 
-Shapes are fixed and constants folded before (`onnxsim`), so what is left is a list of plain operators. Every
-operator is a function of a table; one that is not in it is named, not guessed. Convolutions become
-`nn.Conv2d` children: the layers of the TFLite file bear their names.
+An operator that is not in the table is named by who asks, not guessed. Shapes are fixed: what decides them
+are numbers of the graph.
 
 Source: ONNX operator specifications, opset 7 to 21.
 """
@@ -10,12 +9,9 @@ Source: ONNX operator specifications, opset 7 to 21.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-import onnx
-import onnxsim
 import torch
-from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,146 +21,7 @@ Values = Sequence[Any]
 Attributes = dict[str, Any]
 Operator = Callable[[Values, Attributes], Any]
 """(inputs, attributes) -> the output, or a tuple of outputs."""
-
-
-def fixed(model: onnx.ModelProto, shape: Sequence[int], where: str) -> onnx.ModelProto:
-    """A network of one input at one size: shapes fixed, what they decide computed, constants folded.
-
-    Args:
-        model: As its authors exported it.
-        shape: Of its input, [1, 3, H, W].
-        where: The file, for messages.
-
-    Raises:
-        InputError: it has not exactly one input, or it cannot run at this size.
-    """
-    stored = {item.name for item in model.graph.initializer}
-    inputs = [item.name for item in model.graph.input if item.name not in stored]
-    if len(inputs) != 1:
-        raise InputError(f"{where}: expected one input, an image, found {len(inputs)}: {', '.join(inputs)}")
-    try:
-        simplified, agrees = onnxsim.simplify(model, overwrite_input_shapes={inputs[0]: list(shape)})
-    except Exception as error:  # onnxsim's errors share no base class but Exception
-        first = str(error).strip().splitlines()[:1]
-        raise InputError(
-            f"{where} cannot run on an input of shape {list(shape)}: {' '.join(first)}"
-        ) from None
-    if not agrees:
-        raise InputError(f"{where}: fixed at {list(shape)} it computes other outputs; give another size")
-    return simplified
-
-
-class OnnxModule(nn.Module):
-    """The graph as a module: float32 inputs in the graph's order -> a tuple of outputs."""
-
-    def __init__(self, model: onnx.ModelProto, outputs: Sequence[str] = ()) -> None:
-        """
-        Args:
-            model: With static shapes and folded constants.
-            outputs: Those to return, in this order; empty: all of the graph's.
-
-        Raises:
-            InputError: an operator, or a form of one, that is not supported; all such are named.
-        """
-        super().__init__()
-        graph = model.graph
-        constants = {
-            item.name: torch.from_numpy(numpy_helper.to_array(item).copy()) for item in graph.initializer
-        }
-        self._inputs = [item.name for item in graph.input if item.name not in constants]
-        self._outputs = list(outputs) or [item.name for item in graph.output]
-        self._steps: list[tuple[Callable[[Values], Any], list[str], list[str]]] = []
-        unknown = sorted({_full_name(node) for node in graph.node if node.domain or not _known(node.op_type)})
-        if unknown:
-            raise InputError(f"operators that cannot be converted: {', '.join(unknown)}")
-        for node in graph.node:
-            attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
-            if node.op_type == "Constant":
-                constants[node.output[0]] = _constant(attributes)
-                continue
-            names = list(node.input)
-            if node.op_type in _LAYERS and all(name in constants for name in names[1:]):
-                layer = _LAYERS[node.op_type]([constants[name] for name in names[1:]], attributes)
-                self.add_module(_module_name(node, self), layer)
-                self._steps.append((_Layer(layer), names[:1], list(node.output)))
-            else:
-                run = _OPERATORS.get(node.op_type)
-                if run is None:
-                    raise InputError(f"{_full_name(node)} with weights that are computed cannot be converted")
-                given = {
-                    place: _parameter(node, names[place], constants)
-                    for place in _PARAMETERS.get(node.op_type, ())
-                    if place < len(names)
-                }
-                names = ["" if place in given else name for place, name in enumerate(names)]
-                self._steps.append((_Step(run, attributes, given), names, list(node.output)))
-        read = {name for _, names, _ in self._steps for name in names} | set(self._outputs)
-        self._constants = {name: value for name, value in constants.items() if name in read}
-        self.eval()
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Run the operators in the graph's order."""
-        found: dict[str, Any] = {"": None, **self._constants, **dict(zip(self._inputs, inputs, strict=True))}
-        for run, names, outputs in self._steps:
-            result = run([found[name] for name in names])
-            for name, value in zip(outputs, result if isinstance(result, tuple) else (result,), strict=False):
-                found[name] = value
-        return tuple(found[name] for name in self._outputs)
-
-
-class _Layer:
-    """A child module in the list of steps; not a child of its own, so that names stay the graph's."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self._module = module
-
-    def __call__(self, values: Values) -> Any:
-        return self._module(values[0])
-
-
-class _Step:
-    """An operator with its attributes and those of its inputs that are numbers of the graph."""
-
-    def __init__(self, run: Operator, attributes: Attributes, given: dict[int, Any]) -> None:
-        self._run, self._attributes, self._given = run, attributes, given
-
-    def __call__(self, values: Values) -> Any:
-        found = [self._given.get(place, value) for place, value in enumerate(values)]
-        return self._run(found, self._attributes)
-
-
-def _parameter(node: Any, name: str, constants: dict[str, Tensor]) -> Any:
-    """The value of an input that decides shapes: plain numbers, for the trace must not see a tensor."""
-    if not name:
-        return None
-    if name not in constants:
-        raise InputError(
-            f"{node.op_type} {node.name}: {name} is computed at run time; export with a fixed size"
-        )
-    return constants[name].tolist()
-
-
-def _full_name(node: Any) -> str:
-    return f"{node.domain}.{node.op_type}" if node.domain else str(node.op_type)
-
-
-def _known(kind: str) -> bool:
-    return kind in _OPERATORS or kind in _LAYERS or kind == "Constant"
-
-
-def _module_name(node: Any, module: nn.Module) -> str:
-    name = str(node.name or node.output[0]).strip("/").replace(".", "_") or str(node.op_type)
-    taken, number = name, 1
-    while hasattr(module, taken):
-        taken, number = f"{name}_{number}", number + 1
-    return taken
-
-
-def _constant(attributes: Attributes) -> Tensor:
-    ((kind, value),) = attributes.items()
-    if kind == "value":
-        return torch.from_numpy(numpy_helper.to_array(value).copy())
-    return torch.tensor(value)
+Weighted = TypeVar("Weighted", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def _padding(attributes: Attributes, where: str) -> tuple[list[int], bool]:
@@ -183,48 +40,40 @@ def _pair(sides: Sequence[int]) -> tuple[int, int]:
 
 
 def _convolution(constants: Sequence[Tensor], attributes: Attributes) -> nn.Module:
-    weight = constants[0]
-    if weight.ndim != 4:
-        raise InputError(f"a convolution of {weight.ndim - 2} dimensions cannot be converted, only 2")
     pads, even = _padding(attributes, "Conv")
-    groups = attributes.get("group", 1)
-    layer = nn.Conv2d(
-        weight.shape[1] * groups,
-        weight.shape[0],
-        _pair(weight.shape[2:]),
-        stride=_pair(attributes.get("strides", (1, 1))),
-        padding=_pair(pads[:2]) if even else 0,
-        dilation=_pair(attributes.get("dilations", (1, 1))),
-        groups=groups,
-        bias=len(constants) > 1,
-    )
-    layer.weight = nn.Parameter(weight, requires_grad=False)
-    if len(constants) > 1:
-        layer.bias = nn.Parameter(constants[1], requires_grad=False)
-    return layer if even else nn.Sequential(nn.ZeroPad2d((pads[1], pads[3], pads[0], pads[2])), layer)
+    geometry = _geometry(constants, attributes)
+    weight, padding = constants[0], _pair(pads[:2]) if even else 0
+    layer = nn.Conv2d(weight.shape[1] * geometry["groups"], weight.shape[0], padding=padding, **geometry)
+    filled = _filled(layer, constants)
+    return filled if even else nn.Sequential(nn.ZeroPad2d((pads[1], pads[3], pads[0], pads[2])), filled)
 
 
 def _transposed_convolution(constants: Sequence[Tensor], attributes: Attributes) -> nn.Module:
-    weight = constants[0]
     pads, even = _padding(attributes, "ConvTranspose")
     if not even:
         raise InputError("a ConvTranspose with uneven pads cannot be converted")
-    groups = attributes.get("group", 1)
-    layer = nn.ConvTranspose2d(
-        weight.shape[0],
-        weight.shape[1] * groups,
-        _pair(weight.shape[2:]),
-        stride=_pair(attributes.get("strides", (1, 1))),
-        padding=_pair(pads[:2]),
-        output_padding=_pair(attributes.get("output_padding", (0, 0))),
-        dilation=_pair(attributes.get("dilations", (1, 1))),
-        groups=groups,
-        bias=len(constants) > 1,
-    )
-    layer.weight = nn.Parameter(weight, requires_grad=False)
-    if len(constants) > 1:
-        layer.bias = nn.Parameter(constants[1], requires_grad=False)
-    return layer
+    geometry = _geometry(constants, attributes)
+    geometry |= {
+        "padding": _pair(pads[:2]),
+        "output_padding": _pair(attributes.get("output_padding", (0, 0))),
+    }
+    weight = constants[0]
+    layer = nn.ConvTranspose2d(weight.shape[0], weight.shape[1] * geometry["groups"], **geometry)
+    return _filled(layer, constants)
+
+
+def _geometry(constants: Sequence[Tensor], attributes: Attributes) -> dict[str, Any]:
+    """What a convolution and its transpose have in common."""
+    weight = constants[0]
+    if weight.ndim != 4:
+        raise InputError(f"a convolution of {weight.ndim - 2} dimensions cannot be converted, only 2")
+    return {
+        "kernel_size": _pair(weight.shape[2:]),
+        "stride": _pair(attributes.get("strides", (1, 1))),
+        "dilation": _pair(attributes.get("dilations", (1, 1))),
+        "groups": attributes.get("group", 1),
+        "bias": len(constants) > 1,
+    }
 
 
 def _linear(constants: Sequence[Tensor], attributes: Attributes) -> nn.Module:
@@ -232,11 +81,16 @@ def _linear(constants: Sequence[Tensor], attributes: Attributes) -> nn.Module:
     weight = constants[0] if attributes.get("transB", 0) else constants[0].T
     if attributes.get("transA", 0):
         raise InputError("a Gemm of a transposed input cannot be converted")
-    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=len(constants) > 1)
-    layer.weight = nn.Parameter((attributes.get("alpha", 1.0) * weight).contiguous(), requires_grad=False)
-    if len(constants) > 1:
-        bias = attributes.get("beta", 1.0) * constants[1]
-        layer.bias = nn.Parameter(bias.expand(weight.shape[0]).contiguous(), requires_grad=False)
+    scaled = [(attributes.get("alpha", 1.0) * weight).contiguous()]
+    for bias in constants[1:]:
+        scaled.append((attributes.get("beta", 1.0) * bias).expand(weight.shape[0]).contiguous())
+    return _filled(nn.Linear(weight.shape[1], weight.shape[0], bias=len(scaled) > 1), scaled)
+
+
+def _filled(layer: Weighted, constants: Sequence[Tensor]) -> Weighted:
+    """The layer with the graph's weight and bias, which nobody trains."""
+    for name, value in zip(("weight", "bias"), constants, strict=False):
+        setattr(layer, name, nn.Parameter(value, requires_grad=False))
     return layer
 
 
@@ -245,11 +99,12 @@ def _batch_norm(values: Values, attributes: Attributes) -> Any:
     return functional.batch_norm(tensor, mean, variance, scale, shift, eps=attributes.get("epsilon", 1e-5))
 
 
-_LAYERS: dict[str, Callable[[Sequence[Tensor], Attributes], nn.Module]] = {
+LAYERS: dict[str, Callable[[Sequence[Tensor], Attributes], nn.Module]] = {
     "Conv": _convolution,
     "ConvTranspose": _transposed_convolution,
     "Gemm": _linear,
 }
+"""Operators of constant weights, which become modules: their layers in other files bear their names."""
 
 
 def _numbers(value: Any) -> list[int]:
@@ -403,7 +258,7 @@ def _gather(values: Values, attributes: Attributes) -> Any:
     return values[0].index_select(axis, torch.tensor(index))
 
 
-_PARAMETERS: dict[str, tuple[int, ...]] = {
+PARAMETERS: dict[str, tuple[int, ...]] = {
     "Reshape": (1,),
     "Resize": (1, 2, 3),
     "Upsample": (1,),
@@ -420,7 +275,7 @@ _PARAMETERS: dict[str, tuple[int, ...]] = {
 }
 """Which inputs of an operator are its parameters; they must be constants."""
 
-_OPERATORS: dict[str, Operator] = {
+OPERATORS: dict[str, Operator] = {
     "BatchNormalization": _batch_norm,
     "Relu": lambda v, _: functional.relu(v[0]),
     "LeakyRelu": lambda v, a: functional.leaky_relu(v[0], a.get("alpha", 0.01)),

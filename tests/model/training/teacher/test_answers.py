@@ -68,7 +68,7 @@ class Pointing(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("nothing", torch.zeros(1))
+        self.nothing = torch.nn.Parameter(torch.zeros(1))
 
     def forward(self, pixels):
         height, width = pixels.shape[2:]

@@ -51,7 +51,7 @@ def look(
         sides: Sizes that they are fitted into, in pixels.
         at_once: How many it looks at side by side.
     """
-    ask, device = Captured(teacher), next(teacher.buffers()).device
+    ask, device = Captured(teacher), next(teacher.parameters()).device
     for first in range(0, len(choice), at_once):
         # Always as many, the last one several times: one shape, one graph.
         numbers = choice[np.minimum(np.arange(first, first + at_once), len(choice) - 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from convert.onnx_file.as_torch import OnnxModule
 from model.foundation.errors import InputError
+from model.runtime.onnx_module import OnnxModule
 
 SHAPE = (1, 4, 6, 8)
 OPSET = 18
@@ -56,6 +57,13 @@ CASES: list[tuple[str, list[NDArray[Any] | None], dict[str, Any], int, int]] = [
     ("Conv", [_f(6, 4, 3, 3)], {"pads": [0, 0, 1, 1], "strides": [2, 2]}, 1, OPSET),
     ("Conv", [_f(4, 1, 3, 3)], {"pads": [2, 2, 2, 2], "dilations": [2, 2], "group": 4}, 1, OPSET),
     ("ConvTranspose", [_f(4, 3, 2, 2), _f(3)], {"strides": [2, 2]}, 1, OPSET),
+    (
+        "ConvTranspose",
+        [_f(4, 1, 3, 3)],
+        {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1], "group": 4},
+        1,
+        OPSET,
+    ),
     ("BatchNormalization", [_f(4), _f(4), _f(4), _f(4)], {"epsilon": 1e-3}, 1, OPSET),
     ("MaxPool", [], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}, 1, OPSET),
     ("MaxPool", [], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [0, 0, 1, 1]}, 1, OPSET),
@@ -158,6 +166,48 @@ def test_what_is_not_known_is_named_with_its_domain() -> None:
         OnnxModule(helper.make_model(graph))
 
 
+def test_what_the_outputs_do_not_need_is_left_out() -> None:
+    """A tail that is not supported can be cut off, at any tensor of the graph."""
+    weight = _f(2, 4, 1, 1)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w"], ["map"], name="head"),
+            helper.make_node("MyLayer", ["map"], ["boxes"], domain="org.example"),
+            helper.make_node("Reshape", ["boxes", "map"], ["y"]),
+        ],
+        "tail",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, SHAPE)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    x = _f(*SHAPE)
+    (found,) = OnnxModule(helper.make_model(graph), ["map"])(torch.from_numpy(x))
+    expected = np.einsum("oi,nihw->nohw", weight[..., 0, 0], x)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5)
+
+
+def test_constants_and_weights_move_with_the_module_and_are_copied_with_it() -> None:
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w"], ["map"]),
+            helper.make_node("Constant", [], ["two"], value_float=2.0),
+            helper.make_node("Mul", ["map", "two"], ["scaled"]),
+            helper.make_node("Add", ["scaled", "shift"], ["y"]),
+        ],
+        "constants",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, SHAPE)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(_f(2, 4, 1, 1), "w"), numpy_helper.from_array(_f(2, 1, 1), "shift")],
+    )
+    module, x = OnnxModule(helper.make_model(graph)), torch.from_numpy(_f(*SHAPE))
+    before = module(x)[0]
+    elsewhere = copy.deepcopy(module).to("meta")
+    assert elsewhere(x.to("meta"))[0].device.type == "meta"
+    doubled = copy.deepcopy(module).double()
+    torch.testing.assert_close(doubled(x.double())[0], before.double(), rtol=1e-5, atol=1e-6)
+    assert torch.equal(module(x)[0], before)
+
+
 def test_a_shape_computed_at_run_time_is_refused() -> None:
     graph = helper.make_graph(
         [helper.make_node("Reshape", ["x", "shape"], ["y"], name="flat")],
@@ -173,6 +223,9 @@ def test_a_shape_computed_at_run_time_is_refused() -> None:
 
 
 def test_auto_padding_and_strange_resizing_are_refused_not_guessed() -> None:
+    for kind in ("Conv", "ConvTranspose"):
+        with pytest.raises(InputError, match="1 dimensions"):
+            OnnxModule(_graph(kind, [_f(4, 4, 3)], {}))
     with pytest.raises(InputError, match="SAME_UPPER"):
         OnnxModule(_graph("Conv", [_f(6, 4, 3, 3)], {"auto_pad": "SAME_UPPER"}))
     odd = _graph("Resize", [None, None, _i(1, 4, 7, 9)], {"mode": "cubic"})
