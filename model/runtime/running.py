@@ -223,7 +223,10 @@ class FunctionModel(RunningModel):
 
 
 class TorchModel(RunningModel):
-    """A bare network in memory, run as its authors do: channel order and mean outside the graph."""
+    """A bare network in memory, run as its authors do: channel order and mean outside the graph.
+
+    It runs wherever the network is, which may move meanwhile.
+    """
 
     any_size = True
 
@@ -234,9 +237,10 @@ class TorchModel(RunningModel):
     def _run(self, input_rgb: Pixels) -> RawOutputs:
         import torch
 
+        device = next(self._network.parameters()).device
         with torch.inference_mode():
-            outputs = self._network(torch.from_numpy(network_input(input_rgb, self.spec)))
-        stored = tuple(one.numpy() for one in outputs)
+            outputs = self._network(torch.from_numpy(network_input(input_rgb, self.spec)).to(device))
+        stored = tuple(one.cpu().numpy() for one in outputs)
         return RawOutputs(
             stored, joined(dict(zip(physical_names(self.spec), stored, strict=True)), self.spec)
         )

@@ -14,6 +14,7 @@ from model.training.recipe import Recipe
 if TYPE_CHECKING:
     import torch
 
+    from calibration_data.readers import LabelledImage
     from model.training.loop import Look
     from model.training.photographs import Photograph
     from model.training.student import Student
@@ -123,24 +124,26 @@ def _prepared(processor: str, threads: int | None) -> torch.device:
 
 def look_at(photographs: Sequence[Photograph], report: Sequence[Path]) -> Look:
     """Measures AP of the averaged weights: on what is held aside, which selects, and on `report`."""
+    from model.evaluation import evaluate
+    from model.networks import spec_of
+    from model.runtime.running import TorchModel
     from model.training.photographs import read_folder
-    from model.training.scoring import score
     from model.training.sources import unique
 
-    sets: dict[str, list[Photograph]] = {}
+    sets: dict[str, list[LabelledImage]] = {}
     for photograph in unique(photographs):
         if photograph.labelled and photograph.held_aside:
-            sets.setdefault(f"aside_{photograph.folder}", []).append(photograph)
+            sets.setdefault(f"aside_{photograph.folder}", []).append(photograph.image)
     for folder in report:
-        sets[folder.name] = read_folder(folder)
+        sets[folder.name] = [photograph.image for photograph in read_folder(folder)]
 
     def measure(student: Student) -> dict[str, Any]:
-        return {
-            f"{key}_{size}": round(
-                score(student.average, student.recipe.network, members, size).average_precision, 4
-            )
-            for key, members in sets.items()
-            for size in LOOK_SIZES
-        }
+        found = {}
+        for size in LOOK_SIZES:
+            model = TorchModel(student.average, spec_of(student.recipe.network, size, size))
+            for key, images in sets.items():
+                matched = evaluate(model, images, ious=(0.5,)).matched
+                found[f"{key}_{size}"] = round(matched.average_precision(), 4)
+        return found
 
     return measure

@@ -6,15 +6,16 @@ import pytest
 import torch
 
 from model.checkpoint import load_checkpoint
+from model.evaluation.protocol import detect_image
 from model.foundation.errors import InputError
 from model.geometry.boxes import iou_matrix
 from model.networks import spec_of
+from model.runtime.running import TorchModel
 from model.training import loop
 from model.training import student as student_module
 from model.training.batches import Batches
 from model.training.loop import LOG, STATE, WEIGHTS, train
 from model.training.plots import plot_run, read_log
-from model.training.scoring import found_in_all
 from model.training.student import Student, network_inputs
 from tests.model.training.conftest import SMALL
 
@@ -100,11 +101,11 @@ def test_any_network_learns_boxes_at_its_own_anchors(drawn_album, tmp_path):
     student = Student(recipe)
     train(student, source, tmp_path)
     unseen = range(30, 40)
-    images = [drawn_album.copies[index][0] for index in unseen]
+    model = TorchModel(student.average, spec_of("retinaface", 96, 96))
     best = []
-    for index, found in zip(unseen, found_in_all(student.average, "retinaface", images, 96), strict=True):
+    for index in unseen:
         marked = drawn_album.faces[index].boxes_xyxy
-        likely = found.above(0.2).boxes_xyxy
+        likely = detect_image(model, drawn_album.copies[index][0]).above(0.2).boxes_xyxy
         best += iou_matrix(marked, likely).max(axis=1, initial=0).tolist()
     assert np.mean(np.array(best) > 0.6) > 0.8
 
