@@ -87,17 +87,6 @@ class ImageSet:
         _require(limit)
         return self._at(np.sort(np.random.default_rng(seed).choice(len(self), limit, replace=False)).tolist())
 
-    def spread(self, limit: int | None) -> ImageSet:
-        """At most `limit` images, evenly spread from the first to the last; all if None.
-
-        Raises:
-            InputError: a limit below 1.
-        """
-        if limit is None or limit >= len(self):
-            return self
-        _require(limit)
-        return self._at(np.linspace(0, len(self) - 1, limit).round().astype(int).tolist())
-
     def half(self, which: Half, limit: int | None = None) -> ImageSet:
         """A fixed half: one to choose on, the other to verify the choice on.
 
@@ -130,5 +119,5 @@ def _require(limit: int) -> None:
 
 
 def chance(key: str) -> float:
-    """A number in [0, 1) that a text decides: below 0.05 it belongs to the 5 % that are held aside."""
+    """A number in [0, 1) that a text decides: below 0.08 it belongs to the 8 % that are held aside."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") / 2**32

@@ -1,4 +1,4 @@
-"""Parts of an image set: random, evenly spread, halves that stay apart."""
+"""Parts of an image set: random, halves that stay apart."""
 
 from __future__ import annotations
 
@@ -37,11 +37,6 @@ def test_a_sample_is_random_but_repeatable_and_in_order() -> None:
     assert whole.sample(None, 0) is whole.sample(99, 0) is whole
 
 
-def test_spread_images_reach_from_the_first_to_the_last() -> None:
-    assert places(a_set(10).spread(4)) == [0, 3, 6, 9]
-    assert len(a_set(10).spread(None)) == len(a_set(10).spread(99)) == 10
-
-
 def test_halves_are_disjoint_complete_and_stable() -> None:
     whole = a_set(200)
     chosen, held = list(whole.half("search").images), list(whole.half("verify").images)
@@ -56,9 +51,7 @@ def test_halves_are_disjoint_complete_and_stable() -> None:
         a_set(0).half("search")
 
 
-@pytest.mark.parametrize(
-    "part", [lambda s: s.sample(0, 0), lambda s: s.spread(0), lambda s: s.half("search", 0)]
-)
+@pytest.mark.parametrize("part", [lambda s: s.sample(0, 0), lambda s: s.half("search", 0)])
 def test_a_part_has_an_image(part: Callable[[ImageSet], ImageSet]) -> None:
     with pytest.raises(InputError, match="at least 1 image"):
         part(a_set(9))
@@ -83,3 +76,5 @@ def test_chance_is_decided_by_the_text_and_evenly_spread() -> None:
     values = [chance(f"folder/{number}.jpg") for number in range(2000)]
     assert values == [chance(f"folder/{number}.jpg") for number in range(2000)]
     assert sum(value < 0.05 for value in values) == pytest.approx(100, abs=30)
+    # printf a/b.jpg | sha256sum, its first eight digits
+    assert chance("a/b.jpg") == 0x4A516362 / 2**32

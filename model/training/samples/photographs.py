@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration_data.image_set import chance
 from calibration_data.images import list_images
 from calibration_data.readers import LabelledImage, read_labels
 from model.foundation.errors import InputError
@@ -42,8 +42,7 @@ class Photograph:
     @property
     def held_aside(self) -> bool:
         """Whether the photograph belongs to the part that selects weights, decided by its name's hash."""
-        digest = hashlib.sha256(self.key.encode()).digest()
-        return int.from_bytes(digest[:4], "big") < HELD_ASIDE * 2**32
+        return chance(self.key) < HELD_ASIDE
 
 
 def read_photographs(folders: Sequence[Path]) -> list[Photograph]:
