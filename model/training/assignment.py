@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.training.views import ViewFaces
+from model.training.samples.views import ViewFaces
 
 OVERLAP_POWER = 6.0
 MOST_ANCHORS = 10

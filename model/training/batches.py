@@ -15,12 +15,12 @@ from torch import Tensor
 
 from model.foundation.errors import InputError
 from model.networks import spec_of
-from model.training.album import Album
 from model.training.captured import Captured
-from model.training.degrade import degrade
 from model.training.recipe import BASE, Recipe
-from model.training.scrfd import STRIDES, Scrfd
-from model.training.views import Pixels, ViewFaces, faces_of, plan_views, render
+from model.training.samples.album import Album
+from model.training.samples.degrade import degrade
+from model.training.samples.views import Pixels, ViewFaces, faces_of, plan_views, render
+from model.training.teacher.scrfd import STRIDES, Scrfd
 
 TEACHER_ANCHORS = ((16, 32), (64, 128), (256, 512))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from calibration_data.readers import LabelledImage
     from model.training.loop import Look
-    from model.training.photographs import Photograph
+    from model.training.samples.photographs import Photograph
     from model.training.student import Student
 
 LOOK_SIZES = (320, 640)
@@ -46,10 +46,10 @@ def teach(
     import numpy as np
     from rich.progress import track
 
-    from model.training.answers import SIDES, look, merged, save_answers
-    from model.training.photographs import read_photographs
-    from model.training.scrfd import Scrfd
+    from model.training.samples.photographs import read_photographs
     from model.training.sources import open_album, unique
+    from model.training.teacher.answers import SIDES, look, merged, save_answers
+    from model.training.teacher.scrfd import Scrfd
 
     device = _prepared(processor, threads)
     photographs = unique(read_photographs(data))
@@ -84,11 +84,11 @@ def train(
     from model.foundation.artifact import write_json
     from model.training.loop import STATE
     from model.training.loop import train as run
-    from model.training.photographs import read_photographs
     from model.training.plots import plot_run
-    from model.training.scrfd import Scrfd
+    from model.training.samples.photographs import read_photographs
     from model.training.sources import source_of
     from model.training.student import Student
+    from model.training.teacher.scrfd import Scrfd
 
     device = _prepared(processor, threads)
     photographs = read_photographs(data)
@@ -127,7 +127,7 @@ def look_at(photographs: Sequence[Photograph], report: Sequence[Path]) -> Look:
     from model.evaluation import evaluate
     from model.networks import spec_of
     from model.runtime.running import TorchModel
-    from model.training.photographs import read_folder
+    from model.training.samples.photographs import read_folder
     from model.training.sources import unique
 
     sets: dict[str, list[LabelledImage]] = {}

@@ -14,7 +14,7 @@ from model.geometry.boxes import MAX_LOG_SIZE
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Outputs
 from model.training.assignment import assign, overlap
-from model.training.views import ViewFaces
+from model.training.samples.views import ViewFaces
 
 FOCUS = 1.5
 """Exponent of the distance to the wanted probability; 2 in the paper, less is enough for soft targets."""
@@ -56,7 +56,7 @@ def face_logit(logits: Tensor) -> Tensor:
 
 
 def decode(offsets: Tensor, anchor: Tensor, variances: tuple[float, float]) -> Tensor:
-    """Offsets [..., 4] at anchors [..., 4] -> boxes_xyxy in pixels; `model.boxes` for tensors."""
+    """Offsets [..., 4] at anchors [..., 4] -> boxes_xyxy in pixels; `model.geometry.boxes` for tensors."""
     centre = anchor[..., :2] + offsets[..., :2] * variances[0] * anchor[..., 2:]
     half = anchor[..., 2:] * torch.exp((offsets[..., 2:] * variances[1]).clamp(max=MAX_LOG_SIZE)) / 2
     return torch.cat([centre - half, centre + half], dim=-1)

@@ -15,12 +15,12 @@ from rich.progress import track
 from calibration_data.images import load_rgb
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections
-from model.training.album import Album, Faces
-from model.training.answers import load_answers, settle
 from model.training.batches import Batches
-from model.training.photographs import Photograph
 from model.training.recipe import Recipe
-from model.training.scrfd import Scrfd
+from model.training.samples.album import Album, Faces
+from model.training.samples.photographs import Photograph
+from model.training.teacher.answers import load_answers, settle
+from model.training.teacher.scrfd import Scrfd
 
 LARGEST = 640
 """Photographs are kept with at most so many pixels a side, and views have at most so many."""

@@ -14,8 +14,8 @@ from model.checkpoint import load_checkpoint
 from model.layers.blocks import Outputs
 from model.networks import spec_of
 from model.training.losses import imitation
-from model.training.photographs import read_folder, read_photographs
 from model.training.recipe import Recipe
+from model.training.samples.photographs import read_folder, read_photographs
 from model.training.sources import LARGEST, source_of
 from model.training.student import channels_last, network_inputs
 from quantize.qat.plan import Schedule

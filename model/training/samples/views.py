@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.training.album import LEVELS, Album
+from model.training.samples.album import LEVELS, Album
 
 MOSAIC_SHARE, WHOLE_SHARE = 0.35, 0.25
 """The rest are pieces around a face."""

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections, iou_matrix, nms
-from model.training.album import Album, Faces
 from model.training.captured import Captured
-from model.training.scrfd import Scrfd, corners
-from model.training.views import Plan, render
+from model.training.samples.album import Album, Faces
+from model.training.samples.views import Plan, render
+from model.training.teacher.scrfd import Scrfd, corners
 
 SIDES = (640, 1280)
 """Sizes that photographs are fitted into for the teacher; marked ones into the first alone."""

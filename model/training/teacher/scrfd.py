@@ -48,7 +48,7 @@ class Scrfd(nn.Module):
         Returns:
             Logits of a face [B, N], distances of a box's sides from the anchor in pixels (left, top,
             right, bottom) [B, N, 4], and of the landmarks [B, N, 10]; anchors in the order of
-            `model.anchors`, each standing on the upper left corner of its cell.
+            `model.geometry.anchors`, each standing on the upper left corner of its cell.
         """
         maps = self.network((pixels - 127.5) / 128)
         levels = [one.permute(0, 2, 3, 1).flatten(1) for one in maps]

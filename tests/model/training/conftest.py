@@ -11,9 +11,9 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from model.training.album import Album
-from model.training.photographs import read_folder
 from model.training.recipe import Recipe
+from model.training.samples.album import Album
+from model.training.samples.photographs import read_folder
 from model.training.sources import faces_in, open_album
 
 

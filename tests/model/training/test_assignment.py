@@ -3,7 +3,7 @@ import torch
 from model.networks import spec_of
 from model.training.assignment import assign, overlap
 from model.training.losses import anchors_on, decode, encode
-from model.training.views import ViewFaces
+from model.training.samples.views import ViewFaces
 
 SPEC = spec_of("featherface_v2", 64, 64)
 ANCHOR, STRIDE = anchors_on(SPEC, torch.device("cpu"))

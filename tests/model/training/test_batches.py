@@ -6,7 +6,7 @@ import torch
 
 from model.foundation.errors import InputError
 from model.training.batches import Batches
-from model.training.scrfd import Scrfd
+from model.training.teacher.scrfd import Scrfd
 from tests.model.training.conftest import SMALL
 
 

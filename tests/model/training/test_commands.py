@@ -9,9 +9,10 @@ import pytest
 
 from model.__main__ import main
 from model.checkpoint import load_checkpoint
-from model.training import answers, commands, loop
+from model.training import commands, loop
 from model.training.loop import LOG, STATE, WEIGHTS
 from model.training.plots import PLOT
+from model.training.teacher import answers
 
 TINY = ["--samples", "4", "--pictures", "1", "--sides", "64", "--side-shares", "1", "--threads", "1"]
 TINY += ["--looks", "1"]

@@ -6,7 +6,7 @@ from model.networks import spec_of
 from model.training.assignment import overlap
 from model.training.losses import anchors_on, encode, face_logit, focal, imitation, losses, overlap_loss
 from model.training.recipe import Recipe
-from model.training.views import ViewFaces
+from model.training.samples.views import ViewFaces
 
 SPEC = spec_of("featherface_v2", 64, 64)
 ANCHOR, _ = anchors_on(SPEC, torch.device("cpu"))

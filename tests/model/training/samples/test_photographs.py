@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.foundation.errors import InputError
-from model.training.photographs import HELD_ASIDE, Photograph, read_folder, read_photographs
+from model.training.samples.photographs import HELD_ASIDE, Photograph, read_folder, read_photographs
 
 
 def test_labels_and_bare_folders(labelled_folder, tmp_path):

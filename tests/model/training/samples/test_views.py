@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model.training.album import Album, Faces
-from model.training.views import SMALLEST_FACE, Plan, faces_of, plan_views, render
+from model.training.samples.album import Album, Faces
+from model.training.samples.views import SMALLEST_FACE, Plan, faces_of, plan_views, render
 
 SIDE = 96
 

@@ -4,9 +4,9 @@ import torch
 
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections
-from model.training.album import Album
-from model.training.answers import FACE, load_answers, look, merged, save_answers, settle
-from model.training.scrfd import corners
+from model.training.samples.album import Album
+from model.training.teacher.answers import FACE, load_answers, look, merged, save_answers, settle
+from model.training.teacher.scrfd import corners
 
 
 def detections(*rows):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model.foundation.errors import InputError
-from model.training.scrfd import STRIDES, Scrfd, corners
+from model.training.teacher.scrfd import STRIDES, Scrfd, corners
 from tests.conftest import ROOT
 
 PEERS = ROOT.parent / "shared" / "peers"

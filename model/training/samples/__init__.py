@@ -1,0 +1,1 @@
+"""Photographs, and the pieces of them that a network in training is shown."""

@@ -1,0 +1,1 @@
+"""Another detector, and what it says about the photographs."""
