@@ -20,9 +20,7 @@ from model.training.recipe import BASE, Recipe
 from model.training.samples.album import Album
 from model.training.samples.degrade import degrade
 from model.training.samples.views import Pixels, ViewFaces, faces_of, plan_views, render
-from model.training.teacher.scrfd import STRIDES, Scrfd
-
-TEACHER_ANCHORS = ((16, 32), (64, 128), (256, 512))
+from model.training.teacher.scrfd import ANCHOR_SIZES, STRIDES, Scrfd
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +78,7 @@ class Batches(torch.utils.data.Dataset[Views]):
         if not len(choice):
             raise InputError("no photograph to train on: the folders are empty, or all are held aside")
         spec = spec_of(recipe.network, BASE, BASE)
-        if teacher is not None and (spec.strides, spec.anchor_sizes) != (STRIDES, TEACHER_ANCHORS):
+        if teacher is not None and (spec.strides, spec.anchor_sizes) != (STRIDES, ANCHOR_SIZES):
             raise InputError(
                 f"{recipe.network} has other anchors than the teacher: train it from marks alone, without one"
             )

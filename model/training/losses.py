@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.geometry.anchors import anchors
+from model.geometry.anchors import anchors, cells
 from model.geometry.boxes import MAX_LOG_SIZE
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Outputs
@@ -42,12 +42,8 @@ class Losses:
 @lru_cache(maxsize=16)
 def anchors_on(spec: DetectorSpec, device: torch.device) -> tuple[Tensor, Tensor]:
     """A spec's anchors [N, 4] and the stride of each [N]."""
-    cells = [
-        (spec.input_height // stride) * (spec.input_width // stride) * len(sizes)
-        for stride, sizes in zip(spec.strides, spec.anchor_sizes, strict=True)
-    ]
-    strides = torch.tensor(spec.strides, dtype=torch.float32).repeat_interleave(torch.tensor(cells))
-    return torch.from_numpy(anchors(spec).copy()).to(device), strides.to(device)
+    anchor, stride = anchors(spec).copy(), cells(spec)[:, 2].copy()
+    return torch.from_numpy(anchor).to(device), torch.from_numpy(stride).to(device)
 
 
 def face_logit(logits: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from model.geometry.anchors import cells
 from model.geometry.decoders import Decoder, Floats, Index, last_channel, variant_of
-from model.geometry.decoders._cells import cells
 from model.geometry.spec import DetectorSpec
 
 

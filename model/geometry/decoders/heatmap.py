@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from model.geometry.anchors import cells
 from model.geometry.boxes import MAX_LOG_SIZE
 from model.geometry.decoders import Decoder, Floats, Index, variant_of
-from model.geometry.decoders._cells import cells
 from model.geometry.spec import DetectorSpec
 
 

@@ -12,10 +12,13 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from model.foundation.errors import InputError
+from model.geometry.anchors import cells
+from model.geometry.spec import DetectorSpec
 from model.runtime.onnx_file import read_onnx
 from model.runtime.onnx_module import OnnxModule
 
 STRIDES = (8, 16, 32)
+ANCHOR_SIZES = ((16, 32), (64, 128), (256, 512))
 AFTER_A_MAP = ("Sigmoid", "Reshape", "Transpose")
 """What makes an output from its map for one picture; done here for many."""
 
@@ -48,7 +51,7 @@ class Scrfd(nn.Module):
         Returns:
             Logits of a face [B, N], distances of a box's sides from the anchor in pixels (left, top,
             right, bottom) [B, N, 4], and of the landmarks [B, N, 10]; anchors in the order of
-            `model.geometry.anchors`, each standing on the upper left corner of its cell.
+            `model.geometry.anchors.cells`, each standing on the corner of its cell.
         """
         maps = self.network((pixels - 127.5) / 128)
         levels = [one.permute(0, 2, 3, 1).flatten(1) for one in maps]
@@ -65,11 +68,8 @@ class Scrfd(nn.Module):
 
 def corners(height: int, width: int) -> Tensor:
     """Where the anchors stand: float32 [N, 2], x and y in pixels."""
-    levels = []
-    for stride in STRIDES:
-        y, x = torch.meshgrid(torch.arange(height // stride), torch.arange(width // stride), indexing="ij")
-        levels.append((torch.stack([x, y], dim=-1) * float(stride)).reshape(-1, 1, 2).expand(-1, 2, 2))
-    return torch.cat([level.reshape(-1, 2) for level in levels])
+    spec = DetectorSpec("scrfd", height, width, strides=STRIDES, anchor_sizes=ANCHOR_SIZES)
+    return torch.from_numpy(cells(spec)[:, :2].copy())
 
 
 def _map_of(makers: dict[str, Any], name: str) -> str:
