@@ -17,6 +17,7 @@ from PIL import Image
 
 from calibration_data.images import Pixels, load_rgb
 from model.foundation.artifact import replacing
+from model.geometry.boxes import MIRRORED_POINTS
 
 SPLITS = {"calibration": 64, "evaluation": 64}
 BACKGROUNDS = (
@@ -126,7 +127,7 @@ def _varied(rng: np.random.Generator, face: Face, side: float) -> Face:
     if rng.random() < 0.5:
         patch = patch[:, ::-1]
         box = np.array([width - box[2], box[1], width - box[0], box[3]], np.float32)
-        points = (points * np.array([-1, 1], np.float32) + np.array([width, 0], np.float32))[[1, 0, 2, 4, 3]]
+        points = (points * np.array([-1, 1], np.float32) + np.array([width, 0], np.float32))[MIRRORED_POINTS]
     return Face(_lit(rng, patch), box, points)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from model.evaluation.average_precision import SCORE_FLOOR
 from model.foundation.errors import InputError
 from model.foundation.records import to_json
-from model.geometry.boxes import Detections, detect, nms
+from model.geometry.boxes import MIRRORED_POINTS, Detections, detect, nms
 from model.geometry.letterbox import Letterbox, Pixels, letterbox
 from model.geometry.spec import MAX_SIDE, DetectorSpec
 from model.runtime.running import RawOutputs, RunningModel
@@ -157,14 +157,10 @@ def _padded(image_rgb: Pixels, spec: DetectorSpec, scale: float) -> tuple[Pixels
     return canvas, Letterbox(scale, height, width)
 
 
-_MIRRORED_POINTS = [1, 0, 2, 4, 3]
-"""Left and right change places in a mirrored face."""
-
-
 def _mirrored(found: Detections, width: int) -> Detections:
     boxes = found.boxes_xyxy.copy()
     boxes[:, [0, 2]] = width - found.boxes_xyxy[:, [2, 0]]
-    points = found.landmarks[:, _MIRRORED_POINTS].copy()
+    points = found.landmarks[:, MIRRORED_POINTS].copy()
     points[..., 0] = width - points[..., 0]
     return Detections(boxes, found.scores, points)
 

@@ -15,6 +15,9 @@ Floats = NDArray[np.float32]
 MAX_LOG_SIZE = 8.0
 """Largest exponent of a decoded size: e^8 times the anchor is larger than any image, and finite."""
 
+MIRRORED_POINTS = np.array([1, 0, 2, 4, 3])
+"""Left and right eye and mouth corner change places in a mirror."""
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -50,31 +53,10 @@ def decode_boxes(offsets: Floats, anchor: Floats, variances: tuple[float, float]
     return np.concatenate([centre - size / 2, centre + size / 2], axis=1).astype(np.float32)
 
 
-def encode_boxes(boxes_xyxy: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
-    """The inverse of `decode_boxes`: boxes [N, 4] in pixels, one per anchor -> offsets [N, 4].
-
-    Raises:
-        ValueError: a box has no area (its logarithm would be infinite).
-    """
-    size = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
-    if size.size and size.min() <= 0:
-        raise ValueError("a box without area cannot be encoded")
-    centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
-    shift = (centre - anchor[:, :2]) / (np.float32(variances[0]) * anchor[:, 2:])
-    scale = np.log(size / anchor[:, 2:]) / np.float32(variances[1])
-    return np.concatenate([shift, scale], axis=1).astype(np.float32)
-
-
 def decode_landmarks(offsets: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
     """Offsets [N, 2 P] (x, y of P points) at anchors [N, 4] -> points [N, P, 2] in pixels."""
     points = offsets.reshape(len(offsets), offsets.shape[1] // 2, 2)
     return (anchor[:, None, :2] + points * np.float32(variances[0]) * anchor[:, None, 2:]).astype(np.float32)
-
-
-def encode_landmarks(points: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
-    """The inverse of `decode_landmarks`: points [N, 5, 2] in pixels -> offsets [N, 10]."""
-    shift = (points - anchor[:, None, :2]) / (np.float32(variances[0]) * anchor[:, None, 2:])
-    return np.asarray(shift.reshape(-1, 10), np.float32)
 
 
 def iou_matrix(first_xyxy: Floats, second_xyxy: Floats) -> Floats:

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.geometry.letterbox import Pixels
+
 LEVELS = 4
 """A photograph is kept whole, and at a half, a quarter and an eighth: what is shrunk shall not flicker."""
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

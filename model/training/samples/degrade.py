@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from model.geometry.letterbox import Pixels
 
 COLOUR, GREY, BLUR, JPEG, NOISE = 0.8, 0.08, 0.12, 0.12, 0.08
 """Probability of each damage."""

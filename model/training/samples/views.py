@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.geometry.boxes import MIRRORED_POINTS
+from model.geometry.letterbox import Pixels
 from model.training.samples.album import LEVELS, Album
 
 MOSAIC_SHARE, WHOLE_SHARE = 0.35, 0.25
@@ -30,15 +32,12 @@ STRETCHED = 0.1
 """Largest logarithm by which width and height are scaled apart."""
 SMOOTH_SHARE = 0.6
 """How often pixels are averaged when shrinking; else they are skipped, as the letterbox of a phone does."""
-MIRRORED_POINTS = np.array([1, 0, 2, 4, 3])
-"""Left and right eye and mouth corner change places in a mirror."""
 LEAST_SHOWN = 0.4
 """A face of which less is in the view may be found or not."""
 SMALLEST_FACE = 5.0
 """Height in pixels under which a face may be found or not."""
 
 Floats = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from calibration_data.readers import LabelledImage
@@ -16,11 +17,11 @@ from model.evaluation.metrics import METRICS
 from model.evaluation.protocol import InputProtocol
 from model.foundation.errors import InputError
 from model.geometry.anchors import anchors
-from model.geometry.boxes import encode_boxes
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.networks import NETWORKS, spec_of
 from model.runtime.running import Answer, FunctionModel, RawOutputs, TorchModel
+from model.training.losses import encode
 
 SPEC = spec_of("featherface_v2", 64, 96)
 FACE = np.array([20.0, 12.0, 44.0, 40.0], np.float32)
@@ -31,7 +32,7 @@ def answer_with(spec: DetectorSpec, box: np.ndarray, score: float) -> Answer:
     boxes, scores, landmarks = (np.zeros(shape, np.float32) for shape in spec.output_shapes)
     anchor = anchors(spec)
     nearest = int(np.abs(anchor[:, :2] - (box[:2] + box[2:]) / 2).sum(axis=1).argmin())
-    boxes[0, nearest] = encode_boxes(box[None], anchor[nearest : nearest + 1], spec.variances)[0]
+    boxes[0, nearest] = encode(torch.tensor(box), torch.tensor(anchor[nearest]), spec.variances)
     scores[0, nearest, -1] = score
     return boxes, scores, landmarks
 
