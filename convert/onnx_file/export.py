@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import warnings
 from collections.abc import Sequence
@@ -25,7 +24,8 @@ from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.outputs import physical_names
 from model.geometry.spec import DetectorSpec
-from model.runtime.flatbuffer import INPUT_NAME, SPEC_METADATA
+from model.runtime.flatbuffer import INPUT_NAME
+from model.runtime.onnx_file import embed_spec
 from model.runtime.running import TorchModel, open_model
 
 OPSET = 18
@@ -58,7 +58,7 @@ def export_onnx(
     """
     raw, simplified = simplified_onnx(network, spec)
     for model in (raw, simplified):
-        _embed_spec(model, spec)
+        embed_spec(model, spec)
     reference = TorchModel(network, spec)
     parity: dict[str, Difference] = {}
     with replacing(output) as temporary:
@@ -111,8 +111,3 @@ def _exported(module: Deployed, spec: DetectorSpec) -> Any:
     if program is None:
         raise RuntimeError("the exporter returned no program")
     return program.model_proto
-
-
-def _embed_spec(model: Any, spec: DetectorSpec) -> None:
-    entry = model.metadata_props.add()
-    entry.key, entry.value = SPEC_METADATA, json.dumps(spec.to_json(), sort_keys=True)

@@ -11,6 +11,8 @@ from model.foundation.artifact import read_json
 from model.foundation.errors import InputError
 
 MAX_SIDE = 4096
+SPEC_METADATA = "featherface_spec"
+"""Name of the metadata entry that holds the spec inside a TFLite or ONNX file."""
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,10 @@ from ai_edge_litert.interpreter import Interpreter
 from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
 from model.geometry.outputs import physical_names
-from model.geometry.spec import DetectorSpec
+from model.geometry.spec import SPEC_METADATA, DetectorSpec
 
 SIGNATURE = "detect"
 INPUT_NAME = "image"
-SPEC_METADATA = "featherface_spec"
 
 
 def read_model(path: Path) -> Any:

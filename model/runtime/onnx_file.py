@@ -1,12 +1,14 @@
-"""Reads ONNX files, in one place, so that what is wrong with one is said in one way."""
+"""ONNX files are read in one place, so that what is wrong with one is said in one way; and carry a spec."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import onnx
 
 from model.foundation.errors import InputError
+from model.geometry.spec import SPEC_METADATA, DetectorSpec
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:
@@ -30,3 +32,9 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     if not model.graph.node:  # so reads an empty file
         raise InputError(f"{path} is no ONNX file, or it is damaged (it has no operators)")
     return model
+
+
+def embed_spec(model: onnx.ModelProto, spec: DetectorSpec) -> None:
+    """Put a spec into a model's metadata."""
+    entry = model.metadata_props.add()
+    entry.key, entry.value = SPEC_METADATA, json.dumps(spec.to_json(), sort_keys=True)

@@ -16,7 +16,7 @@ from model.foundation.artifact import Artifact, read_json
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels, network_input
 from model.geometry.outputs import joined, physical_names
-from model.geometry.spec import DetectorSpec
+from model.geometry.spec import SPEC_METADATA, DetectorSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,8 +26,6 @@ Answer = tuple[Floats, Floats, Floats]
 """Boxes, scores and landmarks as the DetectorSpec says, float32 [1, N, C] each."""
 Answers = Callable[[Pixels], Answer]
 """Whatever turns uint8 RGB [H, W, 3] of its spec's size into an answer; a RunningModel does."""
-METADATA = "featherface_spec"
-"""Name of the metadata entry that holds the spec inside a TFLite or ONNX file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +132,7 @@ def _recorded_spec(path: Path, embedded: str | None) -> DetectorSpec:
     try:
         inside = None if embedded is None else json.loads(embedded)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: its metadata {METADATA} is not JSON ({error})") from None
+        raise InputError(f"{path}: its metadata {SPEC_METADATA} is not JSON ({error})") from None
     if not isinstance(inside, dict) and not isinstance(beside, dict):
         raise InputError(
             f"{path} carries no detector spec, nor does {record.name} beside it; give one with --spec"
@@ -147,7 +145,7 @@ def _recorded_spec(path: Path, embedded: str | None) -> DetectorSpec:
 
 class _TfliteModel(RunningModel):
     def __init__(self, path: Path, spec: DetectorSpec | None, threads: int) -> None:
-        from model.runtime.flatbuffer import SPEC_METADATA, metadata_inside
+        from model.runtime.flatbuffer import metadata_inside
         from model.runtime.interpreter import TfliteInterpreter
 
         self._file = TfliteInterpreter(path, threads=threads)
@@ -186,7 +184,7 @@ class _OnnxModel(RunningModel):
             )
         except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
             raise InputError(f"{path}: ONNX Runtime refuses it ({error})") from None
-        embedded = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
+        embedded = self._session.get_modelmeta().custom_metadata_map.get(SPEC_METADATA)
         self._bare = _is_bare(path, embedded)
         super().__init__(path, spec or _recorded_spec(path, embedded))
         inputs = self._session.get_inputs()

@@ -13,8 +13,8 @@ from typing import Any
 from convert.tflite.graph import Graph
 from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions
 from model.foundation.errors import InputError
-from model.geometry.spec import DetectorSpec
-from model.runtime.flatbuffer import SPEC_METADATA, metadata, parse_model, text
+from model.geometry.spec import SPEC_METADATA, DetectorSpec
+from model.runtime.flatbuffer import metadata, parse_model, text
 from quantize.inspect.delegation import ask_runtime
 from quantize.inspect.islands import Island, find_islands, separately_scaled
 

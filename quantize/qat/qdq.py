@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
-from model.runtime.flatbuffer import INPUT_NAME, SPEC_METADATA
+from model.runtime.flatbuffer import INPUT_NAME
+from model.runtime.onnx_file import embed_spec
 from model.runtime.running import Answers, open_model
 from quantize.qat.integers import integer_weight
 from quantize.qat.kernels import SAME
@@ -102,8 +102,7 @@ class _Writer:
             self.nodes, self.spec.network, [entry], outputs, list(self.constants.values())
         )
         model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
-        item = model.metadata_props.add()
-        item.key, item.value = SPEC_METADATA, json.dumps(self.spec.to_json(), sort_keys=True)
+        embed_spec(model, self.spec)
         return model
 
     def tensor(self, index: int) -> FileTensor:
