@@ -14,7 +14,6 @@ from model.training.recipe import Recipe
 if TYPE_CHECKING:
     import torch
 
-    from calibration_data.readers import LabelledImage
     from model.training.loop import Look
     from model.training.samples.photographs import Photograph
     from model.training.student import Student
@@ -46,8 +45,8 @@ def teach(
     import numpy as np
     from rich.progress import track
 
-    from model.training.samples.photographs import read_photographs
-    from model.training.sources import open_album, unique
+    from model.training.samples.photographs import read_photographs, unique
+    from model.training.sources import open_album
     from model.training.teacher.answers import SIDES, look, merged, save_answers
     from model.training.teacher.scrfd import Scrfd
 
@@ -127,13 +126,9 @@ def look_at(photographs: Sequence[Photograph], report: Sequence[Path]) -> Look:
     from model.evaluation import evaluate
     from model.networks import spec_of
     from model.runtime.running import TorchModel
-    from model.training.samples.photographs import read_folder
-    from model.training.sources import unique
+    from model.training.samples.photographs import held_aside, read_folder
 
-    sets: dict[str, list[LabelledImage]] = {}
-    for photograph in unique(photographs):
-        if photograph.labelled and photograph.held_aside:
-            sets.setdefault(f"aside_{photograph.folder}", []).append(photograph.image)
+    sets = {f"aside_{folder}": images for folder, images in held_aside(photographs).items()}
     for folder in report:
         sets[folder.name] = [photograph.image for photograph in read_folder(folder)]
 

@@ -31,8 +31,8 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def plot_run(folder: Path, output: Path | None = None) -> Path:
-    """Draw a run's log; `output` is `training.png` in the run's folder unless given.
+def plot_run(folder: Path) -> Path:
+    """Draw a run's log as `training.png` in its folder.
 
     Raises:
         InputError: there is no log.
@@ -56,7 +56,7 @@ def plot_run(folder: Path, output: Path | None = None) -> Path:
     right.grid(alpha=0.3)
     if looked:
         right.legend(fontsize="small")
-    path = output or folder / PLOT
+    path = folder / PLOT
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
     return path

@@ -18,7 +18,7 @@ from model.geometry.boxes import Detections
 from model.training.batches import Batches
 from model.training.recipe import Recipe
 from model.training.samples.album import Album, Faces
-from model.training.samples.photographs import Photograph
+from model.training.samples.photographs import Photograph, unique
 from model.training.teacher.answers import load_answers, settle
 from model.training.teacher.scrfd import Scrfd
 
@@ -49,11 +49,6 @@ def faces_in(photograph: Photograph, scale: float, found: Detections | None) -> 
     return settle(
         image.boxes_xyxy * factor, image.landmarks * factor, image.ignore, photograph.labelled, found
     )
-
-
-def unique(photographs: Sequence[Photograph]) -> list[Photograph]:
-    """Photographs that are named several times once."""
-    return list({photograph.key: photograph for photograph in photographs}.values())
 
 
 def source_of(

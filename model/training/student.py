@@ -68,8 +68,8 @@ class Student:
         steps: Batches seen.
     """
 
-    def __init__(self, recipe: Recipe, device: str = "cpu", network: Detector | None = None) -> None:
-        """Build fresh weights, or take those of `network`."""
+    def __init__(self, recipe: Recipe, device: str = "cpu") -> None:
+        """Build fresh weights."""
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.device = torch.device(device)
@@ -79,8 +79,7 @@ class Student:
                 f"{recipe.network} answers with {self.spec.decoder} and {self.spec.points} landmarks: only "
                 "networks of anchor_offsets and 5 landmarks can be trained here"
             )
-        fresh = network if network is not None else NETWORKS[recipe.network].build()
-        self.network = channels_last(fresh).to(self.device)
+        self.network = channels_last(NETWORKS[recipe.network].build()).to(self.device)
         self.average = copy.deepcopy(self.network).eval()
         self.answer = Captured(_Logits(self.network))
         self.learns: bool | None = None

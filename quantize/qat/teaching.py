@@ -15,7 +15,7 @@ from model.layers.blocks import Outputs
 from model.networks import spec_of
 from model.training.losses import imitation
 from model.training.recipe import Recipe
-from model.training.samples.photographs import read_folder, read_photographs
+from model.training.samples.photographs import held_aside, read_folder, read_photographs
 from model.training.sources import LARGEST, source_of
 from model.training.student import channels_last, network_inputs
 from quantize.qat.plan import Schedule
@@ -64,11 +64,7 @@ class Material:
 
     def aside(self, most: int) -> dict[str, list[LabelledImage]]:
         """Name of each labelled folder -> its first photographs, `most` at most, that are not trained on."""
-        sets: dict[str, list[LabelledImage]] = {}
-        for one in self._photographs:
-            if one.labelled and one.held_aside and len(images := sets.setdefault(one.folder, [])) < most:
-                images.append(one.image)
-        return sets
+        return {name: images[:most] for name, images in held_aside(self._photographs).items()}
 
 
 def photographs_of(folder: Path) -> list[LabelledImage]:

@@ -68,6 +68,20 @@ def read_photographs(folders: Sequence[Path]) -> list[Photograph]:
     return found
 
 
+def unique(photographs: Sequence[Photograph]) -> list[Photograph]:
+    """Photographs that are named several times once."""
+    return list({photograph.key: photograph for photograph in photographs}.values())
+
+
+def held_aside(photographs: Sequence[Photograph]) -> dict[str, list[LabelledImage]]:
+    """Name of each labelled folder -> those of its photographs that select weights, each once."""
+    sets: dict[str, list[LabelledImage]] = {}
+    for photograph in unique(photographs):
+        if photograph.labelled and photograph.held_aside:
+            sets.setdefault(photograph.folder, []).append(photograph.image)
+    return sets
+
+
 def read_folder(folder: Path) -> list[Photograph]:
     """Read one folder, an evaluation set too; see `read_photographs`."""
     if not folder.is_dir():

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from model.foundation.errors import InputError
-from model.training.samples.photographs import HELD_ASIDE, Photograph, read_folder, read_photographs
+from model.training.samples.photographs import (
+    HELD_ASIDE,
+    Photograph,
+    held_aside,
+    read_folder,
+    read_photographs,
+)
 
 
 def test_labels_and_bare_folders(labelled_folder, tmp_path):
@@ -32,6 +38,8 @@ def test_the_part_held_aside_depends_on_the_name_alone(labelled_folder):
     assert [p.held_aside for p in many] == [p.held_aside for p in many]
     moved = [replace(p, image=replace(p.image, path=p.image.path.parent / "elsewhere")) for p in aside]
     assert all(p.held_aside for p in moved)
+    sets = held_aside([*many[:100], replace(many[0], labelled=False), *many[:100]])
+    assert sets == {"set": [p.image for p in many[:100] if p.held_aside]}, "each once"
 
 
 @pytest.mark.parametrize("name", ["fddb_dev", "wider_val5", "wider_val120", "my_test"])
