@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +15,8 @@ from benchmark.accuracy.wider_ground_truth import SUBSETS
 from model.evaluation.metrics import METRICS
 
 DASH = "–"
+WIDE = 160
+"""Columns where the output is no terminal."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class TextTable:
 
     def rich(self) -> Table:
         """For a terminal. Names are folded, never cut: those of files differ at their ends."""
-        table = Table()
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column, numeric in zip(self.columns, self.numeric, strict=True):
             table.add_column(column, justify="right" if numeric else "left", overflow="fold")
         for row in self.rows:
@@ -48,10 +51,20 @@ class TextTable:
         return table
 
 
+def shared_beginning(names: Sequence[str]) -> str:
+    """What all names begin with, up to the end of a word: a title says it once, and 80 columns suffice.
+
+    "net_320x320" of net_320x320.onnx and net_320x320_int8.tflite; empty for a single name.
+    """
+    first, last = min(names), max(names)
+    ends = [i for i in range(len(first)) if first[i] in "_." and last[i : i + 1] in ("_", ".")]
+    return next((first[:i] for i in reversed(ends) if first[:i] == last[:i]), "") if first != last else ""
+
+
 def wide_console() -> Console:
-    """The terminal, or 160 columns where the output goes into a file."""
+    """The terminal, or WIDE columns where the output goes into a file."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=160, highlight=False)
+    return console if console.is_terminal else Console(width=WIDE, highlight=False)
 
 
 def percent(value: float | None, digits: int = 2) -> str:

@@ -83,20 +83,25 @@ def summary(
     *,
     output: Annotated[flags.Output, Parameter(help="JSON; timings in it are used again")],
 ) -> None:
-    """Show size, parity with PyTorch, faces and host latency of made files.
+    """Show size, parity with PyTorch, faces, host latency and verdict of made files, and which to use.
 
     Worst errors are those on the demo images: of boxes and landmarks in tenths of an anchor's side, of
-    scores as probabilities. Faces: found above 0.5; kept: PyTorch's found again with IoU >= 0.9.
+    scores as probabilities. Kept: PyTorch's faces (score above 0.5) that the file shows in the same place,
+    IoU >= 0.9. The verdict rests on them: good, look at it, or dead.
     """
-    from benchmark.accuracy.tables import wide_console
-    from benchmark.report.made_files import made_files
+    from benchmark.accuracy.tables import shared_beginning, wide_console
+    from benchmark.report.made_files import advice, made_files, made_table
 
     console = wide_console()
-    table = made_files(model, output).rich()
-    table.title = "worst error against PyTorch on the demo images; one thread of this computer"
+    made = made_files(model, output)
+    table = made_table(made).rich()
+    table.title = shared_beginning([one.path.name for one in made])
     console.print(table)
     console.print(
-        "boxes and landmarks in tenths of an anchor's side, scores as probabilities; "
-        "faces: found above 0.5; kept: PyTorch's faces found again with IoU >= 0.9",
+        "worst error of boxes and landmarks in tenths of an anchor's side, of scores as\n"
+        "probabilities; kept: faces of the demo images that stay in place (IoU >= 0.9);\n"
+        "ms: one thread of this computer",
         style="dim",
     )
+    for line in advice(made):
+        console.print(line, style="bold", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The table that `make tflite` ends with, from the records beside the files and a short timing."""
+"""What `make tflite` ends with, from the records beside the files and a short timing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.accuracy.tables import DASH, TextTable
+from benchmark.accuracy.tables import DASH, TextTable, shared_beginning
 from benchmark.report.rows import FileRecord
 from convert.difference import Difference
+from convert.verdict import Verdict, judged_difference, verdict_of
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
 from model.foundation.progress import step
 from model.foundation.records import from_json, read_record, write_record
 from model.runtime.running import open_model
-
-STAGES = ("torch", "simplified_to_torch", "float32")
-"""Where a record says how far a file is from PyTorch, or, of a foreign network, from the float file."""
 
 WARM_UP, RUNS = 3, 20
 
@@ -39,46 +37,88 @@ class Timings:
     threads: int = 1
 
 
-def made_files(models: Sequence[Path], timings: Path) -> TextTable:
-    """A table of made files: size, parity with PyTorch, faces, host latency.
+@dataclass(frozen=True)
+class MadeFile:
+    """One made file.
+
+    Attributes:
+        path: The file.
+        difference: From what it is judged against, PyTorch where its checkpoint was at hand.
+        verdict: Whether it can be used.
+        latency_ms: Median of one inference on this computer, one thread.
+    """
+
+    path: Path
+    difference: Difference
+    verdict: Verdict
+    latency_ms: float
+
+    @property
+    def bytes(self) -> int:
+        """Of the file."""
+        return self.path.stat().st_size
+
+
+def made_files(models: Sequence[Path], timings: Path) -> list[MadeFile]:
+    """What is known of made files.
 
     Args:
         models: .onnx and .tflite files with their records.
         timings: JSON; a file whose hash stands in it is not timed again.
 
     Raises:
-        InputError: a file has no record, or none of its parity with PyTorch.
+        InputError: a file has no record, or none of its parity with what it was made from.
     """
     known = read_record(timings, Timings).latency_ms if timings.is_file() else {}
-    latency, parities = {}, {}
+    made = []
     for path in models:
         record = from_json(FileRecord, Artifact.load(path).record, str(Artifact.record_path(path)))
-        parities[path] = _recorded_difference(path, record)
+        difference, verdict = judged_difference(record.parity), verdict_of(record.parity)
+        if difference is None or verdict is None:
+            raise InputError(f"{path} has no recorded parity; make it again")
         if record.sha256 not in known:
             with step(f"{path.name}: latency"):
                 known = {**known, record.sha256: _median_ms(path)}
-        latency[path] = known[record.sha256]
+        made.append(MadeFile(path, difference, verdict, known[record.sha256]))
     write_record(timings, Timings(known))
-    outputs = list(dict.fromkeys(name for one in parities.values() for name in one.outputs))
+    return made
+
+
+def made_table(made: Sequence[MadeFile]) -> TextTable:
+    """Size, worst errors, faces, latency and verdict, a row a file, without what all names begin with."""
+    shared = len(shared_beginning([one.path.name for one in made]))
+    outputs = list(dict.fromkeys(name for one in made for name in one.difference.outputs))
     rows = [
         (
-            path.name,
-            f"{path.stat().st_size / 1024:.0f}",
-            *(f"{one.outputs[name].max_error:.2g}" if name in one.outputs else DASH for name in outputs),
-            str(one.faces_found),
-            f"{one.faces_kept}/{one.faces}",
-            f"{latency[path]:.1f}",
+            one.path.name[shared:].removeprefix("_"),
+            f"{one.bytes / 1024:.0f}",
+            *(_worst(one.difference, name) for name in outputs),
+            f"{one.difference.faces_kept}/{one.difference.faces}",
+            f"{one.latency_ms:.1f}",
+            one.verdict.grade,
         )
-        for path, one in parities.items()
+        for one in made
     ]
-    return TextTable.named(("file", "KiB", *outputs, "faces", "kept", "ms"), rows)
+    return TextTable.named(("file", "KiB", *outputs, "kept", "ms", "verdict"), rows)
 
 
-def _recorded_difference(path: Path, record: FileRecord) -> Difference:
-    for stage in STAGES:
-        if stage in record.parity:
-            return record.parity[stage]
-    raise InputError(f"{path} has no recorded parity; make it again")
+def _worst(difference: Difference, output: str) -> str:
+    return f"{difference.outputs[output].max_error:.2g}" if output in difference.outputs else DASH
+
+
+def advice(made: Sequence[MadeFile]) -> list[str]:
+    """What to do: why a file is not good, a line each, then which file to use, the smallest good one."""
+    lines = [
+        f"{one.verdict.grade}: {one.path.name} {one.verdict.reason}"
+        for one in made
+        if one.verdict.grade != "good"
+    ]
+    good = sorted((one for one in made if one.verdict.grade == "good"), key=lambda one: one.bytes)
+    if not good:
+        return [*lines, "no file is surely good: see what each finds with 'featherface detect'"]
+    best = good[0]
+    faces = f"{best.difference.faces_kept} of {best.difference.faces} faces"
+    return [*lines, f"use {best.path.name}: {faces}, {best.bytes / 1024:.0f} KiB"]
 
 
 def _median_ms(path: Path) -> float:

@@ -18,9 +18,9 @@ from torch import nn
 from convert.deployed import Deployed
 from convert.difference import Difference, measure_difference, require_close
 from convert.onnx_file.naming import name_nodes
+from convert.verdict import parity_facts
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.errors import GateError
-from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.outputs import physical_names
 from model.geometry.spec import DetectorSpec
@@ -75,7 +75,7 @@ def export_onnx(
         opset=OPSET,
         tools=tool_versions(*TOOLS),
         operators={"exported": len(raw.graph.node), "simplified": len(simplified.graph.node)},
-        parity=to_json(parity),
+        **parity_facts(parity),
     )
 
 

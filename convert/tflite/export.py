@@ -15,8 +15,8 @@ from convert.deployed import Deployed
 from convert.difference import measure_difference, require_close
 from convert.tflite.graph import Graph
 from convert.tflite.naming import name_layers
+from convert.verdict import parity_facts
 from model.foundation.artifact import Artifact, replacing, tool_versions
-from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import SIGNATURE, name_interface, read_model, write_model
@@ -71,7 +71,7 @@ def export_tflite(
         precision="float32",
         tools=tool_versions(*TOOLS),
         operators=operators,
-        parity=to_json(parity),
+        **parity_facts(parity),
     )
 
 

@@ -9,6 +9,7 @@ from calibration_data.selection import select_images, write_manifest
 from convert.difference import Difference, measure_difference
 from convert.photographs import parity_inputs
 from convert.tflite.graph import read_graph
+from convert.verdict import parity_facts
 from model.checkpoint import load_checkpoint
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.errors import InputError
@@ -141,7 +142,7 @@ def quantize_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact:
         ranges_measured_at=measured_at,
         tools=tool_versions(*TOOLS),
         operators=operators,
-        parity=to_json(parity),
+        **parity_facts(parity),
     )
 
 

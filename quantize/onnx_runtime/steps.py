@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 
 from convert.photographs import parity_inputs
+from convert.verdict import parity_facts
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.progress import step
 from model.foundation.records import to_json
@@ -51,7 +52,7 @@ def quantize_onnx_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact
         operators=_kinds(result),
         macs=weight_census(result),
         runtime_kernels=kernels,
-        parity=to_json(parity),
+        **parity_facts(parity),
     )
 
 
