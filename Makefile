@@ -5,8 +5,23 @@ CHECKPOINT ?= $(EMBEDDED)
 MODEL      ?=
 SPEC       ?=
 CALIBRATION ?=
+RECIPE     ?=
 BUILD      ?= build
 PYTHON     ?= python3
+TRAIN_FLAGS ?=
+QAT_FLAGS  ?=
+BENCHMARK_FLAGS ?=
+SERIAL     ?=
+
+# What may be set is what stands here with ?=; a slip of the pen would else be ignored in silence.
+SETTINGS := $(shell sed -nE 's/^(export )?([A-Z_]+) *\?=.*/\2/p' $(firstword $(MAKEFILE_LIST)))
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+STRANGE := $(filter-out $(SETTINGS) SHELL CI UV_% PIP_% OMP_% FEATHERFACE_%,$(GIVEN))
+ifneq ($(STRANGE),)
+$(error $(shell $(PYTHON) -c 'import difflib, sys; name, *known = sys.argv[1:]; \
+  print(f"there is no setting {name}: did you mean", *difflib.get_close_matches(name, known, 1, 0), end="?")' \
+  $(firstword $(STRANGE)) $(SETTINGS)))
+endif
 
 # A foreign network's name and size stand in its spec: MODEL=file.onnx SPEC=it.json, or
 # CHECKPOINT=w.pth NETWORK=package.module:function SPEC=it.json.
@@ -27,16 +42,28 @@ CALIBRATION_IMAGES ?= 128
 
 RUN  := .venv/bin/python -m
 HW   := $(if $(findstring x,$(SIZE)),$(SIZE),$(SIZE)x$(SIZE))
-NAME := $(TITLE)_$(HW)
-WORK := $(BUILD)/$(NAME)
+# What files are called: two checkpoints of one network need two names.
+NAME ?= $(TITLE)
+WORK := $(BUILD)/$(NAME)_$(HW)
 DEMO := $(BUILD)/demo
+NOTED := $(WORK)/made_from.sha256
 
-ONNX   := $(BUILD)/$(NAME).onnx
-FLOAT  := $(BUILD)/$(NAME)_float32.tflite
-MIXED := $(wildcard quantize/recipes/$(TITLE)_int8_fp16.json)
-QUANTIZED := $(foreach precision,float16 int8 $(if $(MIXED),int8_fp16),$(BUILD)/$(NAME)_$(precision).tflite)
-
-ONNX_QUANTIZED := $(foreach precision,int8 $(if $(MIXED),int8_fp16),$(BUILD)/$(NAME)_$(precision).onnx)
+ONNX   := $(WORK).onnx
+FLOAT  := $(WORK)_float32.tflite
+# A file is called by its recipe's precision: the shipped ones, and RECIPE=, one from `search` or one's own.
+RECIPES := $(wildcard $(addprefix quantize/recipes/,float16.json int8.json $(TITLE)_int8_fp16.json))
+SHIPPED := $(patsubst $(TITLE)_%,%,$(basename $(notdir $(RECIPES))))
+ifneq ($(RECIPE),)
+OWN := $(shell $(PYTHON) -c 'import json, sys; print(json.load(open(sys.argv[1]))["name"])' "$(RECIPE)" 2>&- || echo "?")
+ifeq ($(OWN),?)
+$(error RECIPE=$(RECIPE) is no recipe with a "name": see quantize/README.md)
+endif
+ifneq ($(filter $(OWN),float32 $(SHIPPED)),)
+$(error RECIPE=$(RECIPE) has the "name" $(OWN) of a file that is made anyway: give it another)
+endif
+endif
+QUANTIZED := $(foreach precision,$(SHIPPED) $(OWN),$(WORK)_$(precision).tflite)
+ONNX_QUANTIZED := $(foreach precision,$(filter-out float16,$(SHIPPED) $(OWN)),$(WORK)_$(precision).onnx)
 
 # The embedded checkpoint's ranges were measured on real photographs; any other needs images.
 ifeq ($(CHECKPOINT)$(MODEL)$(CALIBRATION),$(EMBEDDED))
@@ -46,7 +73,7 @@ RANGES := $(WORK)/ranges.json
 endif
 # What is converted, and what quantized files are held against beside the float file.
 SOURCE := $(if $(MODEL),--model "$(MODEL)",--checkpoint "$(CHECKPOINT)" --network "$(NETWORK)") \
-  $(if $(SPEC),--spec "$(SPEC)") --size "$(SIZE)"
+  $(if $(SPEC),--spec "$(SPEC)") --size "$(SIZE)" --name "$(NAME)"
 MADE_FROM := $(if $(SPEC),,--checkpoint "$(CHECKPOINT)")
 IMAGES := $(or $(CALIBRATION),$(DEMO)/calibration/images)
 
@@ -71,7 +98,11 @@ DATA ?= ../shared/data
 TRAINING_SETS = $(wildcard $(addprefix $(DATA)/,fddb_train mask_train mask_train wider_train wider_unlabelled unlabelled_people scut_heads))
 TEACHER ?= ../shared/peers/scrfd_2.5g.onnx
 DEVICE ?= host
-MODELS ?= $(wildcard $(BUILD)/*.tflite)
+# Named ones; else what is asked for by other settings; else all that were built; else what would be.
+ASKED := $(filter CHECKPOINT NETWORK MODEL SPEC NAME SIZE RECIPE CALIBRATION,$(GIVEN))
+BUILT := $(if $(ASKED),,$(wildcard $(BUILD)/*.tflite))
+MODELS ?= $(or $(BUILT),$(FLOAT) $(QUANTIZED))
+READY := .venv/installed $(if $(filter MODELS,$(GIVEN))$(BUILT),,tflite)
 
 DEMO_SET = --set demo $(DEMO)/evaluation/images $(DEMO)/evaluation/label.txt
 SETS ?= $(DEMO_SET)
@@ -110,21 +141,23 @@ doctor: .venv/installed  ## Say what of the tool chain is here, and how to get w
 	@$(RUN) benchmark doctor
 
 tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= | MODEL= SPEC=, SIZE= CALIBRATION=)
-	@$(RUN) android_demo.script_build assets
+	@$(RUN) android_demo.script_build assets $(filter %.tflite,$^)
 	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
 
 # Stamps change only when what they stand for changes, so that a second run has nothing to do.
-$(WORK)/checkpoint.sha256: FORCE .venv/installed
-	@$(RUN) convert $(SOURCE) --stamp $@
+$(NOTED): FORCE .venv/installed
+	@$(RUN) quantize check $(SOURCE) $(if $(CALIBRATION),--images "$(CALIBRATION)") \
+	  --recipe $(RECIPES) $(if $(RECIPE),"$(RECIPE)") --stamp $@
 
-$(WORK)/calibration.json: FORCE .venv/installed $(if $(CALIBRATION),,$(DEMO)/label.stamp)
+$(WORK)/calibration.json: FORCE .venv/installed $(if $(CALIBRATION),,$(DEMO)/label.stamp) | $(NOTED)
 	@$(RUN) calibration_data select --images "$(IMAGES)" --count $(CALIBRATION_IMAGES) --seed $(SEED) --output $@
 
 $(DEMO)/label.stamp: calibration_data/demo.py | .venv/installed
 	@$(RUN) calibration_data demo --output $(DEMO)
 	@touch $@
 
-$(ONNX) $(FLOAT) &: $(WORK)/checkpoint.sha256 $(DEMO)/label.stamp $(CONVERTER)
+# Photographs are chosen, and looked at, before minutes of conversion.
+$(ONNX) $(FLOAT) &: $(NOTED) $(DEMO)/label.stamp $(CONVERTER) | $(if $(filter $(WORK)/%,$(RANGES)),$(WORK)/calibration.json)
 	@$(RUN) convert $(SOURCE) --photographs $(DEMO)/evaluation/images --output $(BUILD)
 
 $(WORK)/ranges.json: $(FLOAT) $(WORK)/calibration.json
@@ -134,36 +167,46 @@ QUANTIZE = @$(RUN) quantize apply --model $(FLOAT) $(MADE_FROM) --recipe $< --ou
   --photographs $(DEMO)/evaluation/images
 STEPS := $(FLOAT) $(QUANTIZER)
 
-$(BUILD)/$(NAME)_float16.tflite: quantize/recipes/float16.json $(STEPS)
+$(WORK)_float16.tflite: quantize/recipes/float16.json $(STEPS)
 	$(QUANTIZE)
 
-$(BUILD)/$(NAME)_int8.tflite: quantize/recipes/int8.json $(RANGES) $(STEPS)
+$(WORK)_int8.tflite: quantize/recipes/int8.json $(RANGES) $(STEPS)
 	$(QUANTIZE) --ranges $(RANGES)
 
-$(BUILD)/$(NAME)_int8_fp16.tflite: quantize/recipes/$(TITLE)_int8_fp16.json $(RANGES) $(STEPS)
+$(WORK)_int8_fp16.tflite: quantize/recipes/$(TITLE)_int8_fp16.json $(RANGES) $(STEPS)
 	$(QUANTIZE) --ranges $(RANGES)
 
-onnx: $(ONNX_QUANTIZED)  ## The same recipes for ONNX Runtime, by NNCF (CALIBRATION=folder of photographs)
+# A copy that changes when the recipe does: another one of the same name may be older.
+OWN_RECIPE := $(if $(OWN),$(WORK)/recipe_$(OWN).json)
+$(OWN_RECIPE): FORCE $(NOTED)
+	@cmp -s "$(RECIPE)" $@ || cp "$(RECIPE)" $@
 
-$(BUILD)/$(NAME)_int8.onnx: quantize/recipes/int8.json
-$(BUILD)/$(NAME)_int8_fp16.onnx: quantize/recipes/$(TITLE)_int8_fp16.json
+$(if $(OWN),$(WORK)_$(OWN).tflite): $(OWN_RECIPE) $(RANGES) $(STEPS)
+	$(QUANTIZE) --ranges $(RANGES)
+
+onnx: $(ONNX) $(ONNX_QUANTIZED)  ## The same recipes for ONNX Runtime, by NNCF (CALIBRATION=folder of photographs)
+	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
+
+$(WORK)_int8.onnx: quantize/recipes/int8.json
+$(WORK)_int8_fp16.onnx: quantize/recipes/$(TITLE)_int8_fp16.json
+$(if $(OWN),$(WORK)_$(OWN).onnx): $(OWN_RECIPE)
 $(ONNX_QUANTIZED): $(ONNX) $(WORK)/calibration.json $(QUANTIZER)
-	@$(RUN) quantize onnx --recipe $(filter quantize/recipes/%,$^) --model $(ONNX) $(MADE_FROM) \
+	@$(RUN) quantize onnx --recipe $(filter-out %/calibration.json,$(filter %.json,$^)) --model $(ONNX) $(MADE_FROM) \
 	  --calibration $(WORK)/calibration.json --photographs $(DEMO)/evaluation/images --output $@
 
 qat: $(DEMO)/label.stamp  ## Fine-tune the embedded checkpoint with fake quantization; goes on where it stopped (DATA=)
-	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) $(BUILD)/featherface_v2_$${size}x$${size}_float32.tflite || exit; done
+	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) NAME=featherface_v2 $(BUILD)/featherface_v2_$${size}x$${size}_float32.tflite || exit; done
 	$(RUN) quantize qat --model $(BUILD)/featherface_v2_320x320_float32.tflite $(BUILD)/featherface_v2_640x640_float32.tflite \
 	  --checkpoint $(EMBEDDED) --ranges $(SHIPPED_RANGES) --recipe quantize/recipes/int8.json --data $(TRAINING_SETS) \
 	  --photographs $(DEMO)/evaluation/images --output $(BUILD)/qat $(QAT_FLAGS)
 
 audit: tflite  ## Hold the integer files against what they promise: all int8, one XNNPACK part, honest records
-	$(RUN) quantize audit $(BUILD)/$(NAME)_int8.tflite \
+	$(RUN) quantize audit $(WORK)_int8.tflite \
 	  --require "int8_macs>=0.9,outputs>=3,islands<=0,xnnpack_macs>=0.99,builtin==1,signature==1,metadata==1,hashes==1"
-	$(RUN) quantize audit $(BUILD)/$(NAME)_int8_fp16.tflite --require "int8_macs>=0.9,outputs>=3,islands<=2,builtin==1,hashes==1"
+	$(RUN) quantize audit $(WORK)_int8_fp16.tflite --require "int8_macs>=0.9,outputs>=3,islands<=2,builtin==1,hashes==1"
 
 ranges:  ## Measure the embedded checkpoint's activation ranges anew (PHOTOGRAPHS="folder ...")
-	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) $(BUILD)/featherface_v2_$${size}x$${size}_float32.tflite || exit; done
+	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) NAME=featherface_v2 $(BUILD)/featherface_v2_$${size}x$${size}_float32.tflite || exit; done
 	@n=0; for folder in $(PHOTOGRAPHS); do n=$$((n+1)); $(RUN) calibration_data select --images $$folder \
 	  --count $(CALIBRATION_IMAGES) --seed $(SEED) --output $(BUILD)/ranges/$$n.json || exit; done
 	@$(RUN) quantize ranges --model $(BUILD)/featherface_v2_320x320_float32.tflite $(BUILD)/featherface_v2_640x640_float32.tflite \
@@ -197,13 +240,14 @@ $(BUILD)/answers.npz: | .venv/installed
 	$(RUN) model teach --data $(TRAINING_SETS) --teacher $(TEACHER) --output $@
 endif
 
-benchmark: .venv/installed  ## Time MODELS on DEVICE=host|arm64|armhf|adb[:SERIAL]|app[:SERIAL] (emulated: instructions)
+benchmark: $(READY)  ## Time MODELS on DEVICE=host|arm64|armhf|adb[:SERIAL]|app[:SERIAL] (emulated: instructions)
 	$(RUN) benchmark latency --device $(DEVICE) --model $(MODELS) --resume $(BENCHMARK_FLAGS)
 
 arm: .venv/installed  ## Prepare the emulated ARM machines (once, about 150 MB, no root)
 	$(RUN) benchmark arm
 
-android: tflite  ## Build, sign and verify the demo app: build/android/featherface-demo.apk
+android: $(READY)  ## Build, sign and verify the app with MODELS (default: those built): build/android/featherface-demo.apk
+	$(RUN) android_demo.script_build assets $(MODELS)
 	$(RUN) android_demo.script_build build
 
 android-test: .venv/installed  ## Test the app on the JVM

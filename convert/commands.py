@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -41,34 +42,26 @@ def convert(
         Path | None, Parameter(help="JSON that says how to feed and read it: see convert/README.md")
     ] = None,
     size: Annotated[flags.Size, Parameter(help="input size: 320 or HEIGHTxWIDTH; the spec's, or 320")] = "",
-    photographs: flags.Photographs | None = None,
+    photographs: flags.Photographs,
+    name: flags.Name = "",
     output: Annotated[flags.Output, Parameter(help="folder for the files")] = Path("build"),
-    stamp: Annotated[
-        Path | None,
-        Parameter(
-            help="convert nothing: check the arguments and note the hash of what would be converted in this "
-            "file, which changes when that does (for make)"
-        ),
-    ] = None,
 ) -> None:
     """A trained network -> simplified ONNX and float32 TFLite, each held against PyTorch.
 
     The network is a checkpoint of one that is known by name, anybody's ONNX file, or what a function returns.
     """
-    from convert.doors import check, open_network, write_stamp
+    from convert.doors import check, named, open_network
+    from model.foundation.progress import passing
 
     source = checkpoint or model
     if source is None or (checkpoint and model):
         raise InputError("convert: give either weights with --checkpoint or an ONNX file with --model")
     check(source, network, spec, size)
-    if stamp is not None:
-        return write_stamp((source, spec), stamp)
-    if photographs is None:
-        raise InputError("convert: give a folder of images to compare outputs on with --photographs")
-    from convert.conversion import convert as convert_network
+    with passing(f"{source.name}: opening it with PyTorch"):
+        from convert.conversion import convert as convert_network
 
-    convert_network(open_network(source, network, spec, size), photographs, output)
-    return None
+        opened = replace(open_network(source, network, spec, size), name=named(name))
+    convert_network(opened, photographs, output)
 
 
 def guess_spec(

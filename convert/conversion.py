@@ -40,7 +40,7 @@ def convert(opened: Opened, photographs: Path, output: Path = Path("build")) -> 
     Args:
         opened: What a door gave; see `convert.doors.open_network`.
         photographs: Folder of images to compare outputs on.
-        output: Folder for the files: NETWORK_HxW.onnx, NETWORK_HxW_float32.tflite and their records.
+        output: Folder for the files: NAME_HxW.onnx, NAME_HxW_float32.tflite and their records.
 
     Returns:
         The ONNX file and the TFLite file.

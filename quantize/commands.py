@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from model.foundation import flags
 from model.foundation.command_table import Command
+from model.foundation.errors import InputError
 
 _BUILT = "build/featherface_v2_320x320"
 _WEIGHTS = "--checkpoint model/weights/featherface_v2.pth"
@@ -12,6 +19,12 @@ _CALIBRATION = f"--calibration {_BUILT}/calibration.json"
 _TRIED = f"--model {_BUILT}_float32.tflite {_RANGES} --data build/demo/evaluation"
 
 COMMANDS: tuple[Command, ...] = (
+    Command(
+        "check",
+        "quantize.commands:check",
+        "Refuse in the first second what would fail after minutes.",
+        f"{_WEIGHTS} --network featherface_v2 --size 320 --recipe quantize/recipes/int8.json",
+    ),
     Command(
         "apply",
         "quantize.apply.commands:apply",
@@ -92,3 +105,46 @@ COMMANDS: tuple[Command, ...] = (
         f"--data build/demo/calibration/images {_LOOK} --output build/qat",
     ),
 )
+
+
+def check(
+    *,
+    checkpoint: flags.Checkpoint | None = None,
+    network: flags.Network = "",
+    model: Annotated[flags.Model | None, Parameter(help="instead of weights: an ONNX file")] = None,
+    spec: Annotated[Path | None, Parameter(help="of a network that is none of this project's")] = None,
+    size: flags.Size = "",
+    name: flags.Name = "",
+    images: Annotated[flags.Images | None, Parameter(help="folder of photographs to calibrate on")] = None,
+    recipe: Annotated[
+        list[flags.Recipe],
+        Parameter(help="recipes (JSON) to apply: see quantize/recipes", consume_multiple=True),
+    ] = [],
+    stamp: Annotated[
+        Path | None,
+        Parameter(help="note in this file what the build is made from; it changes when that does (for make)"),
+    ] = None,
+) -> None:
+    """Refuse in the first second what would fail after minutes: files, network, size, photographs, recipes.
+
+    A stamp that notes another checkpoint is left as it is: its files would be overwritten.
+    """
+    from convert.doors import check as check_network
+    from convert.doors import named, open_network
+    from quantize.build_inputs import Noted, note
+    from quantize.recipe import read_recipe
+
+    source = checkpoint or model
+    if source is None or (checkpoint and model):
+        raise InputError("check: give either weights with --checkpoint or an ONNX file with --model")
+    check_network(source, network, spec, size)
+    named(name)
+    if images is not None:
+        from calibration_data.images import list_images
+
+        list_images(images)
+    for path in recipe:
+        read_recipe(path)
+    if stamp is not None:
+        files = [source] if spec is None else [source, spec]
+        note(Noted.of(files), stamp, lambda: open_network(source, network, spec, size))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from android_demo.script_build.layout import APK, MAIN_ACTIVITY, ROOT
 from model.foundation.errors import InputError, exit_code_of
@@ -19,7 +20,8 @@ def main() -> int:
     test.add_argument("pattern", nargs="?", default="", help="only test classes with this in their name")
     lint = commands.add_parser("lint", help="check the Kotlin sources with ktlint")
     lint.add_argument("--format", action="store_true", help="correct what can be corrected")
-    commands.add_parser("assets", help="copy the models of build/ into the app's assets")
+    assets = commands.add_parser("assets", help="put these models, and no others, into the app's assets")
+    assets.add_argument("models", nargs="*", type=Path, help=".tflite files with their records")
     commands.add_parser("native", help="build the app's C library for a build with Gradle")
     install = commands.add_parser("install", help="install the APK over adb and start it")
     install.add_argument("--serial", help="which phone, if there is more than one")
@@ -34,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
         from android_demo.script_build import package, verify
 
         if options.command == "assets":
-            print(f"{len(package.copy_models())} model(s) in the app's assets")
+            print(f"{len(package.copy_models(options.models))} model(s) in the app's assets")
             return 0
         if options.command == "native":
             for path in package.copy_libraries():

@@ -10,7 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from android_demo.script_build.layout import MODEL_PATTERN, MODELS, OUTPUT
+from android_demo.script_build.layout import OUTPUT
+from android_demo.script_build.package import models_inside
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections, detect
@@ -23,13 +24,13 @@ another order where the number of threads differs."""
 
 
 def write_expected(photograph: Path) -> Path | None:
-    """Write the faces that every model of build/ finds; None if there is no model."""
+    """Write the faces that every model in the assets finds; None if there is no model."""
     # Copies: both sides see the same bytes even while `make tflite` is at work.
     folder = OUTPUT / "test_models"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     models = []
-    for source in sorted(MODELS.glob(MODEL_PATTERN)):
+    for source in models_inside():
         shutil.copyfile(Artifact.record_path(source), Artifact.record_path(folder / source.name))
         models.append(Path(shutil.copyfile(source, folder / source.name)))
     if not models:

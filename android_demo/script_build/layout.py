@@ -9,13 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "android_demo" / "app"
 MAIN = APP / "src" / "main"
 TESTS = APP / "src" / "test"
-MODELS = Path(os.environ.get("FEATHERFACE_MODELS") or ROOT / "build")
-"""Where `make tflite` leaves the models; FEATHERFACE_MODELS names another folder, for models of one's own."""
-
-MODEL_PATTERN = "*.tflite" if "FEATHERFACE_MODELS" in os.environ else "featherface_v2_320x320_*.tflite"
-"""Which go into the app: the default network at the default size in every precision, or all of one's own."""
-
 ASSETS = MAIN / "assets" / "models"
+"""The models that go into the app, each with its record; `script_build assets FILES` chooses them."""
+
 JNI_LIBRARIES = MAIN / "jniLibs"
 OUTPUT = ROOT / "build" / "android"
 APK = OUTPUT / "featherface-demo.apk"

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from android_demo.script_build import elf16k, native
@@ -17,14 +18,12 @@ from android_demo.script_build.layout import (
     ASSETS,
     JNI_LIBRARIES,
     MIN_SDK,
-    MODEL_PATTERN,
-    MODELS,
     OUTPUT,
     cache,
 )
 from android_demo.script_build.pins import dexer, files_of
 from android_demo.script_build.resources import RESOURCE_APK, link
-from model.foundation.artifact import replacing, sha256_of
+from model.foundation.artifact import Artifact, replacing, sha256_of
 from model.foundation.errors import InputError
 
 ABIS = ("arm64-v8a", "armeabi-v7a")
@@ -40,10 +39,10 @@ REPRODUCIBLE_TIME = (2024, 1, 1, 0, 0, 0)
 
 
 def build() -> Path:
-    """Build and sign the APK; the models of the last `make tflite` go inside."""
-    models = copy_models()
+    """Build and sign the APK; the models in the app's assets go inside."""
+    models = models_inside()
     if not models:
-        print("no model in build/: the app will start and say so; run 'make tflite' first", flush=True)
+        print("no model in the assets: the app will start and say so; run 'make tflite' first", flush=True)
     generated = link()
     classes = compile_app(generated)
     dex = _dex([classes, generated])
@@ -59,26 +58,48 @@ def build() -> Path:
     return APK
 
 
-def copy_models() -> list[Path]:
-    """Make the app's assets hold the default models of build/ and nothing else.
+def models_inside() -> list[Path]:
+    """The models in the app's assets."""
+    return sorted(ASSETS.glob("*.tflite"))
+
+
+def copy_models(models: Sequence[Path]) -> list[Path]:
+    """Make the app's assets hold these models with their records, and nothing else.
+
+    A model whose record calls it dead is left out, and named.
 
     Returns:
         The models, as they stand in the assets.
+
+    Raises:
+        InputError: one is no TFLite file, has no record, or is called as another is; nothing is copied.
     """
+    chosen = {path.name: path for path in models if _is_alive(path)}
+    if len({path.name for path in models}) != len(models):
+        raise InputError("two models of one name do not fit into one app: build one of them with NAME=")
+    wanted = chosen | {f"{name}.json": Artifact.record_path(path) for name, path in chosen.items()}
     ASSETS.mkdir(parents=True, exist_ok=True)
-    wanted = {path.name: path for path in sorted(MODELS.glob(MODEL_PATTERN))}
-    wanted |= {f"{name}.json": path.with_name(f"{name}.json") for name, path in list(wanted.items())}
     for stale in ASSETS.iterdir():
         if stale.name not in wanted:
             stale.unlink()
     for name, source in wanted.items():
-        if not source.is_file():
-            raise InputError(f"{source.name} is missing beside its model: run 'make tflite' again")
         target = ASSETS / name
         if not target.is_file() or sha256_of(target) != sha256_of(source):
             with replacing(target) as temporary:
                 shutil.copyfile(source, temporary)
-    return sorted(ASSETS.glob("*.tflite"))
+    return models_inside()
+
+
+def _is_alive(model: Path) -> bool:
+    if model.suffix != ".tflite":
+        raise InputError(f"{model}: the app runs .tflite files")
+    if not Artifact.record_path(model).is_file():
+        raise InputError(f"{model.name}.json is missing beside its model: run 'make tflite' again")
+    verdict = Artifact.load(model).record.get("verdict") or {}
+    if verdict.get("grade") != "dead":
+        return True
+    print(f"{model.name} stays out of the app: it {verdict['reason']}", flush=True)
+    return False
 
 
 def libraries() -> dict[str, bytes]:

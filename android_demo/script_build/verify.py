@@ -11,8 +11,8 @@ from pathlib import Path
 
 from android_demo.script_build import elf16k, native
 from android_demo.script_build.debian import run
-from android_demo.script_build.layout import MIN_SDK, MODEL_PATTERN, MODELS, PACKAGE, TARGET_SDK
-from android_demo.script_build.package import ABIS, LIBRARY_ALIGNMENT
+from android_demo.script_build.layout import ASSETS, MIN_SDK, PACKAGE, TARGET_SDK
+from android_demo.script_build.package import ABIS, LIBRARY_ALIGNMENT, models_inside
 from android_demo.script_build.resources import SHELL
 from model.foundation.errors import GateError
 
@@ -114,7 +114,7 @@ def _contents(apk: Path) -> list[Finding]:
         wanted = {f"lib/{abi}/{native.NAME}" for abi in ABIS}
         findings.append(Finding("camera frames", "to tensor in C on " + ", ".join(ABIS), own == wanted))
         inside = {Path(name).name for name in names if name.endswith(".tflite")}
-    built = {path.name for path in MODELS.glob(MODEL_PATTERN)}
+    built = {path.name for path in models_inside()}
     findings.append(
         Finding(
             "models", ", ".join(sorted(inside)) or "none: run 'make tflite'", inside == built and bool(built)
@@ -135,10 +135,10 @@ def _library(entry: zipfile.ZipInfo, content: bytes, stored: bool, offset: int) 
 
 
 def _model(name: str, content: bytes, stored: bool) -> Finding:
-    source = MODELS / Path(name).name
+    source = ASSETS / Path(name).name
     same = source.is_file() and source.read_bytes() == content
     kept, equal = "uncompressed" if stored else "compressed", "identical to" if same else "differs from"
-    return Finding(name, f"{kept}, {equal} build/{source.name}", stored and same)
+    return Finding(name, f"{kept}, {equal} the one in the assets", stored and same)
 
 
 def _offset(handle: int, entry: zipfile.ZipInfo) -> int:

@@ -6,12 +6,11 @@ A door is a module with a function that returns an `Opened`; the conversion asks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.foundation.artifact import replacing, sha256_of
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec, parse_size, read_spec
 from model.networks import NETWORKS
@@ -29,17 +28,19 @@ class Opened:
         spec: Name, input size and conventions.
         source: The file that it came from.
         notes: What the user should know about it, a line each.
+        name: What its files are called, if not as the network.
     """
 
     network: nn.Module
     spec: DetectorSpec
     source: Path
     notes: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def stem(self) -> str:
-        """How its files are called: "featherface_v2_320x320"."""
-        return f"{self.spec.network}_{self.spec.input_height}x{self.spec.input_width}"
+        """How its files begin: "featherface_v2_320x320"."""
+        return f"{self.name or self.spec.network}_{self.spec.input_height}x{self.spec.input_width}"
 
 
 def check(source: Path, network: str = "", spec: Path | None = None, size: str = "") -> None:
@@ -64,15 +65,15 @@ def check(source: Path, network: str = "", spec: Path | None = None, size: str =
         DetectorSpec(network, *parse_size(size or "320"))
 
 
-def write_stamp(sources: Sequence[Path | None], stamp: Path) -> None:
-    """Note what a build is for, the hashes of what it is made from, if they are new.
+def named(name: str) -> str:
+    """A name for files.
 
-    The file changes only when they do, so that `make` rebuilds for another source, newer or older.
+    Raises:
+        InputError: it is of more than letters, digits, dot, dash and underscore.
     """
-    lines = "".join(f"{sha256_of(one)}\n" for one in sources if one is not None)
-    if not stamp.is_file() or stamp.read_text() != lines:
-        with replacing(stamp) as temporary:
-            temporary.write_text(lines)
+    if not re.fullmatch(r"[\w.-]*", name, re.ASCII):
+        raise InputError(f"a name is of letters, digits, '.', '-' and '_', found {name!r}")
+    return name
 
 
 def open_network(source: Path, network: str = "", spec: Path | None = None, size: str = "") -> Opened:

@@ -46,6 +46,16 @@ def step(title: str) -> Iterator[None]:
 
 
 @contextmanager
+def passing(title: str) -> Iterator[None]:
+    """Show `title` with a spinner on a terminal while the block runs, and nothing when it ends.
+
+    For seconds in which libraries are loaded: they are no step of the work, but silence looks like a hang.
+    """
+    with Console(stderr=True).status(title):
+        yield
+
+
+@contextmanager
 def chatter_aside() -> Iterator[None]:
     """Keep what C++ libraries write to standard error while the block runs off the terminal.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import struct
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from android_demo.script_build import debian, layout, package, resources, verify
+from android_demo.script_build import debian, package, resources, verify
 from model.foundation.errors import GateError, InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,7 @@ def test_the_sources_follow_ktlint() -> None:
 @pytest.mark.slow
 @needs_java
 def test_the_apk_verifies(apk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if not any(layout.MODELS.glob(layout.MODEL_PATTERN)):
+    if not package.models_inside():
         with pytest.raises(GateError, match="models"):
             verify.verify(apk)
         assert "run 'make tflite'" in capsys.readouterr().out
@@ -145,33 +146,49 @@ def test_stored_entries_begin_at_a_multiple_of_their_alignment(tmp_path: Path) -
             assert path.read_bytes()[offset : offset + entry.file_size] == archive.read(name)
 
 
-def test_the_assets_hold_the_built_models_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def _model(path: Path, grade: str = "good") -> Path:
+    path.write_bytes(path.name.encode())
+    record = {"verdict": {"grade": grade, "reason": "keeps 0 of 34 faces"}}
+    path.with_name(f"{path.name}.json").write_text(json.dumps(record))
+    return path
+
+
+@pytest.fixture
+def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The app's assets, with a model of an earlier build in them."""
+    folder = tmp_path / "assets"
+    folder.mkdir()
+    (folder / "old.tflite").write_bytes(b"old")
+    monkeypatch.setattr(package, "ASSETS", folder)
+    return folder
+
+
+def test_the_assets_hold_the_named_models_and_nothing_else(
+    tmp_path: Path, assets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    models, assets = tmp_path / "build", tmp_path / "assets"
-    models.mkdir()
-    assets.mkdir()
-    monkeypatch.setattr(package, "MODELS", models)
-    monkeypatch.setattr(package, "ASSETS", assets)
-    monkeypatch.setattr(package, "MODEL_PATTERN", "featherface_v2_320x320_*.tflite")
-    (assets / "old.tflite").write_bytes(b"old")
-    for name in ("featherface_v2_320x320_int8.tflite", "featherface_v2_640x640_int8.tflite"):
-        (models / name).write_bytes(name.encode())
-        (models / f"{name}.json").write_text("{}")
-    assert [path.name for path in package.copy_models()] == ["featherface_v2_320x320_int8.tflite"]
-    assert sorted(path.name for path in assets.iterdir()) == [
-        "featherface_v2_320x320_int8.tflite",
-        "featherface_v2_320x320_int8.tflite.json",
-    ]
+    names = "featherface_v1_640x640_int8_fp16.tflite", "mine_320x320_int8.tflite"
+    models = [_model(tmp_path / name) for name in names]
+    dead = _model(tmp_path / "featherface_v1_640x640_int8.tflite", "dead")
+    assert [path.name for path in package.copy_models([*models, dead])] == list(names)
+    assert sorted(path.name for path in assets.iterdir()) == sorted(
+        [*names, *(f"{name}.json" for name in names)]
+    )
+    assert capsys.readouterr().out == f"{dead.name} stays out of the app: it keeps 0 of 34 faces\n"
+    assert package.copy_models([]) == []
+    assert list(assets.iterdir()) == []
 
 
-def test_a_model_without_its_record_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package, "MODELS", tmp_path)
-    monkeypatch.setattr(package, "ASSETS", tmp_path / "assets")
-    monkeypatch.setattr(package, "MODEL_PATTERN", "*.tflite")
+def test_a_model_without_its_record_is_refused(tmp_path: Path, assets: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(b"model")
     with pytest.raises(InputError, match="make tflite"):
-        package.copy_models()
+        package.copy_models([tmp_path / "m.tflite"])
+    with pytest.raises(InputError, match="the app runs .tflite files"):
+        package.copy_models([_model(tmp_path / "m.onnx")])
+    (tmp_path / "other").mkdir()
+    twice = [_model(tmp_path / "m.tflite"), _model(tmp_path / "other" / "m.tflite")]
+    with pytest.raises(InputError, match="NAME="):
+        package.copy_models(twice)
+    assert [path.name for path in assets.iterdir()] == ["old.tflite"]
 
 
 def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from benchmark.__main__ import main as benchmark
-from convert.commands import COMMANDS
 from convert.doors import open_network
 from model import networks
 from model.__main__ import main
 from model.foundation.command_table import run_commands
 from model.networks import NETWORKS
+from quantize.commands import COMMANDS
 
 TOY = '''
 """RetinaFace's layers under another name, with anchors of its own."""
@@ -52,8 +52,8 @@ def test_a_network_is_one_file(
 
     opened = open_network(toy, "toy", size="64x96")
     assert opened.spec.anchor_sizes == ((12, 24), (48, 96), (192, 384))
-    stamp = ["convert", "--checkpoint", str(toy), "--network", "toy", "--size", "64"]
-    assert run_commands("convert", "", COMMANDS, [*stamp, "--stamp", str(tmp_path / "stamp")]) == 0
+    check = ["check", "--checkpoint", str(toy), "--network", "toy", "--size", "64"]
+    assert run_commands("quantize", "", COMMANDS, [*check, "--stamp", str(tmp_path / "stamp")]) == 0
 
     half = demo_set / "evaluation"
     labelled = ["--images", str(half / "images"), "--labels", str(half / "label.txt"), "--limit", "2"]
