@@ -100,15 +100,20 @@ def write_report(folder: Path, report: Report, pictures: Sequence[Picture]) -> N
 
 
 def float_pairs(files: Sequence[ArtefactRow]) -> list[tuple[int, int]]:
-    """(reference, candidate) within each network and size; the reference is the float32 TFLite, or the
-    float32 ONNX, or the checkpoint, whichever is there first."""
+    """(reference, candidate) within each network and size.
+
+    The reference is the float32 TFLite, or the float32 ONNX, or the checkpoint, whichever is there first: of
+    the candidate's own weights if there is one.
+    """
     pairs = []
     for group in dict.fromkeys(one.group for one in files):
         members = [index for index, one in enumerate(files) if one.group == group]
         floats = [index for index in members if files[index].record.precision == "float32"]
         order = {".tflite": 0, ".onnx": 1, ".pth": 2}
         floats.sort(key=lambda index: order[Path(files[index].file).suffix])
-        pairs += [(floats[0], index) for index in members if index != floats[0]] if floats else []
+        of_weights = {files[index].checkpoint: index for index in reversed(floats)}
+        found = ((of_weights.get(files[index].checkpoint, floats[0]), index) for index in members if floats)
+        pairs += [pair for pair in found if pair[0] != pair[1]]
     return pairs
 
 

@@ -86,6 +86,12 @@ class ArtefactRow:
         """Files of one network at one size are compared with one another."""
         return self.network, self.input_height, self.input_width
 
+    @property
+    def checkpoint(self) -> str:
+        """Hash of the weights that it is or was made from; empty where nobody says."""
+        made_from = self.record.made_from.get("checkpoint")
+        return made_from.sha256 if made_from else self.sha256 * self.file.endswith(".pth")
+
 
 def artefact_row(path: Path, spec: DetectorSpec) -> ArtefactRow:
     """Collect what is known about a model file from the record beside it, if there is one.

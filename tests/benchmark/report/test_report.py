@@ -17,7 +17,7 @@ import pytest
 from benchmark.__main__ import main
 from benchmark.accuracy.drift import ChangedImage, Drift, DriftRow
 from benchmark.accuracy.evaluation import CurvePoints, Evaluation, HeightRecall
-from benchmark.report.build import write_report
+from benchmark.report.build import float_pairs, write_report
 from benchmark.report.gate import Baseline, baseline_of, check
 from benchmark.report.page import Picture, page
 from benchmark.report.rows import (
@@ -228,6 +228,15 @@ def test_a_report_without_anything_optional_is_a_page(tmp_path: Path) -> None:
     parsed = _Page()
     parsed.feed((tmp_path / "report.html").read_text())
     assert parsed.open == []
+
+
+def test_each_file_is_held_against_the_float_file_of_its_own_weights() -> None:
+    mine = {"made_from": {"checkpoint": Source("mine.pth", "m" * 64)}}
+    rows = [artefact("float32"), artefact("int8"), artefact("float32", **mine), artefact("int8", **mine)]
+    orphan = artefact("int8", made_from={"checkpoint": Source("tuned.pth", "t" * 64)})
+    assert float_pairs([*rows, orphan]) == [(0, 1), (2, 3), (0, 4)]
+    assert float_pairs([rows[1], orphan]) == []
+    assert float_pairs([]) == []
 
 
 def test_a_report_of_real_files(converted: Converted, demo_set: Path, tmp_path: Path) -> None:
