@@ -65,11 +65,11 @@ def doctor() -> int:
     Exits with 2 if a Python package is missing: without them nothing works.
     """
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(title=f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}")
-    for column in ("what", "version", "needed for", "if it is missing"):
-        table.add_column(column)
+    from model.foundation.terminal import narrow_table
+
+    title = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}"
+    table = narrow_table("what", "version", "needed for", "if it is missing", title=title)
     versions = tool_versions(*PACKAGES)
     for package in PACKAGES:
         table.add_row(package, versions.get(package, "[red]missing[/red]"), "everything", "make setup")

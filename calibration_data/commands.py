@@ -29,9 +29,12 @@ COMMANDS = (
 
 def demo(*, output: Annotated[flags.Output, Parameter(help="folder to write")], seed: flags.Seed = 0) -> None:
     """Compose the embedded demo set: pictures with pasted faces, half for calibration, half labelled."""
-    from calibration_data.demo import write_demo_set
+    from model.foundation.progress import step
 
-    write_demo_set(output, seed)
+    with step("demo set: composing its pictures"):
+        from calibration_data.demo import write_demo_set
+
+        write_demo_set(output, seed)
 
 
 def select(
@@ -47,9 +50,12 @@ def select(
     """
     import sys
 
-    from calibration_data.selection import select_images, write_manifest
+    from model.foundation.progress import passing
 
-    manifest, broken = select_images(images, count, seed)
+    with passing(f"{images}: choosing photographs"):
+        from calibration_data.selection import select_images, write_manifest
+
+        manifest, broken = select_images(images, count, seed)
     if broken:
         print(broken, file=sys.stderr)
     if write_manifest(manifest, output):

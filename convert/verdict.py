@@ -21,7 +21,7 @@ at hand, the float file."""
 GOOD_KEPT, DEAD_KEPT = 0.9, 0.5
 """Shares of the reference's faces that a good file keeps at least, and that a dead one keeps less of."""
 GOOD_EXTRA, DEAD_EXTRA = 0.1, 1.0
-"""Faces shown beside the kept ones, as shares of the reference's: a good file at most, a dead one more."""
+"""Faces shown beyond as many as the reference's, as a share: a good file at most, a dead one more."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ def parity_facts(parity: Mapping[str, Difference]) -> dict[str, Any]:
 def _judge(found: Difference) -> Verdict:
     if not found.faces:
         return _without_faces(found)
-    kept, extra = found.faces_kept / found.faces, (found.faces_found - found.faces_kept) / found.faces
+    kept, extra = found.faces_kept / found.faces, (found.faces_found - found.faces) / found.faces
     reason = f"keeps {found.faces_kept} of {found.faces} faces"
-    if found.faces_found != found.faces_kept:
-        reason += f" and shows {found.faces_found - found.faces_kept} others"
+    if extra > 0:
+        reason += f" and shows {found.faces_found} in all"
     if kept < DEAD_KEPT or extra > DEAD_EXTRA:
         return Verdict("dead", reason)
     return Verdict("good" if kept >= GOOD_KEPT and extra <= GOOD_EXTRA else "look at it", reason)

@@ -4,6 +4,7 @@ from model.foundation.exports import lazily
 
 _NAMES = {
     "Artifact": "model.foundation.artifact",
+    "Detector": "model.evaluation.detector",
     "TorchModel": "model.runtime.running",
     "detect_image": "model.evaluation.protocol",
     "evaluate": "model.evaluation.loop",

@@ -30,11 +30,15 @@ def evaluate(
 
     The table states how images were fed, and recall by the height of faces in the network's input.
     """
-    from benchmark.accuracy.evaluation import evaluate as evaluate_run
-    from benchmark.accuracy.evaluation import run_model
-    from benchmark.accuracy.tables import accuracy, set_line, wide_console
-    from benchmark.accuracy.wider_predictions import write_set
+    from model.foundation.progress import passing
+
+    with passing("loading what models run on"):
+        from benchmark.accuracy.evaluation import evaluate as evaluate_run
+        from benchmark.accuracy.evaluation import run_model
+        from benchmark.accuracy.tables import accuracy, set_line
+        from benchmark.accuracy.wider_predictions import write_set
     from model.foundation.records import write_record
+    from model.foundation.terminal import wide_console
 
     pictures, wider = of.read(images, labels), of.wider_truth()
     evaluations = []
@@ -70,11 +74,11 @@ def detect(
     """
     from benchmark.accuracy.detect import detect_photographs
     from calibration_data.images import list_images
+    from model.evaluation.detector import Detector
     from model.foundation.records import write_record
-    from model.runtime.running import open_model
 
     paths = list_images(images) if images.is_dir() else [images]
-    found = detect_photographs(open_model(model, opened.spec_for(model)), paths, score, output)
+    found = detect_photographs(Detector(model, opened.spec_for(model), score), paths, output)
     if json is not None:
         write_record(json, {"photographs": found})
     for one in found:
@@ -106,11 +110,15 @@ def drift(
 
     Without --labels the reference's own detections stand in.
     """
-    from benchmark.accuracy import tables
-    from benchmark.accuracy.drawing import draw_worst
-    from benchmark.accuracy.drift import measure_drift
-    from benchmark.accuracy.evaluation import run_model
+    from model.foundation.progress import passing
+
+    with passing("loading what models run on"):
+        from benchmark.accuracy import tables
+        from benchmark.accuracy.drawing import draw_worst
+        from benchmark.accuracy.drift import measure_drift
+        from benchmark.accuracy.evaluation import run_model
     from model.foundation.records import write_record
+    from model.foundation.terminal import wide_console
 
     pictures, wider = of.read(images, labels), of.wider_truth()
     runs = [run_model(path, pictures, opened, how) for path in (reference, candidate)]
@@ -120,7 +128,7 @@ def drift(
         draw_worst(output, runs[0], runs[1], [one.name for one in found.worst[:worst]], changes)
     if json is not None:
         write_record(json, found)
-    console = tables.wide_console()
+    console = wide_console()
     console.print(f"{found.candidate} against {found.reference} on {found.set}, {found.images} images")
     console.print(f"protocol: {found.protocol}")
     console.print(tables.drift(found).rich())

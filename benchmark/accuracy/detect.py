@@ -10,9 +10,8 @@ from PIL import Image
 
 from benchmark.accuracy.drawing import draw_faces
 from calibration_data.images import load_rgb
-from model.evaluation.protocol import InputProtocol, detect_image
+from model.evaluation.detector import Detector
 from model.foundation.artifact import replacing
-from model.runtime.running import RunningModel
 
 WIDTH = 960
 """Of a picture, in pixels."""
@@ -42,24 +41,22 @@ class Photograph:
 
 
 def detect_photographs(
-    model: RunningModel, images: Sequence[Path], score: float | None = None, pictures: Path | None = None
+    detector: Detector, images: Sequence[Path], pictures: Path | None = None
 ) -> list[Photograph]:
-    """Run a model on photographs, letterboxed.
+    """Find the faces in photographs.
 
     Args:
-        model: That is ready to run.
+        detector: That is ready to run.
         images: Photographs.
-        score: Faces above this score are shown; the spec's threshold if None.
         pictures: Folder that gets each photograph with its faces drawn, as NAME.jpg.
 
     Raises:
         InputError: a photograph is unreadable, or the model's outputs contradict its spec.
     """
-    protocol = InputProtocol(score_floor=model.spec.score_threshold if score is None else score)
     photographs = []
     for path in images:
         pixels = load_rgb(path)
-        found = detect_image(model, pixels, protocol)
+        found = detector(pixels)
         if pictures is not None:
             with replacing(pictures / f"{path.stem}.jpg") as temporary:
                 Image.fromarray(draw_faces(pixels, found, width=WIDTH)).save(temporary, quality=90)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from benchmark.accuracy.drift import Drift
 from benchmark.accuracy.evaluation import Evaluation, HeightRecall
 from benchmark.accuracy.wider_ground_truth import SUBSETS
 from model.evaluation.metrics import METRICS
+from model.foundation.terminal import narrow_table, shared_beginning, without_beginning
 
 DASH = "–"
-WIDE = 160
-"""Columns where the output is no terminal."""
+NAME_WIDTH = 20
+"""Names of so many letters stand in one line, whatever else a terminal holds; longer ones are folded."""
 
 
 @dataclass(frozen=True)
@@ -42,29 +41,16 @@ class TextTable:
         )
 
     def rich(self) -> Table:
-        """For a terminal. Names are folded, never cut: those of files differ at their ends."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        """For a terminal: what all rows begin with stands above them."""
+        names = [row[0] for row in self.rows] or [""]
+        shared = shared_beginning(names)
+        table = narrow_table(title=shared)
         for column, numeric in zip(self.columns, self.numeric, strict=True):
             table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-        for row in self.rows:
-            table.add_row(*row)
+        table.columns[0].no_wrap = max(map(len, names)) - len(shared) <= NAME_WIDTH
+        for name, *figures in self.rows:
+            table.add_row(without_beginning(name, shared), *figures)
         return table
-
-
-def shared_beginning(names: Sequence[str]) -> str:
-    """What all names begin with, up to the end of a word: a title says it once, and 80 columns suffice.
-
-    "net_320x320" of net_320x320.onnx and net_320x320_int8.tflite; empty for a single name.
-    """
-    first, last = min(names), max(names)
-    ends = [i for i in range(len(first)) if first[i] in "_." and last[i : i + 1] in ("_", ".")]
-    return next((first[:i] for i in reversed(ends) if first[:i] == last[:i]), "") if first != last else ""
-
-
-def wide_console() -> Console:
-    """The terminal, or WIDE columns where the output goes into a file."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=WIDE, highlight=False)
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -73,7 +59,7 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 def signed(value: float | None) -> str:
-    """A difference of shares in points."""
+    """A difference of shares in points: candidate - reference, so that less than zero is worse."""
     return DASH if value is None else f"{round(100 * value, 2) + 0.0:+.2f}"  # + 0.0: no minus before a zero
 
 

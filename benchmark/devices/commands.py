@@ -114,7 +114,7 @@ def latency(
     from benchmark.devices.machine import CountingMachine
     from benchmark.devices.method import QUICK, method_for, settings_of
     from benchmark.devices.results import Limits, ResultFile, Setting
-    from benchmark.devices.tables import tables_of
+    from benchmark.devices.tables import problem_lines, tables_of
 
     models = parsing.whole_models(model)
     limits = replace(QUICK if quick else Limits(), sustained_s=parsing.duration_s(sustained))
@@ -132,8 +132,8 @@ def latency(
                 settings = list(settings_of(counts, delegates, clusters, limits))
             work = [(one, setting) for one in models for setting in settings]
             found += _measured(method_for(machine), work, results, profile)
-    for table in tables_of(found):
-        Console().print(table)
+    for shown in (*tables_of(found), *problem_lines(found)):
+        Console(highlight=False).print(shown)
     print(f"results: {output}")
 
 

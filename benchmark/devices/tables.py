@@ -9,6 +9,7 @@ from rich.table import Table
 
 from benchmark.devices.results import Measurement
 from benchmark.runner.output import OperatorShare
+from model.foundation.terminal import narrow_table, shared_beginning, without_beginning
 
 
 def tables_of(measurements: Sequence[Measurement]) -> list[Table]:
@@ -27,26 +28,32 @@ def tables_of(measurements: Sequence[Measurement]) -> list[Table]:
 def latency_table(measurements: Sequence[Measurement]) -> Table:
     """Latencies of one real machine, one row a measurement."""
     names = {f"{one.machine.name}, {one.runner.name}" for one in measurements}
-    table = Table(
-        "model", "setting", "p50/p90/p99 ms", "FPS", "first/init ms", "MB", title="; ".join(sorted(names))
-    )
+    shared = shared_beginning([one.model.file for one in measurements])
+    title = "; ".join([*sorted(names), *([f"models {shared}_*"] if shared else [])])
+    columns = ["model", "setting", "p50/p90/p99 ms", "FPS", "first/init ms", "MB"]
+    all_valid = all(one.valid for one in measurements)
+    table = narrow_table(*columns, *([] if all_valid else [""]), title=title)
     for one in measurements:
         if one.timing is None:
             continue
         timing = one.timing
         middle = f"{timing.mean:.2f} mean" if timing.p50 is None else f"{timing.p50:.2f}"
-        flag = "" if one.valid else f"INVALID: {'; '.join(one.problems)}"
         table.add_row(
-            one.model.file,
+            without_beginning(one.model.file, shared),
             _setting(one),
             f"{middle} / {figure(timing.p90)} / {figure(timing.p99)}",
             f"{timing.fps:.1f}",
             f"{timing.first:.1f} / {timing.init:.1f}",
             figure(one.peak_memory_mb, 1),
+            *([] if all_valid else ["" if one.valid else "INVALID"]),
         )
-        if flag:
-            table.add_row("", flag, end_section=True)
     return table
+
+
+def problem_lines(measurements: Sequence[Measurement]) -> list[str]:
+    """Why figures are not to be trusted, a line each."""
+    found = [(one.model.file, _setting(one), one.problems) for one in measurements if not one.valid]
+    return [f"INVALID: {file}, {setting}: {'; '.join(problems)}" for file, setting, problems in found]
 
 
 def _setting(one: Measurement) -> str:
@@ -60,7 +67,7 @@ def _setting(one: Measurement) -> str:
 def cost_table(measurements: Sequence[Measurement]) -> Table:
     """Instructions of emulated cores: one row a model, one column a core. No times: they mean nothing."""
     cores = list(dict.fromkeys(one.machine.name for one in measurements if one.instructions))
-    table = Table("model", "KB", *(f"{core}\nM instructions" for core in cores))
+    table = narrow_table("model", "KB", *(f"{core}\nM instructions" for core in cores))
     rows: dict[str, dict[str, Measurement]] = defaultdict(dict)
     for one in measurements:
         if one.instructions is not None:

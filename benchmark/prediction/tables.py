@@ -8,6 +8,7 @@ from rich.table import Table
 
 from benchmark.prediction.cycles import PHONES, Prediction, cpi_of, fit, read_counts, transfer_error
 from benchmark.prediction.published import LATENCIES
+from model.foundation.terminal import narrow_table
 
 CAVEATS = """\
 Predicted from counted instructions, not measured. The interval is the error on what was not fitted;
@@ -41,7 +42,8 @@ def fit_table() -> Table:
 def prediction_table(found: Sequence[Prediction]) -> Table:
     """Predicted inferences a second with their interval, one row a model and class of phones."""
     borrowed = {phone.name for phone in PHONES if phone.transferred}
-    table = Table("model", "phone, threads, clock", "FPS", "interval", "ms", title="PREDICTED, not measured")
+    columns = "model", "phone, threads, clock", "FPS", "interval", "ms"
+    table = narrow_table(*columns, title="PREDICTED, not measured")
     for model in dict.fromkeys(one.model for one in found):
         rows = [one for phone in PHONES for one in found if (one.model, one.phone) == (model, phone.name)]
         for one in rows:

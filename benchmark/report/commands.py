@@ -36,7 +36,10 @@ def report(
 
     The folder gets report.html, report.md and report.json; `gate` reads the last.
     """
-    from benchmark.report.build import Extras, build_report, write_report
+    from model.foundation.progress import passing
+
+    with passing("loading what models run on"):
+        from benchmark.report.build import Extras, build_report, write_report
 
     extras = Extras(cost, layers, calibration)
     made, pictures = build_report(model, set_, (of, opened, how), extras, resamples)
@@ -89,14 +92,15 @@ def summary(
     scores as probabilities. Kept: PyTorch's faces (score above 0.5) that the file shows in the same place,
     IoU >= 0.9. The verdict rests on them: good, look at it, or dead.
     """
-    from benchmark.accuracy.tables import shared_beginning, wide_console
-    from benchmark.report.made_files import advice, made_files, made_table
+    from model.foundation.progress import passing
+    from model.foundation.terminal import wide_console
+
+    with passing("loading what models run on"):
+        from benchmark.report.made_files import advice, made_files, made_table
 
     console = wide_console()
     made = made_files(model, output)
-    table = made_table(made).rich()
-    table.title = shared_beginning([one.path.name for one in made])
-    console.print(table)
+    console.print(made_table(made).rich())
     console.print(
         "worst error of boxes and landmarks in tenths of an anchor's side, of scores as\n"
         "probabilities; kept: faces of the demo images that stay in place (IoU >= 0.9);\n"

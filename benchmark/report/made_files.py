@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.accuracy.tables import DASH, TextTable, shared_beginning
+from benchmark.accuracy.tables import DASH, TextTable
 from benchmark.report.rows import FileRecord
 from convert.difference import Difference
 from convert.verdict import Verdict, judged_difference, verdict_of
@@ -85,12 +85,11 @@ def made_files(models: Sequence[Path], timings: Path) -> list[MadeFile]:
 
 
 def made_table(made: Sequence[MadeFile]) -> TextTable:
-    """Size, worst errors, faces, latency and verdict, a row a file, without what all names begin with."""
-    shared = len(shared_beginning([one.path.name for one in made]))
+    """Size, worst errors, faces, latency and verdict, a row a file."""
     outputs = list(dict.fromkeys(name for one in made for name in one.difference.outputs))
     rows = [
         (
-            one.path.name[shared:].removeprefix("_"),
+            one.path.name,
             f"{one.bytes / 1024:.0f}",
             *(_worst(one.difference, name) for name in outputs),
             f"{one.difference.faces_kept}/{one.difference.faces}",

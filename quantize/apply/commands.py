@@ -29,6 +29,9 @@ def apply(
     Int8 layers need --ranges, or --calibration to measure them; a recipe that corrects biases needs
     --calibration too.
     """
-    from quantize.apply.steps import Job, quantize_file
+    from model.foundation.progress import passing
+
+    with passing(f"{output.name}: loading the quantizer"):
+        from quantize.apply.steps import Job, quantize_file
 
     quantize_file(Job(model, checkpoint, recipe, photographs, output, ranges, tuple(calibration)))

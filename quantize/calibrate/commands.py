@@ -18,12 +18,14 @@ def ranges(
     """
     from rich.progress import track
 
-    from model.foundation.artifact import sha256_of
     from model.foundation.errors import InputError
-    from model.runtime.running import open_model
-    from quantize.calibrate.images import CalibrationImages
-    from quantize.calibrate.meter import RangeMeter
-    from quantize.calibrate.ranges import SizeRanges, checkpoint_hash, write_ranges
+    from model.foundation.progress import passing
+
+    with passing(f"{output.name}: loading the interpreter"):
+        from model.runtime.running import open_model
+        from quantize.calibrate.images import CalibrationImages
+        from quantize.calibrate.meter import RangeMeter
+        from quantize.calibrate.ranges import SizeRanges, calibration_facts, checkpoint_hash, write_ranges
 
     hashes = {checkpoint_hash(path, checkpoint) for path in model}
     if len(hashes) != 1:
@@ -35,7 +37,6 @@ def ranges(
         for image in track(images, f"activation ranges of {path.name}"):
             meter.add(image)
         meter.warn_of_unstable()
-        manifests = [{"file": one.name, "sha256": sha256_of(one)} for one in calibration]
-        facts = {"count": len(images), "manifests": manifests}
+        facts = calibration_facts(calibration, len(images))
         sizes[f"{spec.input_height}x{spec.input_width}"] = SizeRanges.of(meter.ranges(), facts)
     write_ranges(output, hashes.pop(), sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,12 @@ def checkpoint_hash(model: Path, checkpoint: Path | None) -> str:
             f"the record of {model} names no checkpoint: say with --checkpoint what it was made from"
         )
     return str(found)
+
+
+def calibration_facts(manifests: Sequence[Path], count: int) -> dict[str, Any]:
+    """What `SizeRanges.images` says of images that manifests chose."""
+    named = [{"file": one.name, "sha256": sha256_of(one)} for one in manifests]
+    return {"count": count, "manifests": named}
 
 
 def write_ranges(path: Path, checkpoint_sha256: str, sizes: Mapping[str, SizeRanges]) -> None:

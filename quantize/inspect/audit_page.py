@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from model.foundation.terminal import WIDE, narrow_table
 from quantize.inspect.audit import Audit
 from quantize.inspect.islands import Island
 
-WIDE = 160
-"""Columns where the output is no terminal."""
 ISLANDS = 12
 NAMED = 4
 """So many layers are named in a line; the JSON has all."""
@@ -45,10 +44,10 @@ def print_audit(found: Audit) -> None:
 
 
 def _arithmetic(found: Audit) -> Table:
-    table = Table()
+    table = narrow_table()
     for title in ("arithmetic", "operators", "share", "M MACs", "share"):
         table.add_column(title, no_wrap=True, justify="left" if title == "arithmetic" else "right")
-    table.add_column("layers", overflow="ellipsis", no_wrap=True, max_width=72)
+    table.add_column("layers", overflow="fold")
     macs, counts, layers = Counter[str](), Counter[str](), defaultdict[str, list[str]](list)
     for one in found.operators:
         macs[one.arithmetic] += one.macs

@@ -6,16 +6,14 @@ import sys
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from convert.tflite.layer_difference import LayerComparison, Watched
 from model.foundation.errors import InputError
+from model.foundation.terminal import WIDE, narrow_table
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import spec_inside
 
 SHOWN = 12
-WIDE = 160
-"""Columns where the output is no terminal."""
 UNKNOWN = "unknown"
 
 
@@ -49,8 +47,7 @@ def spec_of_both(first: Watched, second: Watched, given: DetectorSpec | None) ->
 def print_comparison(found: LayerComparison) -> None:
     """Print the worst layers and where the files part."""
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
-    table = Table()
-    table.add_column("layer", overflow="fold")
+    table = narrow_table("layer")
     for title in ("operator", "SQNR, dB", "added, dB", "largest error", "outside"):
         table.add_column(title, no_wrap=True, justify="left" if title == "operator" else "right")
     for one in found.layers[:SHOWN]:

@@ -20,7 +20,10 @@ def onnx(
     PyTorch network too. The recipe is the TFLite file's; its int8 layers need images to calibrate on
     (--calibration).
     """
-    from quantize.apply.steps import Job
-    from quantize.onnx_runtime.steps import quantize_onnx_file
+    from model.foundation.progress import passing
+
+    with passing(f"{output.name}: loading the quantizer"):
+        from quantize.apply.steps import Job
+        from quantize.onnx_runtime.steps import quantize_onnx_file
 
     quantize_onnx_file(Job(model, checkpoint, recipe, photographs, output, None, tuple(calibration)))

@@ -103,6 +103,10 @@ def test_passes_that_disagree_are_flagged(phone, tflite_file, benchmark_model, t
     assert run(tflite_file, benchmark_model, tmp_path / "results.json") == 0
     (one,) = read_results(tmp_path / "results.json")
     assert not one.valid
+    lines = capsys.readouterr().out.splitlines()
+    row = next(line for line in lines if line.startswith(tflite_file.name))
+    assert row.split()[-1] == "INVALID"
+    assert any(line.startswith(f"INVALID: {tflite_file.name}, ") and "differ by" in line for line in lines)
     assert run(tflite_file, benchmark_model, tmp_path / "results.json", "--resume") == 0
     (one,) = read_results(tmp_path / "results.json")
     assert one.valid, "a flagged measurement is repeated"

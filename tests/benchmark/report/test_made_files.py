@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from benchmark.__main__ import main
-from benchmark.accuracy.tables import shared_beginning
 from benchmark.report.made_files import MadeFile, Timings, advice
 from convert.difference import Difference, TensorDifference
 from convert.verdict import Verdict, parity_facts
 from model.foundation.artifact import Artifact
 from model.foundation.records import write_record
+from model.foundation.terminal import shared_beginning
 
 STEM = "featherface_v1_320x320"
 
@@ -21,7 +21,7 @@ STEM = "featherface_v1_320x320"
 def _plant(path: Path, size: int, kept: int) -> str:
     """A file of so many bytes that keeps so many of 34 faces, by its record; its hash."""
     path.write_bytes(bytes(size))
-    error = {"boxes": TensorDifference(1.7, 3.0), "scores": TensorDifference(0.98, 1.5)}
+    error = {name: TensorDifference(0.00132, 3.0) for name in ("boxes", "scores", "landmarks")}
     parity = {"torch": Difference(24, error, 90, 0, 0, 34, kept, kept)}
     made = Artifact.save(path, sources={}, precision="x", **parity_facts(parity))
     return str(made.record["sha256"])
@@ -34,11 +34,11 @@ def test_a_dead_file_is_named_and_another_recommended(
     files = [tmp_path / f"{STEM}{name}.tflite" for name in kept]
     hashes = [_plant(path, *sizes) for path, sizes in zip(files, kept.values(), strict=True)]
     timings = tmp_path / "summary.json"
-    write_record(timings, Timings(dict.fromkeys(hashes, 12.5)))
+    write_record(timings, Timings(dict.fromkeys(hashes, 1868.8)))
     assert main(["summary", *map(str, files), "--output", str(timings)]) == 0
     said = capsys.readouterr().out
     rows = {line.split()[0]: line.split() for line in said.splitlines() if ".tflite " in line}
-    assert rows["int8.tflite"] == ["int8.tflite", "8", "1.7", "0.98", "0/34", "12.5", "dead"]
+    assert rows["int8.tflite"] == ["int8.tflite", "8", *["0.0013"] * 3, "0/34", "1868.8", "dead"]
     assert rows["float32.tflite"][-1] == rows["float16.tflite"][-1] == rows["int8_fp16.tflite"][-1] == "good"
     assert f"dead: {STEM}_int8.tflite keeps 0 of 34 faces\n" in said
     assert said.endswith(f"use {STEM}_int8_fp16.tflite: 33 of 34 faces, 12 KiB\n")
@@ -48,11 +48,11 @@ def test_a_dead_file_is_named_and_another_recommended(
 def test_80_columns_cut_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmark.accuracy.tables.WIDE", 80)
+    monkeypatch.setattr("model.foundation.terminal.WIDE", 80)
     files = [tmp_path / f"{STEM}{name}" for name in (".onnx", "_int8_fp16.tflite")]
-    hashes = [_plant(path, 4096 + place, 34) for place, path in enumerate(files)]
+    hashes = [_plant(path, 4096000 + place, 30) for place, path in enumerate(files)]
     timings = tmp_path / "summary.json"
-    write_record(timings, Timings(dict.fromkeys(hashes, 12.5)))
+    write_record(timings, Timings(dict.fromkeys(hashes, 1868.8)))
     assert main(["summary", *map(str, files), "--output", str(timings)]) == 0
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 80
