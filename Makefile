@@ -44,6 +44,9 @@ RUN  := .venv/bin/python -m
 HW   := $(if $(findstring x,$(SIZE)),$(SIZE),$(SIZE)x$(SIZE))
 # What files are called: two checkpoints of one network need two names.
 NAME ?= $(TITLE)
+ifeq ($(origin NAME),environment)  # there it is the computer's, on some systems
+NAME := $(TITLE)
+endif
 WORK := $(BUILD)/$(NAME)_$(HW)
 DEMO := $(BUILD)/demo
 NOTED := $(WORK)/made_from.sha256

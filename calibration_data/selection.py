@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,11 @@ class Manifest:
     sha256: tuple[str, ...]
     seed: int
     skipped: dict[str, str]
+
+    @property
+    def is_demo_set(self) -> bool:
+        """Whether all of them are pictures of the embedded demo set."""
+        return all(re.fullmatch(r"demo_\d{3}\.png", Path(name).name) for name in self.files)
 
     def load(self) -> list[Pixels]:
         """All images, uint8 RGB [H, W, 3] each.

@@ -38,6 +38,15 @@ def test_a_name_is_that_of_all_files(tmp_path: Path) -> None:
     assert "featherface_v2_64x64" not in said
 
 
+def test_the_name_of_the_computer_is_not_that_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAME", "DESKTOP-1")
+    said = _would("tflite", f"BUILD={tmp_path}", "SIZE=64").stdout
+    assert f"--output {tmp_path}/featherface_v2_64x64_int8.tflite" in said
+    assert "DESKTOP" not in said
+
+
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [

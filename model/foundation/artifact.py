@@ -107,7 +107,8 @@ class Artifact:
 
         Args:
             path: The finished file.
-            sources: Role -> file it was made from; their hashes are recorded.
+            sources: Role -> file it was made from; their hashes are recorded, and where they stand from
+                `path`'s folder.
             facts: JSON values (spec, recipe, versions, parity ...), recorded as they are.
         """
         record = {
@@ -115,7 +116,12 @@ class Artifact:
             "bytes": path.stat().st_size,
             "sha256": sha256_of(path),
             "made_from": {
-                role: {"file": source.name, "sha256": sha256_of(source)} for role, source in sources.items()
+                role: {
+                    "file": source.name,
+                    "path": os.path.relpath(source.resolve(), path.parent.resolve()),
+                    "sha256": sha256_of(source),
+                }
+                for role, source in sources.items()
             },
             **facts,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -10,6 +11,11 @@ from calibration_data.selection import read_manifest
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels, letterbox
 from model.geometry.spec import DetectorSpec
+
+DEMO_SET_WARNING = (
+    "CALIBRATED ON THE DEMO SET, one person's portrait and a hundred tiny grey faces: for a first try only. "
+    "Give a folder of a few hundred photographs of the intended use: CALIBRATION=folder"
+)
 
 
 class CalibrationImages:
@@ -32,6 +38,8 @@ class CalibrationImages:
         if not manifests:
             raise InputError("give selected images with --calibration: what 'calibration_data select' wrote")
         self._manifests, self._spec = [read_manifest(path) for path in manifests], spec
+        if all(one.is_demo_set for one in self._manifests):
+            logging.getLogger(__name__).warning(DEMO_SET_WARNING)
         total = sum(len(one.files) for one in self._manifests)
         self._count = total if count is None else min(count, total)
 

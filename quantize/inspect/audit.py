@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class Identity:
         record: Whether the JSON record beside it is "verified" (its hash is the file's), "absent",
             "unreadable", or "of another file".
         made_from: Role -> "verified", "differs" or "not here", by the recorded hash of the file of that
-            name in the same folder.
+            name in the same folder, or where it stood when the file was made.
     """
 
     signatures: tuple[str, ...]
@@ -182,18 +182,27 @@ def _origin(path: Path) -> tuple[str, dict[str, str]]:
         return "absent", {}
     try:
         record = read_json(beside)
-        sources = {role: (str(one["file"]), str(one["sha256"])) for role, one in record["made_from"].items()}
+        sources = {
+            role: (_places_of(path, one), str(one["sha256"])) for role, one in record["made_from"].items()
+        }
         if record["sha256"] != sha256_of(path):
             return "of another file", {}
     except (InputError, KeyError, TypeError, AttributeError):
         return "unreadable", {}
-    states = {}
-    for role, (name, digest) in sources.items():
-        source = path.with_name(Path(name).name)
-        states[role] = (
-            "not here" if not source.is_file() else "verified" if sha256_of(source) == digest else "differs"
-        )
-    return "verified", states
+    return "verified", {role: _state(places, digest) for role, (places, digest) in sources.items()}
+
+
+def _places_of(path: Path, source: Mapping[str, Any]) -> list[Path]:
+    """Where a source may stand: beside the file, and where it stood when the file was made."""
+    return [
+        path.with_name(Path(str(source["file"])).name),
+        path.parent / str(source.get("path", source["file"])),
+    ]
+
+
+def _state(places: Sequence[Path], digest: str) -> str:
+    found = [sha256_of(one) for one in places if one.is_file()]
+    return "not here" if not found else "verified" if digest in found else "differs"
 
 
 def _shares(operators: tuple[AuditedOperator, ...], constants: Mapping[str, int]) -> dict[str, float]:

@@ -44,7 +44,7 @@ def lint(
         what, findings = model.name, lint_file(model)
     else:
         what, findings = f"{network} at {size}", lint_network(str(network), size, checkpoint)
-    print_findings(what, findings)
+    print_findings(what, findings, weights=bool(model or checkpoint))
     report = LintReport.of(what, model or checkpoint, findings)
     if json is not None:
         write_record(json, report)

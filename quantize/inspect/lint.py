@@ -95,8 +95,8 @@ def lint(graph: OnnxGraph, *, weights: bool) -> list[Finding]:
     return sorted(single, key=lambda one: -LEVELS.index(one.level))
 
 
-def print_findings(what: str, findings: list[Finding]) -> None:
-    """Print the findings, rule by rule: where, why, what to do."""
+def print_findings(what: str, findings: list[Finding], *, weights: bool) -> None:
+    """Print the findings, rule by rule: where, why, what to do; and the rules that fresh weights left out."""
     console = Console(highlight=False, soft_wrap=True)
     for rule in dict.fromkeys(one.rule for one in findings):
         group = [one for one in findings if one.rule == rule]
@@ -114,3 +114,6 @@ def print_findings(what: str, findings: list[Finding]) -> None:
     counts = Counter(one.level for one in findings)
     told = ", ".join(f"{counts[level]} {level}(s)" for level in reversed(LEVELS) if counts[level])
     console.print(f"{escape(what)}: {told or 'nothing that INT8 would not survive'}")
+    left_out = [one.name for one in RULES if one.needs_weights and not weights]
+    if left_out:
+        console.print(f"not checked without --checkpoint: {', '.join(left_out)}", style="yellow")

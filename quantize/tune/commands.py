@@ -65,14 +65,22 @@ def search(
     journal: Trials = None,
     quiet: flags.Quiet = False,
 ) -> None:
-    """The smallest or fastest mix of INT8 and FP16 whose AP50 falls by no more than a limit."""
+    """The smallest or fastest mix of INT8 and FP16 whose AP50 falls by no more than a limit.
+
+    The recipe is called as its file is. Ranges that were measured on --calibration are written beside it,
+    NAME_ranges.json: with both, `apply` makes the file, and so does make with RECIPE=.
+    """
+    from msgspec import structs
+
     from model.foundation.artifact import write_json
     from model.foundation.records import write_record
     from quantize.tune.plots import plot_search
-    from quantize.tune.search import Cost, Search, counted_cost, ranked_layers
+    from quantize.tune.search import Cost, Search, counted_cost, ranked_layers, recipe_name
     from quantize.tune.sensitivity import measure_sensitivity
     from quantize.tune.tables import print_found, search_json, search_line
 
+    name = recipe_name(recipe, of.detector.network)
+    ranges = of.keep_ranges(recipe.with_name(f"{recipe.stem}_ranges.json"))
     trials = journal or output.with_suffix(".jsonl")
     choosing, verifying = of.bench("search", trials), of.bench("verify", trials)
     if sensitivity is not None:
@@ -86,9 +94,13 @@ def search(
     work = Search(choosing, verifying, order, max_drop, price, of.estimator)
     found = work.run(lambda candidate: None if quiet else search_line(candidate))
     write_json(output, search_json(found, max_drop, price, of.model.name))
-    write_record(recipe, work.recipe(found.winner.in_float))
+    write_record(recipe, structs.replace(work.recipe(found.winner.in_float), name=name))
     plot_search(found, max_drop, output.with_suffix(".svg"))
     print_found(found, max_drop, price)
+    measured = f"--ranges {ranges}" if ranges else f"--calibration {' '.join(map(str, of.calibration))}"
+    print(f"the file: featherface quantize --model {of.model} --recipe {recipe} \\")
+    print(f"  {measured} --photographs FOLDER --output {of.model.with_name(f'{stem}_{name}.tflite')}")
+    print(f"in make, with the other files: make tflite RECIPE={recipe}")
 
 
 def curve(*, of: Subject, output: Table, recipe: Tried = None) -> None:

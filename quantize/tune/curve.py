@@ -45,7 +45,7 @@ class CalibrationCurve:
         rows = []
         for point in self.points:
             row: dict[str, Any] = {"images": point.images, "ap50": round(point.trial.ap50, 2)}
-            row["drop"] = round(self.float_file.ap50 - point.trial.ap50, 2)
+            row["change"] = round(point.trial.ap50 - self.float_file.ap50, 2)
             row |= {f"{name}_db": value for name, value in point.trial.sqnr_db.items()}
             row["unstable_tensors"] = point.unstable
             rows.append(row)

@@ -66,17 +66,17 @@ def plot_search(found: Found, limit: float, path: Path) -> None:
             ("cost (million instructions)", lambda c: c.cost),
         ]
         for axes, (label, price) in zip(figure.subplots(1, 2, sharey=True), prices, strict=True):
-            axes.scatter([price(c) for c in found.candidates], [c.drop for c in found.candidates], 14, GREY)
+            axes.scatter([price(c) for c in found.candidates], [-c.drop for c in found.candidates], 14, GREY)
             front = pareto(found.candidates, price)
             axes.plot(
-                [price(c) for c in front], [c.drop for c in front], "o-", color=BLUE, label="Pareto front"
+                [price(c) for c in front], [-c.drop for c in front], "o-", color=BLUE, label="Pareto front"
             )
             axes.plot(
-                [price(found.winner)], [found.winner.drop], "*", color=RED, markersize=13, label="winner"
+                [price(found.winner)], [-found.winner.drop], "*", color=RED, markersize=13, label="winner"
             )
-            axes.axhline(limit, color=RED, linewidth=0.8, linestyle="--", label="limit")
+            axes.axhline(-limit, color=RED, linewidth=0.8, linestyle="--", label="limit")
             axes.set_xlabel(label)
-        figure.axes[0].set_ylabel("drop in AP50 (points)")
+        figure.axes[0].set_ylabel("change of AP50 against float (points)")
         figure.axes[0].legend(fontsize=8, frameon=False)
         _save(figure, path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,7 +73,8 @@ class Candidate:
     Attributes:
         in_float: Layers with float16 weights; all others are INT8.
         trial: On the images that the search chooses by.
-        drop: AP points below the float file, on those images.
+        drop: AP points below the float file, on those images: what the limit limits. Shown and written is
+            the `change`, as of every drift.
         cost: Millions of instructions an image.
         verified_drop: The same on held-aside images; None where it was not verified.
         verified: That trial.
@@ -90,13 +92,18 @@ class Candidate:
         verified = None if self.verified is None else vars(self.verified)
         return {
             "in_float": [layer.name for layer in self.in_float],
-            "drop": round(self.drop, 3),
+            "change": change(self.drop),
             "bytes": self.trial.bytes,
             "cost": self.cost,
-            "verified_drop": None if self.verified_drop is None else round(self.verified_drop, 3),
+            "verified_change": change(self.verified_drop),
             "trial": vars(self.trial),
             "verified": verified,
         }
+
+
+def change(drop: float | None) -> float | None:
+    """A drop by the sign of every drift, candidate - reference: below zero is worse."""
+    return None if drop is None else round(-drop, 3) + 0.0  # + 0.0: no minus before a zero
 
 
 @dataclass(frozen=True)
@@ -234,6 +241,12 @@ def _key(in_float: Sequence[Layer]) -> frozenset[str]:
     return frozenset(layer.name for layer in in_float)
 
 
+def recipe_name(path: Path, network: str) -> str:
+    """What a recipe that is written to `path` is called, and then a part of its file's name: as its own file,
+    without the network, in lower-case letters, digits and _."""
+    return re.sub(r"[^a-z0-9]+", "_", path.stem.lower().removeprefix(f"{network}_")).strip("_") or "searched"
+
+
 def pareto(candidates: Sequence[Candidate], price: Callable[[Candidate], float]) -> list[Candidate]:
     """The candidates that no other beats in both price and drop, cheapest first."""
     front: list[Candidate] = []
@@ -263,8 +276,6 @@ def chosen_layers(layers: Sequence[Layer], only: str | None) -> list[Layer]:
     Raises:
         InputError: it matches none.
     """
-    import re
-
     found = [layer for layer in layers if only is None or re.search(only, layer.name)]
     if not found:
         raise InputError(

@@ -116,6 +116,24 @@ class Subject:
         sha256 = checkpoint_hash(self.model, self.checkpoint)
         return read_ranges(self.ranges, sha256, self.detector.input_height, self.detector.input_width)[0]
 
+    def keep_ranges(self, path: Path) -> Path | None:
+        """The file of its ranges, for whoever applies a recipe: what was measured now is written to `path`.
+
+        None where nobody says which checkpoint they belong to.
+        """
+        from model.foundation.artifact import Artifact
+        from quantize.calibrate.ranges import SizeRanges, calibration_facts, checkpoint_hash, write_ranges
+
+        if self.ranges is not None:
+            return self.ranges
+        if self.checkpoint is None and not Artifact.record_path(self.model).is_file():
+            return None
+        size = f"{self.detector.input_height}x{self.detector.input_width}"
+        facts = calibration_facts(self.calibration, len(self.calibration_images()))
+        sizes = {size: SizeRanges.of(self.measured, facts)}
+        write_ranges(path, checkpoint_hash(self.model, self.checkpoint), sizes)
+        return path
+
     def images(self, half: Half) -> Sequence[LabelledImage]:
         """Labelled images of one half of every folder."""
         from calibration_data.image_set import ImageSet

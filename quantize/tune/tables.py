@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from model.foundation.terminal import narrow_table
 from quantize.tune.curve import CalibrationCurve
-from quantize.tune.search import Candidate, Cost, Found, pareto
+from quantize.tune.search import Candidate, Cost, Found, change, pareto
 from quantize.tune.sensitivity import SensitivityTable
 from quantize.tune.trials import Trial
 
@@ -18,16 +19,17 @@ SHOWN_ROWS = 30
 def print_sensitivity(table: SensitivityTable) -> None:
     """The most sensitive layers, and what the whole files lose in each band of face heights."""
     console = Console()
-    rows = Table(title=f"AP50 in points on {table.images} images; SQNR in dB")
+    rows = narrow_table(title=f"AP50 in points on {table.images} images; SQNR in dB")
     for column in ("layer", "operators", "MACs", "INT8 alone costs", "dB", "float alone repairs", "dB"):
-        rows.add_column(column, justify="left" if column in ("layer", "operators") else "right")
+        rows.add_column(
+            column, justify="left" if column in ("layer", "operators") else "right", overflow="fold"
+        )
     for row in table.rows[:SHOWN_ROWS]:
         repair = "" if row.repair is None else f"{row.repair:.2f}"
         gain = "" if row.repair_db is None else f"{row.repair_db:+.2f}"
-        kinds = ", ".join(dict.fromkeys(row.layer.operators)).lower()
         rows.add_row(
             row.layer.name,
-            kinds if len(kinds) < 40 else kinds[:37] + "...",
+            ", ".join(dict.fromkeys(row.layer.operators)).lower(),
             f"{row.layer.macs:,}",
             f"{row.damage:.2f}",
             f"{row.damage_db:.1f}",
@@ -42,7 +44,7 @@ def print_sensitivity(table: SensitivityTable) -> None:
 
 def heights(trials: dict[str, Trial]) -> Table:
     """AP50 and recall at the score floor by face height in pixels of the input, one row a file."""
-    rows = Table(title="AP50, and recall by face height in the network's input")
+    rows = narrow_table(title="AP50, and recall by face height in the network's input")
     bands = list(next(iter(trials.values())).recall)
     for column in ("file", "AP50", "bytes", *bands):
         rows.add_column(column, justify="left" if column == "file" else "right")
@@ -56,7 +58,8 @@ def search_line(candidate: Candidate) -> None:
     """One line a candidate while the search goes on."""
     print(
         f"{len(candidate.in_float):4d} layers in float: AP50 {candidate.trial.ap50:.2f} "
-        f"(drop {candidate.drop:+.2f}), {candidate.trial.bytes:,} bytes, {candidate.cost:.1f} M instructions",
+        f"({_signed(candidate.drop)} against float), {candidate.trial.bytes:,} bytes, "
+        f"{candidate.cost:.1f} M instructions",
         flush=True,
     )
 
@@ -77,8 +80,8 @@ def search_json(found: Found, limit: float, cost: Cost, model: str) -> dict[str,
             {
                 "float_layers": len(one.in_float),
                 "ap50": one.trial.ap50,
-                "drop": round(one.drop, 3),
-                "verified_drop": None if one.verified_drop is None else round(one.verified_drop, 3),
+                "change": change(one.drop),
+                "verified_change": change(one.verified_drop),
                 "bytes": one.trial.bytes,
                 "million_instructions": one.cost,
             }
@@ -95,10 +98,10 @@ def print_found(found: Found, limit: float, cost: Cost) -> None:
         ("Pareto front: AP50 against bytes", lambda c: float(c.trial.bytes)),
         (f"Pareto front: AP50 against cost ({cost.source})", lambda c: c.cost),
     ):
-        rows = Table("layers in float", "bytes", "M instructions", "drop", "drop, held aside", title=title)
+        rows = narrow_table("layers in float", "bytes", "M instructions", "change", "held aside", title=title)
         for one in pareto(found.candidates, price):
-            verified = "" if one.verified_drop is None else f"{one.verified_drop:+.2f}"
-            cells = f"{one.trial.bytes:,}", f"{one.cost:.1f}", f"{one.drop:+.2f}", verified
+            verified = "" if one.verified_drop is None else _signed(one.verified_drop)
+            cells = f"{one.trial.bytes:,}", f"{one.cost:.1f}", _signed(one.drop), verified
             rows.add_row(str(len(one.in_float)), *cells)
         console.print(rows)
     winner = found.winner
@@ -111,18 +114,22 @@ def print_found(found: Found, limit: float, cost: Cost) -> None:
     console.print(
         f"{len(found.candidates)} candidates tried; {said} the limit of {limit} points on both halves"
         + ("" if found.within_limit else "; the best")
-        + f" has {len(winner.in_float)} layers in float and drops {drop:.2f} on held-aside images"
+        + f" has {len(winner.in_float)} layers in float; AP50 {_signed(drop)} against float, held aside"
     )
+
+
+def _signed(drop: float) -> str:
+    return f"{change(drop) or 0.0:+.2f}"
 
 
 def print_curve(curve: CalibrationCurve) -> None:
     """AP50 against the number of calibration images, with recall by face height."""
     console = Console()
-    rows = Table("images", "AP50", "drop", "boxes dB", "unstable scales", title="Calibration images")
+    rows = narrow_table("images", "AP50", "change", "boxes dB", "unstable scales", title="Calibration images")
     for point in curve.points:
         drop = curve.float_file.ap50 - point.trial.ap50
         decibel = point.trial.sqnr_db.get("boxes")
         boxes = "" if decibel is None else f"{decibel:.1f}"
-        rows.add_row(str(point.images), f"{point.trial.ap50:.2f}", f"{drop:+.2f}", boxes, str(point.unstable))
+        rows.add_row(str(point.images), f"{point.trial.ap50:.2f}", _signed(drop), boxes, str(point.unstable))
     console.print(rows)
     console.print(heights({"float": curve.float_file} | {str(p.images): p.trial for p in curve.points}))

@@ -9,7 +9,7 @@ from PIL import Image
 from calibration_data.demo import SPLITS, write_demo_set
 from calibration_data.images import load_rgb
 from calibration_data.readers import LabelledImage, read_labels
-from calibration_data.selection import read_manifest, select_images, write_manifest
+from calibration_data.selection import Manifest, read_manifest, select_images, write_manifest
 from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
 
@@ -17,6 +17,18 @@ from model.foundation.errors import InputError
 def _pictures(folder: Path, count: int) -> None:
     for index in range(count):
         Image.fromarray(np.full((8, 8, 3), index, np.uint8)).save(folder / f"{index}.png")
+
+
+@pytest.mark.parametrize(
+    ("files", "is_demo"),
+    [
+        (("demo_000.png", "a/demo_063.png"), True),
+        (("demo_000.png", "beach.png"), False),
+        (("demo_1.png",), False),
+    ],
+)
+def test_the_demo_set_is_known_by_its_names(files: tuple[str, ...], is_demo: bool) -> None:
+    assert Manifest(Path(), files, ("",) * len(files), 0, {}).is_demo_set == is_demo
 
 
 def test_a_selection_is_seeded_recorded_and_checked(tmp_path: Path) -> None:

@@ -39,7 +39,11 @@ def test_a_record_says_what_a_file_was_made_from(tmp_path: Path) -> None:
     made.write_text("graph")
     Artifact.save(made, sources={"checkpoint": source}, precision="float32")
     record = Artifact.load(made).record
-    assert record["made_from"]["checkpoint"] == {"file": "a.pth", "sha256": sha256_of(source)}
+    assert record["made_from"]["checkpoint"] == {
+        "file": "a.pth",
+        "path": "a.pth",
+        "sha256": sha256_of(source),
+    }
     assert record["bytes"] == 5
     assert record["precision"] == "float32"
 

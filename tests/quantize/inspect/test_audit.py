@@ -144,6 +144,22 @@ def test_a_custom_operator_is_told_though_the_runtime_cannot_prepare_the_file(tm
     assert main(["audit", str(tmp_path / "custom.tflite"), "--require", "builtin==1"]) == 1
 
 
+def test_origins_are_found_where_they_stood(tmp_path: Path) -> None:
+    """As make lays them: the checkpoint and the recipe far away, the ranges in a folder below."""
+    path = _with_island(tmp_path)
+    (tmp_path / "net_320x320").mkdir()
+    far = tmp_path.parent / f"{tmp_path.name}_weights.pth"
+    sources = {"checkpoint": far, "ranges": tmp_path / "net_320x320" / "ranges.json"}
+    for source in sources.values():
+        source.write_bytes(b"before")
+    Artifact.save(path, sources=sources)
+    assert audit(path).identity.made_from == {"checkpoint": "verified", "ranges": "verified"}
+    far.write_bytes(b"after")
+    sources["ranges"].unlink()
+    assert audit(path).identity.made_from == {"checkpoint": "differs", "ranges": "not here"}
+    far.unlink()
+
+
 def test_a_record_of_another_file_and_a_changed_source_are_seen(tmp_path: Path) -> None:
     path = _with_island(tmp_path)
     source = tmp_path / "source.bin"

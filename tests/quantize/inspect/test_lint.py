@@ -16,7 +16,8 @@ from convert.onnx_file.graph import OnnxGraph
 from model.runtime.onnx_file import read_onnx
 from quantize.__main__ import main
 from quantize.inspect.findings import Finding
-from quantize.inspect.lint import lint
+from quantize.inspect.lint import lint, print_findings
+from quantize.inspect.lint_rules import RULES
 from tests.conftest import Converted
 
 SHAPE = [1, 4, 8, 8]
@@ -175,6 +176,15 @@ def test_weights_that_only_make_up_for_their_inputs_are_no_defect(rng: np.random
         helper.make_node("Conv", ["a", "w2"], ["y"], name="depthwise", group=4),
     ]
     assert _rules(_one(*nodes, constants={"w1": first[:, :, None, None], "w2": depthwise})) == []
+
+
+@pytest.mark.parametrize("weights", [True, False])
+def test_rules_that_could_not_be_checked_are_named(weights: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    print_findings("net", [], weights=weights)
+    said = capsys.readouterr().out
+    names = ", ".join(one.name for one in RULES if one.needs_weights)
+    assert names
+    assert (f"not checked without --checkpoint: {names}" in said) != weights
 
 
 def test_without_trained_weights_rules_about_them_are_left_out() -> None:

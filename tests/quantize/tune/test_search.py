@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from calibration_data.readers import LabelledImage
 from calibration_data.selection import select_images, write_manifest
@@ -21,8 +22,10 @@ from quantize.calibrate.bounds import prepared
 from quantize.calibrate.meter import measure_ranges
 from quantize.recipe import Recipe, read_recipe
 from quantize.tune.recipe_layers import Layer, layers_of
-from quantize.tune.search import Cost, Search, chosen_layers, counted_cost, pareto, ranked_layers
+from quantize.tune.search import Cost, Search, chosen_layers, counted_cost, pareto, ranked_layers, recipe_name
 from quantize.tune.sensitivity import all_int8, except_for, measure_sensitivity
+from quantize.tune.subject import Subject
+from quantize.tune.tables import search_json
 from quantize.tune.trials import Bench, Trial
 from tests.conftest import Converted
 
@@ -203,6 +206,50 @@ def test_a_file_without_a_spec_is_given_one(
     assert main([*arguments, "--spec", str(Artifact.record_path(converted.float32))]) == 0
     table = json.loads((tmp_path / "table.json").read_text())
     assert [one["layer"] for one in table["layers"]] == ["backbone/stem"]
+
+
+def test_what_is_written_has_the_sign_of_every_drift() -> None:
+    """Candidate - float: the INT8 file that loses half a point changes AP by -0.5."""
+    found = _search({"a": 0.5, "b": 0.0}, 1.0)[0].run()
+    written = search_json(found, 1.0, Cost(), "net")
+    assert written["layers"][0]["ap50"] == 89.5
+    assert written["layers"][0]["change"] == -0.5
+    assert written["winner"]["verified_change"] == -0.5
+    assert {one["change"] for one in written["candidates"]} == {-0.5, 0.0}
+    assert str(written["layers"][-1]["change"]) == "0.0"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("searched.json", "searched"),
+        ("featherface_v1_int8_fp16.json", "int8_fp16"),
+        ("My best-1.json", "my_best_1"),
+        ("_.json", "searched"),
+    ],
+)
+def test_a_found_recipe_is_called_as_its_file(file: str, name: str) -> None:
+    assert recipe_name(Path("build") / file, "featherface_v1") == name
+    assert structs.replace(all_int8("mse"), name=name).name == name
+
+
+def test_ranges_that_were_measured_are_kept_for_apply(
+    converted: Converted, demo_set: Path, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "calibration.json"
+    write_manifest(select_images(demo_set / "calibration" / "images", 4, 0)[0], manifest)
+    subject = Subject(model=converted.float32, data=[demo_set], calibration=[manifest])
+    kept = subject.keep_ranges(tmp_path / "found_ranges.json")
+    assert kept == tmp_path / "found_ranges.json"
+    again = Subject(model=converted.float32, data=[demo_set], ranges=kept)
+    assert again.keep_ranges(tmp_path / "no.json") == kept
+    for name, bounds in subject.measured.items():
+        assert again.measured[name] == pytest.approx(bounds)
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(converted.float32.read_bytes())
+    nobodys = Subject(model=bare, data=[demo_set], calibration=[manifest])
+    assert nobodys.keep_ranges(tmp_path / "no.json") is None
+    assert not (tmp_path / "no.json").exists()
 
 
 def test_a_winner_is_a_recipe_file(tmp_path: Path) -> None:
