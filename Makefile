@@ -143,7 +143,7 @@ lock:  ## Pin what pyproject.toml asks for into requirements.lock
 doctor: .venv/installed  ## Say what of the tool chain is here, and how to get what is missing
 	@$(RUN) benchmark doctor
 
-tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= | MODEL= SPEC=, SIZE= CALIBRATION=)
+tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= | MODEL= SPEC=; SIZE= NAME= RECIPE= CALIBRATION=)
 	@$(RUN) android_demo.script_build assets $(filter %.tflite,$^)
 	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
 
