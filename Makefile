@@ -76,7 +76,7 @@ RANGES := $(WORK)/ranges.json
 endif
 # What is converted, and what quantized files are held against beside the float file.
 SOURCE := $(if $(MODEL),--model "$(MODEL)",--checkpoint "$(CHECKPOINT)" --network "$(NETWORK)") \
-  $(if $(SPEC),--spec "$(SPEC)") --size "$(SIZE)" --name "$(NAME)"
+  $(if $(SPEC),--spec "$(SPEC)") --size "$(SIZE)" --called "$(NAME)"
 MADE_FROM := $(if $(SPEC),,--checkpoint "$(CHECKPOINT)")
 IMAGES := $(or $(CALIBRATION),$(DEMO)/calibration/images)
 

@@ -43,7 +43,7 @@ def convert(
     ] = None,
     size: Annotated[flags.Size, Parameter(help="input size: 320 or HEIGHTxWIDTH; the spec's, or 320")] = "",
     photographs: flags.Photographs,
-    name: flags.Name = "",
+    called: flags.Called = "",
     output: Annotated[flags.Output, Parameter(help="folder for the files")] = Path("build"),
 ) -> None:
     """A trained network -> simplified ONNX and float32 TFLite, each held against PyTorch.
@@ -60,7 +60,7 @@ def convert(
     with passing(f"{source.name}: opening it with PyTorch"):
         from convert.conversion import convert as convert_network
 
-        opened = replace(open_network(source, network, spec, size), name=named(name))
+        opened = replace(open_network(source, network, spec, size), name=named(called))
     convert_network(opened, photographs, output)
 
 

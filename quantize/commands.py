@@ -114,7 +114,7 @@ def check(
     model: Annotated[flags.Model | None, Parameter(help="instead of weights: an ONNX file")] = None,
     spec: Annotated[Path | None, Parameter(help="of a network that is none of this project's")] = None,
     size: flags.Size = "",
-    name: flags.Name = "",
+    called: flags.Called = "",
     images: Annotated[flags.Images | None, Parameter(help="folder of photographs to calibrate on")] = None,
     recipe: Annotated[
         list[flags.Recipe],
@@ -138,7 +138,7 @@ def check(
     if source is None or (checkpoint and model):
         raise InputError("check: give either weights with --checkpoint or an ONNX file with --model")
     check_network(source, network, spec, size)
-    named(name)
+    named(called)
     if images is not None:
         from calibration_data.images import list_images
 

@@ -24,7 +24,7 @@ Limit = Annotated[int | None, Parameter(help="only so many images, drawn at rand
 Seed = Annotated[int, Parameter(help="of every random choice")]
 Checkpoint = Annotated[Path, Parameter(help="trained weights (.pth)")]
 Network = Annotated[str, Parameter(help="a network by name: see the folder model/networks")]
-Name = Annotated[
+Called = Annotated[
     str,
     Parameter(help="what the files are called, NAME_HxW_precision.tflite; the network's name if not given"),
 ]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from torch import nn
 
 import convert
 from convert.commands import COMMANDS
+from convert.doors import Opened, named
 from model.foundation.command_table import run_command
+from model.networks import spec_of
 from tests.conftest import EMBEDDED
 
 
@@ -30,6 +36,12 @@ def test_what_cannot_work_is_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_files_are_called_as_the_network_or_as_the_user_says() -> None:
+    opened = Opened(nn.Identity(), spec_of("featherface_v2", 64, 96), Path("x.pth"))
+    assert opened.stem == "featherface_v2_64x96"
+    assert replace(opened, name=named("mine-2.1")).stem == "mine-2.1_64x96"
 
 
 def test_the_package_offers_what_it_promises() -> None:

@@ -34,8 +34,8 @@ def test_sizes(size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (("--images", "/nope"), "/nope"),
         (("--recipe", "/nope.json"), "no such file: /nope.json"),
         (("--recipe", "{}"), "is no recipe"),
-        (("--name", "a b"), "a name is of letters"),
-        (("--name", "../x"), "a name is of letters"),
+        (("--called", "a b"), "a name is of letters"),
+        (("--called", "../x"), "a name is of letters"),
         (("--model", "m.onnx"), "either weights with --checkpoint or an ONNX file"),
     ],
 )
@@ -85,7 +85,7 @@ def test_files_of_another_checkpoint_are_not_overwritten(
     assert f"featherface_v2_320x320_* are made from {EMBEDDED}, not from {tmp_path / 'mine.pth'}" in error
     assert "NAME=mine, or put them elsewhere, BUILD=folder" in error
     assert stamp.read_text() == noted
-    assert _check(*call, "--name", "mine", "--stamp", str(tmp_path / "mine_320x320" / "stamp")) == 0
+    assert _check(*call, "--called", "mine", "--stamp", str(tmp_path / "mine_320x320" / "stamp")) == 0
 
     torch.save(NETWORKS["retinaface"].build().state_dict(), tmp_path / "other.pth")
     call = ("--checkpoint", str(tmp_path / "other.pth"), "--network", "featherface_v2")
