@@ -1,4 +1,4 @@
-"""The networks known by name, a file each: how to build one, its conventions, its parts.
+"""The networks known by name, a file each: how to build one, its conventions, its parts, its channels.
 
 A file `NAME.py` in this folder that holds `NETWORK` is a network: nothing else names it. Its mixed recipe
 is `quantize/recipes/NAME_int8_fp16.json`.
@@ -15,6 +15,7 @@ from model.geometry.spec import DetectorSpec
 
 if TYPE_CHECKING:
     from model.layers.blocks import Detector
+    from model.layers.channel_groups import Group
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Network:
         build: Makes the module with fresh weights.
         conventions: Fields of DetectorSpec that differ from its defaults.
         parts: Name of a part -> prefixes of its parameters, for the table of parameters.
+        channel_groups: Says which channels may be scaled together, for equalization; None if nobody knows.
         width_key: Parameter whose first dimension tells the neck's width; None for a fixed width.
     """
 
     build: Callable[..., Detector]
     conventions: dict[str, Any]
     parts: dict[str, tuple[str, ...]]
+    channel_groups: Callable[[], list[Group]] | None = None
     width_key: str | None = None
 
 

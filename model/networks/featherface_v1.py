@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers.blocks import MobileNetV1, SoftmaxHeads
+from model.layers.channel_groups import mobilenet_groups
 from model.layers.deformable import DeformableConv2d
 from model.networks import Network
 
@@ -240,5 +241,6 @@ NETWORK = Network(
         "context": ("ssh",),
         "heads": ("ClassHead.", "BboxHead.", "LandmarkHead."),
     },
+    channel_groups=lambda: mobilenet_groups(slope=LEAK),
     width_key="bif_cbam_0.ChannelGate.mlp.3.weight",
 )

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers.blocks import Detector, Outputs
+from model.layers.channel_groups import Group, Reader
 from model.networks import Network
 
 WIDTH = 32
@@ -232,6 +233,85 @@ class FeatherFaceV2(Detector):
                 module.learn_statistics = learn
 
 
+_STAGES = (
+    (1, ((8, 16), (16, 32), (32, 32), (32, 64), (64, 64))),
+    (2, ((64, 128), *[(128, 128)] * 5)),
+    (3, ((128, 256), (256, 256))),
+)
+
+
+def _conv(name: str) -> tuple[str, str]:
+    return f"{name}.conv", f"{name}.bn"
+
+
+def _within(separable: str, channels: int, slope: float = 1.0) -> Group:
+    """Between the two convolutions of a separable one; none of the neck's has an activation there."""
+    maker, reader = _conv(f"{separable}.depthwise"), Reader(f"{separable}.pointwise.conv")
+    return Group(channels, (maker,), (reader,), slope)
+
+
+def _channel_groups() -> list[Group]:
+    groups = _backbone_groups()
+    cells = [f"fusion.{cell}.{part}" for cell in (0, 1) for part in ("up4", "up3", "down4", "down5")]
+    gates = [f"attention.{level}" for level in range(3)]
+    after = [Reader(f"context.{branch}.depthwise.conv") for branch in ("reach3", "reach5_in")]
+    # Every map of the neck is a sum with another one, so that all share their factors.
+    groups.append(
+        Group(
+            32,
+            (*(_conv(f"laterals.{i}") for i in range(3)), *(_conv(f"{cell}.pointwise") for cell in cells)),
+            (
+                *(Reader(f"{cell}.depthwise.conv") for cell in cells),
+                *(Reader(f"{gate}.{part}") for gate in gates for part in ("squeeze", "look.conv")),
+                *after,
+            ),
+        )
+    )
+    groups += [_within(cell, 32) for cell in cells]
+    for gate in gates:
+        groups.append(Group(8, ((f"{gate}.squeeze", ""),), (Reader(f"{gate}.excite"),)))
+        groups.append(Group(32, (_conv(f"{gate}.look"),), (Reader(f"{gate}.mask"),)))
+    return groups + _context_groups()
+
+
+def _backbone_groups() -> list[Group]:
+    groups = []
+    makers: tuple[str, str] = _conv("backbone.stem")
+    for stage, blocks in _STAGES:
+        for number, (inputs, _) in enumerate(blocks):
+            block = f"backbone.stage{stage}.{number}"
+            also = [Reader(f"laterals.{stage - 2}.conv")] if number == 0 and stage > 1 else []
+            groups.append(Group(inputs, (makers,), (Reader(f"{block}.depthwise.conv"), *also)))
+            groups.append(_within(block, inputs, slope=0.0))
+            makers = _conv(f"{block}.pointwise")
+    groups.append(Group(256, (makers,), (Reader("laterals.2.conv"),)))
+    return groups
+
+
+def _context_groups() -> list[Group]:
+    def branch(name: str) -> str:
+        return f"context.{name}"
+
+    def pointwise(name: str) -> tuple[tuple[str, str], ...]:
+        return (_conv(f"{branch(name)}.pointwise"),)
+
+    inner = (Reader("context.reach5.depthwise.conv"), Reader("context.reach7_in.depthwise.conv"))
+    heads = tuple(Reader(f"heads.{output}") for output in ("boxes", "scores", "landmarks"))
+    joined = "heads.tower.depthwise.conv"
+    return [
+        *(_within(branch(name), 32) for name in ("reach3", "reach5_in")),
+        Group(8, pointwise("reach5_in"), inner),
+        *(_within(branch(name), 8) for name in ("reach5", "reach7_in")),
+        Group(8, pointwise("reach7_in"), (Reader("context.reach7.depthwise.conv"),)),
+        _within(branch("reach7"), 8),
+        Group(16, pointwise("reach3"), (Reader(joined, 0),)),
+        Group(8, pointwise("reach5"), (Reader(joined, 16),)),
+        Group(8, pointwise("reach7"), (Reader(joined, 24),)),
+        _within("heads.tower", 32),
+        Group(32, (_conv("heads.tower.pointwise"),), heads),
+    ]
+
+
 NETWORK = Network(
     FeatherFaceV2,
     {"channel_order": "RGB", "mean": (0.0, 0.0, 0.0), "pad_rgb": (0, 0, 0), "score_channels": 1},
@@ -242,4 +322,5 @@ NETWORK = Network(
         "context": ("context.",),
         "heads": ("heads.",),
     },
+    channel_groups=_channel_groups,
 )

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers.blocks import MobileNetV1, SoftmaxHeads, conv_bn
+from model.layers.channel_groups import mobilenet_groups
 from model.networks import Network
 
 WIDTH = 64
@@ -76,4 +77,5 @@ NETWORK = Network(
         "context": ("ssh",),
         "heads": ("ClassHead.", "BboxHead.", "LandmarkHead."),
     },
+    channel_groups=lambda: mobilenet_groups(slope=0.0),
 )

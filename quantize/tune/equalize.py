@@ -13,7 +13,6 @@ photographs: weights have a scale for each output channel here, activations have
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,36 +26,12 @@ from model.foundation.errors import GateError, InputError
 from model.geometry.letterbox import Pixels, network_input
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
-from model.networks.featherface_v1 import LEAK
+from model.layers.channel_groups import Group, Reader
+from model.networks import NETWORKS
 from model.runtime.running import Answers
 
 QUIETEST = 0.03
 """Channels below this share of the loudest are treated as if they had it."""
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A layer that reads a group's channels, as its input channels `start` to `start + channels`."""
-
-    layer: str
-    start: int = 0
-
-
-@dataclass(frozen=True)
-class Group:
-    """Channels that must be scaled together.
-
-    Attributes:
-        channels: How many.
-        makers: Names of convolutions (and of their batch norms, or "") whose outputs they are.
-        readers: Layers that read them.
-        slope: Of the activation behind the makers for negative values: 0 for a ReLU, 1 for none.
-    """
-
-    channels: int
-    makers: tuple[tuple[str, str], ...]
-    readers: tuple[Reader, ...]
-    slope: float = 0.0
 
 
 def equalize(network: Detector, spec: DetectorSpec, photographs: Iterable[Pixels], rounds: int = 2) -> None:
@@ -69,7 +44,7 @@ def equalize(network: Detector, spec: DetectorSpec, photographs: Iterable[Pixels
         rounds: Passes over all groups; each changes the balance of the next.
 
     Raises:
-        InputError: no rule is known for the network, or there is no photograph.
+        InputError: the network says nothing of its channels, or there is no photograph.
     """
     groups = groups_of(spec.network)
     loudest = _channel_peaks(network, spec, photographs, groups)
@@ -116,111 +91,14 @@ def groups_of(network: str) -> list[Group]:
     """The groups of channels that a network allows to scale.
 
     Raises:
-        InputError: none are known for it.
+        InputError: unknown network, or it says nothing of its channels.
     """
-    known: dict[str, Callable[[], list[Group]]] = {
-        "featherface_v2": _v2_groups,
-        "featherface_v1": lambda: _mobilenet_groups(slope=LEAK),
-        "retinaface": lambda: _mobilenet_groups(slope=0.0),
-    }
-    if network not in known:
-        raise InputError(f"no equalization is known for {network!r}: expected one of {', '.join(known)}")
-    return known[network]()
-
-
-_STAGES = (
-    (1, ((8, 16), (16, 32), (32, 32), (32, 64), (64, 64))),
-    (2, ((64, 128), *[(128, 128)] * 5)),
-    (3, ((128, 256), (256, 256))),
-)
-
-
-def _mobilenet_groups(slope: float) -> list[Group]:
-    """Within the stages of V1's and RetinaFace's backbone; what leaves a stage goes through sigmoid gates."""
-    groups = []
-    for stage, blocks in _STAGES:
-        before: tuple[str, str] | None = None
-        if stage == 1:
-            before = ("body.stage1.0.0", "body.stage1.0.1")
-        for number, (inputs, _outputs) in enumerate(blocks):
-            block = f"body.stage{stage}.{number + (stage == 1)}"
-            if before is not None:
-                groups.append(Group(inputs, (before,), (Reader(f"{block}.0"),), slope))
-            groups.append(Group(inputs, ((f"{block}.0", f"{block}.1"),), (Reader(f"{block}.3"),), slope))
-            before = (f"{block}.3", f"{block}.4")
-    return groups
-
-
-def _conv(name: str) -> tuple[str, str]:
-    return f"{name}.conv", f"{name}.bn"
-
-
-def _within(separable: str, channels: int, slope: float = 1.0) -> Group:
-    """Between the two convolutions of a separable one; none of the neck's has an activation there."""
-    maker, reader = _conv(f"{separable}.depthwise"), Reader(f"{separable}.pointwise.conv")
-    return Group(channels, (maker,), (reader,), slope)
-
-
-def _v2_groups() -> list[Group]:
-    groups = _v2_backbone()
-    cells = [f"fusion.{cell}.{part}" for cell in (0, 1) for part in ("up4", "up3", "down4", "down5")]
-    gates = [f"attention.{level}" for level in range(3)]
-    after = [Reader(f"context.{branch}.depthwise.conv") for branch in ("reach3", "reach5_in")]
-    # Every map of the neck is a sum with another one, so that all share their factors.
-    groups.append(
-        Group(
-            32,
-            (*(_conv(f"laterals.{i}") for i in range(3)), *(_conv(f"{cell}.pointwise") for cell in cells)),
-            (
-                *(Reader(f"{cell}.depthwise.conv") for cell in cells),
-                *(Reader(f"{gate}.{part}") for gate in gates for part in ("squeeze", "look.conv")),
-                *after,
-            ),
+    groups = NETWORKS[network].channel_groups
+    if groups is None:
+        raise InputError(
+            f"{network} does not say which of its channels scale together: see Network.channel_groups"
         )
-    )
-    groups += [_within(cell, 32) for cell in cells]
-    for gate in gates:
-        groups.append(Group(8, ((f"{gate}.squeeze", ""),), (Reader(f"{gate}.excite"),)))
-        groups.append(Group(32, (_conv(f"{gate}.look"),), (Reader(f"{gate}.mask"),)))
-    return groups + _v2_context()
-
-
-def _v2_backbone() -> list[Group]:
-    groups = []
-    makers: tuple[str, str] = _conv("backbone.stem")
-    for stage, blocks in _STAGES:
-        for number, (inputs, _) in enumerate(blocks):
-            block = f"backbone.stage{stage}.{number}"
-            also = [Reader(f"laterals.{stage - 2}.conv")] if number == 0 and stage > 1 else []
-            groups.append(Group(inputs, (makers,), (Reader(f"{block}.depthwise.conv"), *also)))
-            groups.append(_within(block, inputs, slope=0.0))
-            makers = _conv(f"{block}.pointwise")
-    groups.append(Group(256, (makers,), (Reader("laterals.2.conv"),)))
-    return groups
-
-
-def _v2_context() -> list[Group]:
-    def branch(name: str) -> str:
-        return f"context.{name}"
-
-    def pointwise(name: str) -> tuple[tuple[str, str], ...]:
-        return (_conv(f"{branch(name)}.pointwise"),)
-
-    inner = (Reader("context.reach5.depthwise.conv"), Reader("context.reach7_in.depthwise.conv"))
-    heads = tuple(Reader(f"heads.{output}") for output in ("boxes", "scores", "landmarks"))
-    joined = "heads.tower.depthwise.conv"
-    return [
-        *(_within(branch(name), 32) for name in ("reach3", "reach5_in")),
-        Group(8, pointwise("reach5_in"), inner),
-        *(_within(branch(name), 8) for name in ("reach5", "reach7_in")),
-        Group(8, pointwise("reach7_in"), (Reader("context.reach7.depthwise.conv"),)),
-        _within(branch("reach7"), 8),
-        Group(16, pointwise("reach3"), (Reader(joined, 0),)),
-        Group(8, pointwise("reach5"), (Reader(joined, 16),)),
-        Group(8, pointwise("reach7"), (Reader(joined, 24),)),
-        _within("heads.tower", 32),
-        Group(32, (_conv("heads.tower.pointwise"),), heads),
-    ]
+    return groups()
 
 
 def _named(maker: tuple[str, str]) -> str:
