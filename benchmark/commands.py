@@ -23,6 +23,12 @@ COMMANDS = (
         f"{_INT8} --images build/demo/evaluation/images --output build/faces",
     ),
     Command(
+        "demo",
+        "benchmark.web_demo.commands:demo",
+        "a web page on this machine: models side by side on a picture or the webcam",
+        f"--model {_FLOAT32} {_INT8}",
+    ),
+    Command(
         "drift",
         "benchmark.accuracy.commands:drift",
         "what changed between two models: metrics with intervals, faces lost, gained and moved",

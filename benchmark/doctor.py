@@ -55,7 +55,9 @@ PROGRAMS = (
     Program(
         "qemu-system-aarch64", "--version", "arm (make arm fetches its own where it may)", "qemu-system-arm"
     ),
-    Program("chromium", "--version", "the report's screenshot test", "chromium"),
+    Program("npm", "--version", "demo, which fetches the browser's runtime once", "npm"),
+    Program("node", "--version", "the tests of demo's page", "nodejs"),
+    Program("chromium", "--version", "the screenshot tests of report and demo", "chromium"),
 )
 
 
