@@ -11,6 +11,8 @@ const cards = [];
 /** Removed cards whose models may still be running. */
 const leaving = [];
 let source = null;
+/** The image that the models ran on last: faces are drawn on this one, however far the webcam has gone on since. */
+let taken = null;
 
 /** Do something that may fail for a reason the user can put right; the reason becomes a line on the page. */
 async function trying(action) {
@@ -52,7 +54,7 @@ async function setSource(open) {
   const opened = await trying(open);
   if (opened === null) return;
   source?.close();
-  source = opened;
+  [source, taken] = [opened, null];
   for (const { model } of cards) {
     model.inference.clear();
     model.whole.clear();
@@ -64,7 +66,7 @@ async function setSource(open) {
 function toggleWebcam() {
   if (!(source instanceof Webcam)) return setSource(Webcam.open);
   source.close();
-  source = null;
+  [source, taken] = [null, null];
   byId("webcam").setAttribute("aria-pressed", "false");
   return hint();
 }
@@ -109,9 +111,8 @@ function hint() {
 }
 
 function redraw() {
-  const taken = source?.next() ?? null;
-  const shown = cards.filter(({ model }) => model.outputs !== null);
   if (taken === null) return;
+  const shown = cards.filter(({ model }) => model.outputs !== null);
   const faces = shown.map(({ model }) => model.faces(threshold()));
   shown.forEach((card, index) => card.draw(taken.shown, faces[index], index ? { model: shown[0].model, faces: faces[0] } : null));
 }
@@ -122,10 +123,13 @@ function isWaiting({ model }) {
 }
 
 async function frame() {
-  const taken = source?.next() ?? null;
-  const waiting = taken === null ? [] : cards.filter(isWaiting);
-  for (const card of waiting) await runOrRemove(card, taken.image);
-  if (waiting.length) redraw();
+  const next = source?.next() ?? null;
+  const [of, waiting] = [source, next === null ? [] : cards.filter(isWaiting)];
+  for (const card of waiting) await runOrRemove(card, next.image);
+  if (waiting.length && of === source) {
+    taken = next;
+    redraw();
+  }
   for (const { model } of leaving.splice(0)) model.close();
 }
 

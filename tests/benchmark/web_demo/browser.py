@@ -55,6 +55,7 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Page.navigate", url=address)
+        self.wait_for(f"location.href === '{address}' && document.readyState === 'complete'")
 
     def value(self, expression: str) -> Any:
         """What JavaScript makes of an expression, promises awaited."""

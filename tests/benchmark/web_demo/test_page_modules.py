@@ -20,7 +20,7 @@ from model.evaluation.face_changes import compare_faces
 from model.geometry.boxes import Detections, detect
 from model.geometry.decoders import DECODERS
 from model.geometry.outputs import joined
-from model.geometry.spec import DetectorSpec
+from model.geometry.spec import SPEC_METADATA, DetectorSpec
 from model.runtime.flatbuffer import put_metadata, write_model
 from model.runtime.interpreter import TensorInfo
 from tests.conftest import ROOT
@@ -202,7 +202,7 @@ def small_file(tmp_path: Path) -> Path:
     graph.outputs = [small.tensor(name, kind, [1, 42, 4], scale, zero) for name, kind, scale, zero in outputs]
     graph.outputs.append(small.tensor("landmarks", "float32", [1, 42, 10]))
     put_metadata(small.model, "something_else", "{}")
-    put_metadata(small.model, "featherface_spec", json.dumps(SPEC.to_json()))
+    put_metadata(small.model, SPEC_METADATA, json.dumps(SPEC.to_json()))
     path = tmp_path / "small.tflite"
     write_model(small.model, path)
     return path

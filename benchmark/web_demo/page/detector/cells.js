@@ -1,6 +1,6 @@
 /**
  * The cell that each candidate belongs to: levels in the order of the strides, cells row by row, the anchors of a cell
- * fastest. Source: `model/geometry/anchors.py` and `decoders/_cells.py`.
+ * fastest. Source: `model/geometry/anchors.py`.
  */
 
 /** Largest exponent of a decoded size: e^8 times the anchor is larger than any image, and finite. */
