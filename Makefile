@@ -243,7 +243,7 @@ $(BUILD)/answers.npz: | .venv/installed
 	$(RUN) model teach --data $(TRAINING_SETS) --teacher $(TEACHER) --output $@
 endif
 
-benchmark: $(READY)  ## Time MODELS on DEVICE=host|arm64|armhf|adb[:SERIAL]|app[:SERIAL] (emulated: instructions)
+benchmark: $(READY)  ## Time MODELS on DEVICE=host|arm64|arm64-app|armhf|adb[:SERIAL]|app[:SERIAL] (emulated: instructions)
 	$(RUN) benchmark latency --device $(DEVICE) --model $(MODELS) --resume $(BENCHMARK_FLAGS)
 
 arm: .venv/installed  ## Prepare the emulated ARM machines (once, about 150 MB, no root)

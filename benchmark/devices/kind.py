@@ -47,7 +47,7 @@ class Listed:
 
 
 class Kind(ABC):
-    """A kind of device. Each file in `kinds/` holds one as KIND; the file's name is its word.
+    """A kind of device. Each file in `kinds/` holds one as KIND; the file's name is its word, with _ for -.
 
     Attributes:
         form: What may stand after `--device`: "arm64[:CORE]".
@@ -101,7 +101,7 @@ def parse_device(text: str) -> tuple[Kind, str | None]:
         InputError: the kind is unknown, or the name is none of its machines.
     """
     word, _, name = text.partition(":")
-    kind = KINDS[word]
+    kind = KINDS[word.replace("-", "_")]
     if name:
         kind.require_name(name)
     return kind, name or None

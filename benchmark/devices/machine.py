@@ -24,7 +24,7 @@ class Runner:
     """The program that runs models on a machine; what it does not tell is empty.
 
     Attributes:
-        name: "litert_runner", "tflite_runner", "benchmark_model" or "app".
+        name: "litert_runner", "app_runner", "tflite_runner", "benchmark_model" or "app".
         runtime: The runtime with its version.
         version: Of the program itself.
         sha256: Of the program's file, where the user gave it.

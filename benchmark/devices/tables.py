@@ -66,8 +66,9 @@ def _setting(one: Measurement) -> str:
 
 def cost_table(measurements: Sequence[Measurement]) -> Table:
     """Instructions of emulated cores: one row a model, one column a core. No times: they mean nothing."""
-    cores = list(dict.fromkeys(one.machine.name for one in measurements if one.instructions))
-    table = narrow_table("model", "KB", *(f"{core}\nM instructions" for core in cores))
+    cores = {one.machine.name: one.runner.runtime for one in measurements if one.instructions}
+    heads = (f"{core}\n{runtime}\nM instructions" for core, runtime in cores.items())
+    table = narrow_table("model", "KB", *heads)
     rows: dict[str, dict[str, Measurement]] = defaultdict(dict)
     for one in measurements:
         if one.instructions is not None:
@@ -82,7 +83,7 @@ def operator_table(measurement: Measurement, most: int = 12) -> Table:
     """The kinds of operators that cost most, with their part of the instructions."""
     kinds = shares_by_kind(measurement.operators)
     total = measurement.instructions.count / 1e6 if measurement.instructions else None
-    title = f"{measurement.model.file} on {measurement.machine.name}"
+    title = f"{measurement.model.file} on {measurement.machine.name}, {measurement.runner.runtime}"
     table = Table("operator", "times", "share", *(["M instructions"] if total else []), title=title)
     for kind, count, share in kinds[:most]:
         row = [kind, str(count), f"{share:.1%}"]
@@ -119,4 +120,6 @@ def figure(value: float | None, digits: int = 2) -> str:
 def _millions(one: Measurement | None) -> str:
     if one is None or one.instructions is None:
         return "-"
-    return f"{one.instructions.count / 1e6:.2f}" + ("" if one.valid else " (unstable)")
+    found, took = one.instructions, one.instructions.delegated
+    parts = "" if took is None else f"\n{took.taken} of {took.operators} operators in {took.parts} parts"
+    return f"{found.count / 1e6:.2f}{'' if one.valid else ' (unstable)'}{parts}"

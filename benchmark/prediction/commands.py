@@ -16,7 +16,7 @@ def predict(
     *,
     results: Annotated[
         list[Path],
-        Parameter(help="result files of `latency --device arm64 --profile`", consume_multiple=True),
+        Parameter(help="result files of `latency --device arm64|arm64-app --profile`", consume_multiple=True),
     ] = [DEFAULT_RESULTS],
     output: flags.Output = Path("build/benchmark/predictions.json"),
 ) -> None:

@@ -1,7 +1,7 @@
 """Predicted latency: instructions times cycles per instruction over the clock. Never a measurement.
 
 Cycles per instruction (CPI) are fitted to published latencies of public networks, whose instructions are
-counted with the same emulator and runtime: CPI = latency x clock x threads / instructions. With several
+counted with the same emulator and LiteRT: CPI = latency x clock x threads / instructions. With several
 threads it contains what threads lose to each other and to memory. Integer and float code have a CPI each.
 """
 
@@ -28,6 +28,9 @@ from model.foundation.records import read_record
 
 _INTEGER = re.compile(r"\b(Q[CSU]8W?|[SUX]8|INT8)\b")
 
+
+COUNTED_KINDS = ("emulated-arm64", "emulated-arm64-app")
+"""Machines whose counts stand for 64-bit phones: the kernels are XNNPACK's in both runtimes."""
 
 Counts = Mapping[tuple[str, str, str], int]
 """(network, kind, emulated core) -> instructions of one inference."""
@@ -113,6 +116,7 @@ class Prediction:
         error: Relative error that the fit shows on what it was not fitted to; the interval is a factor of
             1 + error.
         integer_share: Part of the instructions that is integer arithmetic.
+        runtime: Which executes them, with its version.
     """
 
     model: str
@@ -120,6 +124,7 @@ class Prediction:
     milliseconds: float
     error: float
     integer_share: float
+    runtime: str = ""
 
     @property
     def fps(self) -> float:
@@ -217,7 +222,8 @@ def predict(measurement: Measurement, phone: Phone, counts: Counts) -> Predictio
     if math.isinf(error):
         return None
     milliseconds = cycles / (phone.clock_ghz * threads * 1e6)
-    return Prediction(measurement.model.file, phone.name, milliseconds, error, share)
+    runtime = measurement.runner.runtime
+    return Prediction(measurement.model.file, phone.name, milliseconds, error, share, runtime)
 
 
 def predictions_of(measurements: Sequence[Measurement]) -> list[Prediction]:
@@ -229,7 +235,7 @@ def predictions_of(measurements: Sequence[Measurement]) -> list[Prediction]:
         InputError: nothing was counted.
     """
     counts = read_counts()
-    counted = [one for one in measurements if one.instructions and one.machine.kind == "emulated-arm64"]
+    counted = [one for one in measurements if one.instructions and one.machine.kind in COUNTED_KINDS]
     if not counted:
         raise InputError(
             "no instructions in these results: run `python -m benchmark latency --device arm64 --profile`"

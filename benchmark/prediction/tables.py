@@ -13,7 +13,8 @@ from model.foundation.terminal import narrow_table
 CAVEATS = """\
 Predicted from counted instructions, not measured. The interval is the error on what was not fitted;
 * borrows the CPI of another core. Only inference: no camera, no box decoding. Four threads share a network
-smaller than the fitted ones less well: take the x4 rows as upper ends."""
+smaller than the fitted ones less well: take the x4 rows as upper ends. Cycles per instruction are fitted with
+LiteRT's counts, for every runtime."""
 
 
 def fit_table() -> Table:
@@ -40,15 +41,17 @@ def fit_table() -> Table:
 
 
 def prediction_table(found: Sequence[Prediction]) -> Table:
-    """Predicted inferences a second with their interval, one row a model and class of phones."""
+    """Predicted inferences a second with their interval, one row a model, runtime and class of phones."""
     borrowed = {phone.name for phone in PHONES if phone.transferred}
-    columns = "model", "phone, threads, clock", "FPS", "interval", "ms"
+    columns = ("model", "runtime", "phone, threads, clock", "FPS", "interval", "ms")
     table = narrow_table(*columns, title="PREDICTED, not measured")
-    for model in dict.fromkeys(one.model for one in found):
-        rows = [one for phone in PHONES for one in found if (one.model, one.phone) == (model, phone.name)]
+    for model, runtime in dict.fromkeys((one.model, one.runtime) for one in found):
+        of_it = [one for one in found if (one.model, one.runtime) == (model, runtime)]
+        rows = [one for phone in PHONES for one in of_it if one.phone == phone.name]
         for one in rows:
             low, high = one.fps_interval
             name = f"{one.phone}{' *' if one.phone in borrowed else ''}"
             cells = [f"{one.fps:.0f}", f"{low:.0f} to {high:.0f}", f"{one.milliseconds:.1f}"]
-            table.add_row(model if one is rows[0] else "", name, *cells, end_section=one is rows[-1])
+            title = (model, runtime) if one is rows[0] else ("", "")
+            table.add_row(*title, name, *cells, end_section=one is rows[-1])
     return table

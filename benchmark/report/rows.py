@@ -119,7 +119,7 @@ class CostRow:
     Attributes:
         model, model_sha256: The file and its hash; a prediction names the file only.
         machine: Name of the machine, or class of phones.
-        setting: Threads and delegate in words.
+        setting: Threads, delegate and runtime in words.
         p50_ms: Median latency in milliseconds; None where time means nothing (emulated machines).
         instructions: Of one inference; None where not counted.
         predicted_fps, predicted_low, predicted_high: Predicted, never measured.
@@ -255,7 +255,9 @@ def _measured(one: Measurement) -> CostRow:
         one.model.file,
         one.model.sha256,
         one.machine.name,
-        f"{one.settings.threads} thread(s), {one.settings.delegate}",
+        ", ".join(
+            filter(None, (f"{one.settings.threads} thread(s)", one.settings.delegate, one.runner.runtime))
+        ),
         None if timing is None else timing.p50 or timing.mean,
         None if one.instructions is None else one.instructions.count,
         valid=one.valid,
@@ -264,7 +266,7 @@ def _measured(one: Measurement) -> CostRow:
 
 def _predicted(one: Prediction) -> CostRow:
     low, high = one.fps_interval
-    setting = "predicted from counted instructions"
+    setting = f"predicted from counted instructions{f' of {one.runtime}' if one.runtime else ''}"
     return CostRow(one.model, None, one.phone, setting, None, None, one.fps, low, high)
 
 

@@ -1,6 +1,6 @@
-/* Loads a TFLite model with LiteRT, times it as benchmark_model does and writes its raw outputs.
+/* Loads a TFLite model, times it as benchmark_model does and writes its raw outputs.
  *
- * For Linux on ARM (boards, the emulated guest) and for the host. Flags carry benchmark_model's names;
+ * With LiteRT for Linux on ARM (boards, the emulated guest) and for the host, with the app's TensorFlow Lite for the guest. Flags carry benchmark_model's names;
  * --input_file, --output_dir, --latencies_file and --cpus are this runner's own.
  */
 #define _GNU_SOURCE
@@ -118,7 +118,7 @@ static void load_frame(FILE* file, size_t index, const Tensor* input) {
     return;
   }
   uint32_t state = 1;
-  bool is_float = input->type.element_type == kElementFloat32;
+  bool is_float = strcmp(input->type, "float32") == 0;
   size_t count = is_float ? input->bytes / sizeof(float) : input->bytes;
   for (size_t i = 0; i < count; i++) {
     state = state * 1664525u + 1013904223u;
@@ -180,17 +180,17 @@ int main(int count, char** arguments) {
     repeat(&session, options.warmup_runs, options.warmup_min_secs, options.max_secs, &warmup);
     print_statistics("Warmup", &warmup);
   }
-  if (session.profiler != NULL) LiteRtStartProfiler(session.profiler);
+  session_profile_start();
   if (options.num_runs > 0) repeat(&session, options.num_runs, options.min_secs, options.max_secs, &timed);
-  if (session.profiler != NULL) LiteRtStopProfiler(session.profiler);
+  session_profile_stop();
   print_statistics("Inference", &timed);
   double first_us = warmup.count ? (double)warmup.ns[0] / 1e3 : timed.count ? (double)timed.ns[0] / 1e3 : 0;
   printf("INFO: Inference timings in us: Init: %lld, First inference: %.0f, Warmup (avg): %.3f, Inference (avg): %.3f\n",
          (long long)init_us, first_us, latencies_mean_us(&warmup), latencies_mean_us(&timed));
-  print_profile(&session);
+  session_profile_print();
   if (options.latencies_file != NULL) write_latencies(options.latencies_file, &timed);
   if (options.output_dir != NULL) write_outputs(&options, &session, frames, frame_count);
   if (options.peak_memory && getrusage(RUSAGE_SELF, &usage) == 0)
     printf("INFO: Overall peak memory footprint (MB) via getrusage: %.3f\n", (double)usage.ru_maxrss / 1024);
-  return 0;
+  session_exit();
 }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benchmark.errors import DeviceError
+from convert.tflite.cost import Delegated
 
 _TIMINGS = re.compile(
     r"Inference timings in us: Init: (?P<init>[\d.e+]+), First inference: (?P<first>[\d.e+]+), "
@@ -16,6 +17,9 @@ _STATISTICS = re.compile(r"^(?!Timings \(microseconds\)).*?\bcount=(\d+) (.*(?:a
 _PEAK = re.compile(r"Overall peak memory footprint \(MB\) via [\w ]+: ([\d.]+)")
 _FOOTPRINT = re.compile(
     r"Memory footprint delta from the start of the tool \(MB\): init=([\d.]+) overall=([\d.]+)"
+)
+_DELEGATED = re.compile(
+    r"Replacing (\d+) out of (\d+) node\(s\) with delegate \(TfLiteXNNPack.* (\d+) partition"
 )
 _TENSOR = re.compile(r"(Input|Output) (\d+): name=(\S*) type=(\w+) shape=([\dx]*) bytes=(\d+)")
 
@@ -78,6 +82,7 @@ class RunnerOutput:
         latencies_ns: Every timed run in nanoseconds, in order; empty where the runner does not keep them.
         peak_memory_mb: Peak memory of the process in MB, or None.
         operators: In run order; empty without profiling.
+        delegated: What XNNPACK took; None where the runtime does not tell.
         inputs, outputs: The model's tensors; empty where the runner does not print them.
         stages_ms: Where the milliseconds of a frame go: stage -> mean; empty where only inference ran.
         problems: What the runner itself says against its figures.
@@ -90,6 +95,7 @@ class RunnerOutput:
     latencies_ns: tuple[int, ...] = ()
     peak_memory_mb: float | None = None
     operators: tuple[OperatorShare, ...] = ()
+    delegated: Delegated | None = None
     inputs: tuple[Tensor, ...] = ()
     outputs: tuple[Tensor, ...] = ()
     stages_ms: Mapping[str, float] = field(default_factory=dict)
@@ -125,9 +131,15 @@ def parse(text: str, runner: str) -> RunnerOutput:
         inference,
         peak_memory_mb=float(peak.group(peak.lastindex or 1)) if peak else None,
         operators=tuple(_operators(text)),
+        delegated=_delegated(text),
         inputs=tensors["Input"],
         outputs=tensors["Output"],
     )
+
+
+def _delegated(text: str) -> Delegated | None:
+    found = _DELEGATED.search(text)
+    return Delegated(*(int(number) for number in found.groups())) if found else None
 
 
 def _statistics(count: str, rest: str) -> Statistics:

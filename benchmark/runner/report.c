@@ -1,9 +1,20 @@
 #include "report.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+void fail(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fprintf(stderr, "ERROR: ");
+  vfprintf(stderr, format, arguments);
+  fprintf(stderr, "\n");
+  va_end(arguments);
+  exit(1);
+}
 
 void latencies_add(Latencies* latencies, int64_t ns) {
   if (latencies->count == latencies->room) {
@@ -50,24 +61,14 @@ void print_statistics(const char* stage, const Latencies* latencies) {
 }
 
 static void print_tensor(const char* kind, size_t index, const Tensor* tensor) {
-  printf("%s %zu: name=%s type=%s shape=", kind, index, tensor->name, element_name(tensor->type.element_type));
-  for (unsigned i = 0; i < tensor->type.layout.rank; i++)
-    printf(i ? "x%d" : "%d", tensor->type.layout.dimensions[i]);
+  printf("%s %zu: name=%s type=%s shape=", kind, index, tensor->name, tensor->type);
+  for (int i = 0; i < tensor->rank; i++) printf(i ? "x%d" : "%d", tensor->dimensions[i]);
   printf(" bytes=%zu\n", tensor->bytes);
 }
 
 void print_tensors(const Session* session) {
   for (size_t i = 0; i < session->input_count; i++) print_tensor("Input", i, &session->inputs[i]);
   for (size_t i = 0; i < session->output_count; i++) print_tensor("Output", i, &session->outputs[i]);
-}
-
-void print_profile(const Session* session) {
-  const char* summary = NULL;
-  if (session->profiler == NULL) return;
-  if (LiteRtGetProfileSummary(session->profiler, session->compiled, &summary) != 0 || summary == NULL)
-    fail("this LiteRT gives no operator profile");
-  printf("%s\n", summary);
-  free((void*)summary);
 }
 
 void write_latencies(const char* path, const Latencies* latencies) {

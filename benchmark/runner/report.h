@@ -1,4 +1,4 @@
-/* Timings and profiles, printed as TensorFlow Lite's benchmark_model prints them. */
+/* Timings, printed as TensorFlow Lite's benchmark_model prints them. */
 #ifndef BENCHMARK_RUNNER_REPORT_H_
 #define BENCHMARK_RUNNER_REPORT_H_
 
@@ -21,9 +21,6 @@ void print_statistics(const char* stage, const Latencies* latencies);
 
 /* One line a tensor: "Input 0: name=images type=uint8 shape=1x320x320x3 bytes=307200". */
 void print_tensors(const Session* session);
-
-/* The operators' tables; does nothing without a profiler. */
-void print_profile(const Session* session);
 
 /* One latency in nanoseconds a line. */
 void write_latencies(const char* path, const Latencies* latencies);

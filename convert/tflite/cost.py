@@ -32,7 +32,7 @@ class MachineFacts:
     """What is known about a machine.
 
     Attributes:
-        kind: "host", "emulated-arm64", "emulated-armhf", "adb" ...
+        kind: "host", "emulated-arm64", "emulated-arm64-app", "emulated-armhf", "adb" ...
         name: How the user addressed it, e.g. "arm64:cortex-a53" or "adb:SERIAL".
         identity: What stays the same however it is connected (the phone's serial number).
         details: Everything else, as JSON values; what it does not say is None or absent.
@@ -45,6 +45,15 @@ class MachineFacts:
 
 
 @dataclass(frozen=True)
+class Delegated:
+    """What XNNPACK took of a file: `taken` of its `operators`, in `parts` (each costs a hand-over)."""
+
+    taken: int
+    operators: int
+    parts: int
+
+
+@dataclass(frozen=True)
 class Instructions:
     """Instructions of one inference on one thread.
 
@@ -53,12 +62,14 @@ class Instructions:
         runs: Inferences counted.
         spread: (largest - smallest) / median of them, the one farthest from the median left out.
         method: "icount" (the guest's clock) or "plugin" (QEMU's TCG plugin).
+        delegated: What XNNPACK took; None where the runtime does not tell.
     """
 
     count: int
     runs: int
     spread: float
     method: str
+    delegated: Delegated | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,19 +29,33 @@ ELF_MACHINES = {62: "x86_64", 183: "arm64-v8a", 40: "armeabi-v7a", 3: "x86"}
 """ELF e_machine -> Android ABI. Source: ELF specification, EM_X86_64, EM_AARCH64, EM_ARM, EM_386."""
 
 
+@dataclass(frozen=True)
+class Program:
+    """Our C runner, built with a runtime for ARM.
+
+    Attributes:
+        runner: What it is.
+        file: The executable.
+        library: The runtime's library that it loads.
+    """
+
+    runner: Runner
+    file: Path
+    library: Path
+
+
 class LinuxMachine(AdbMachine):
-    """A Linux machine (an ARM board, the emulated guest): our C runner and LiteRT's library are pushed."""
+    """A Linux machine (an ARM board, the emulated guest): our C runner and its runtime are pushed."""
 
     silence_s = 300.0
 
-    def __init__(self, device: client.AdbDevice, facts: MachineFacts, runner: Path, library: Path) -> None:
+    def __init__(self, device: client.AdbDevice, facts: MachineFacts, program: Program) -> None:
         super().__init__(device, facts)
-        self._runner = runner
-        self._library = library
+        self._program = program
 
     @property
     def runner(self) -> Runner:
-        return LITERT_RUNNER
+        return self._program.runner
 
     def run(self, request: RunRequest) -> RunnerOutput:
         program, model = self._prepared(request.model)
@@ -67,11 +81,11 @@ class LinuxMachine(AdbMachine):
 
     def _prepared(self, model: Path) -> tuple[str, str]:
         """Push what is not there yet; the runner's and the model's path on the device."""
-        program, target = f"{FOLDER}/litert_runner", f"{FOLDER}/{sha256_of(model)[:16]}.tflite"
-        self.device.push(self._library / "libLiteRt.so", f"{FOLDER}/libLiteRt.so")
-        self.device.push(self._runner, program)
+        target = f"{FOLDER}/{sha256_of(model)[:16]}.tflite"
+        for file in (self._program.library, self._program.file):
+            self.device.push(file, f"{FOLDER}/{file.name}")
         self.device.push(model, target)
-        return program, target
+        return f"{FOLDER}/{self._program.file.name}", target
 
     def _pull(self, tensors: Sequence[Tensor], scratch: str, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
@@ -80,6 +94,11 @@ class LinuxMachine(AdbMachine):
                 self.device.pull(f"{scratch}/{index}.raw", Path(temporary) / f"{index}.raw")
             for path in Path(temporary).iterdir():
                 path.rename(target / path.name)
+
+
+def litert_program(folder: Path) -> Program:
+    """The runner with LiteRT for ARM, whose libLiteRt.so is in `folder`."""
+    return Program(LITERT_RUNNER, runner_for("arm64", folder), folder / "libLiteRt.so")
 
 
 class BenchmarkModelMachine(AdbMachine):
@@ -141,7 +160,7 @@ def _board(device: client.AdbDevice, facts: DeviceFacts) -> LinuxMachine:
     except InputError:
         library = wheels.unpacked(wheels.LITERT_ARM64, cache_folder() / "arm") / "ai_edge_litert"
     # Any Linux board with glibc 2.34 can load it.
-    return LinuxMachine(device, facts.as_machine(device.serial), runner_for("arm64", library), library)
+    return LinuxMachine(device, facts.as_machine(device.serial), litert_program(library))
 
 
 class Adb(Kind):

@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.devices.kind import Kind, Wish
-from benchmark.devices.kinds.adb import LITERT_RUNNER, LinuxMachine
+from benchmark.devices.kinds.adb import LITERT_RUNNER, LinuxMachine, Program, litert_program
 from benchmark.devices.machine import CountingMachine, Machine, Runner, RunRequest
 from benchmark.emulation.guest import CORES, running_guest
 from benchmark.emulation.image import guest_image
-from benchmark.runner.build import runner_for
 from benchmark.runner.output import OperatorShare, RunnerOutput
 from convert.tflite.cost import Instructions, MachineFacts
 from model.foundation.errors import InputError
@@ -33,9 +32,12 @@ class Arm64Machine(CountingMachine):
     """An emulated core. It boots when it is first asked to run something, and ends with `stack`.
 
     Attributes:
+        word: What addresses it.
         core: One of `guest.CORES`.
         counting: Its clock counts instructions, a nanosecond each.
     """
+
+    word = "arm64"
 
     def __init__(self, core: str, counting: bool, stack: ExitStack) -> None:
         self.core = core
@@ -46,25 +48,30 @@ class Arm64Machine(CountingMachine):
     @property
     def facts(self) -> MachineFacts:
         details = {"core": self.core, "emulator": "qemu-system-aarch64", "counting": self.counting}
-        return MachineFacts("emulated-arm64", f"arm64:{self.core}", self.core, details)
+        return MachineFacts(f"emulated-{self.word}", f"{self.word}:{self.core}", self.core, details)
 
     @property
     def runner(self) -> Runner:
         return LITERT_RUNNER
 
+    def program(self) -> Program:
+        """What is started there."""
+        return litert_program(guest_image().library)
+
     def run(self, request: RunRequest) -> RunnerOutput:
         if self._booted is None:
-            image = guest_image()
-            runner = runner_for("arm64", image.library)
+            program = self.program()
             guest = running_guest(self.core, counting=self.counting)
             device = self._stack.enter_context(guest).device
-            self._booted = LinuxMachine(device, self.facts, runner, image.library)
+            self._booted = LinuxMachine(device, self.facts, program)
             self._booted.silence_s = 1200.0
         return self._booted.run(request)
 
     def instructions(self, model: Path) -> Instructions:
-        counts = self.run(_enough(model, COUNTED_RUNS)).latencies_ns
-        return Instructions(round(statistics.median(counts)), len(counts), spread_of(counts), "icount")
+        output = self.run(_enough(model, COUNTED_RUNS))
+        counts = output.latencies_ns
+        count = round(statistics.median(counts))
+        return Instructions(count, len(counts), spread_of(counts), "icount", output.delegated)
 
     def operators(self, model: Path) -> tuple[OperatorShare, ...]:
         return self.run(replace(_enough(model, runs=1), warmup_runs=1, profile=True)).operators

@@ -17,7 +17,7 @@ import pytest
 
 from benchmark.adb import client as adb
 from benchmark.devices.adb_machine import FOLDER
-from benchmark.devices.kinds.adb import LinuxMachine
+from benchmark.devices.kinds.adb import LinuxMachine, litert_program
 from benchmark.devices.kinds.arm64 import Arm64Machine
 from benchmark.devices.kinds.armhf import ArmhfMachine
 from benchmark.devices.kinds.host import HostMachine
@@ -155,9 +155,7 @@ def test_a_full_guest(guest, tmp_path):
 
 def test_a_runner_that_cannot_read_its_model(guest, tmp_path):
     image = guest_image()
-    machine = LinuxMachine(
-        guest, MachineFacts("t", "t", "t"), runner_for("arm64", image.library), image.library
-    )
+    machine = LinuxMachine(guest, MachineFacts("t", "t", "t"), litert_program(image.library))
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"\x1c\0\0\0TFL3" + bytes(100))
     with pytest.raises(

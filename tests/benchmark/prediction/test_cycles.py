@@ -23,6 +23,7 @@ from benchmark.prediction.cycles import (
     transfer_error,
 )
 from benchmark.prediction.published import LATENCIES, Published
+from benchmark.prediction.tables import prediction_table
 from benchmark.runner.output import OperatorShare
 from convert.tflite.cost import Instructions, MachineFacts, ModelFile
 from model.foundation.errors import InputError
@@ -90,6 +91,22 @@ def test_a_file_made_again_is_predicted_once_from_its_newest_count():
     assert predictions_of([newest, older]) == predictions_of([newest]) != []
     elsewhere = counted(60_000_000, FLOAT, core="cortex-a72")
     assert predictions_of([newest, elsewhere]) == predictions_of([newest]) + predictions_of([elsewhere])
+
+
+def test_a_prediction_says_its_runtime():
+    litert = replace(counted(50_000_000, FLOAT), runner=Runner("litert_runner", "LiteRT 2.3.0"))
+    app = replace(
+        counted(60_000_000, FLOAT),
+        machine=MachineFacts(
+            "emulated-arm64-app", "arm64-app:cortex-a53", "cortex-a53", {"core": "cortex-a53"}
+        ),
+        runner=Runner("app_runner", "TensorFlow Lite 2.16.1"),
+    )
+    found = predictions_of([litert, app])
+    by_runtime = {one.runtime: one.fps for one in found if one.phone == PHONES[0].name}
+    assert by_runtime["TensorFlow Lite 2.16.1"] == pytest.approx(by_runtime["LiteRT 2.3.0"] * 50 / 60)
+    table = prediction_table(found)
+    assert list(table.columns[1].cells).count("TensorFlow Lite 2.16.1") == 1
 
 
 def test_mixed_models_get_both_cpis():

@@ -7,6 +7,7 @@ import pytest
 
 from benchmark.errors import DeviceError
 from benchmark.runner.output import parse
+from convert.tflite.cost import Delegated
 
 OLD = """INFO: Initialized session in 3.337ms.
 INFO: count=9 first=81913 curr=55502 min=55502 max=81913 avg=58984.7 std=8115
@@ -37,6 +38,26 @@ INFO: Inference timings in us: Init: 30, First inference: 3, Warmup (avg): 2.500
 Timings (microseconds): count=3 first=9 curr=9 min=9 max=9 avg=9 std=0
 INFO: Overall peak memory footprint (MB) via getrusage: 19.512
 """
+
+APP = """log of tflite: Created TensorFlow Lite XNNPACK delegate for CPU.
+log of tflite: Replacing 137 out of 141 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 4 partitions for the whole graph.
+INFO: Inference timings in us: Init: 30, First inference: 3, Warmup (avg): 2.500, Inference (avg): 2.000
+============================== Run Order ==============================
+\t[node type]\t[ms]\t[%]\t[Name]
+\tQUANTIZE\t0.790\t1.100%\t[0]
+\tDelegate/Constant Pad (ND, X8)\t11.210\t15.300%\t[2]
+
+"""
+
+
+def test_the_app_s_runtime():
+    output = parse(APP, "the runner")
+    assert output.delegated == Delegated(taken=137, operators=141, parts=4)
+    assert [(one.kind, one.name, round(one.share, 5)) for one in output.operators] == [
+        ("QUANTIZE", "[0]", 0.011),
+        ("Delegate/Constant Pad (ND, X8)", "[2]", 0.153),
+    ]
+    assert parse(OURS, "the runner").delegated is None
 
 
 def test_nothing_is_an_error_with_the_runners_last_word():

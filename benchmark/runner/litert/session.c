@@ -1,19 +1,16 @@
 #include "session.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void fail(const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fprintf(stderr, "ERROR: ");
-  vfprintf(stderr, format, arguments);
-  fprintf(stderr, "\n");
-  va_end(arguments);
-  exit(1);
-}
+#include "litert_api.h"
+
+static struct {
+  LiteRtCompiledModel compiled;
+  LiteRtProfiler profiler; /* NULL unless asked for */
+  LiteRtTensorBuffer inputs[kMaxTensors], outputs[kMaxTensors];
+} runtime;
 
 static void check(LiteRtStatus status, const char* what) {
   if (status != 0) fail("%s failed with LiteRT status %d", what, status);
@@ -32,8 +29,7 @@ static size_t element_bytes(LiteRtElementType type) {
   fail("tensor of LiteRT element type %d is not supported by this runner", (int)type);
 }
 
-const char* element_name(LiteRtElementType type) {
-  static char other[24];
+static const char* element_name(LiteRtElementType type) {
   switch (type) {
     case kElementFloat32: return "float32";
     case kElementInt32: return "int32";
@@ -43,25 +39,30 @@ const char* element_name(LiteRtElementType type) {
     case kElementInt8: return "int8";
     case kElementFloat16: return "float16";
   }
-  snprintf(other, sizeof other, "type %d", (int)type);
-  return other;
+  return "unknown"; /* element_bytes refuses it before */
 }
 
-static void tensor_allocate(LiteRtTensor source, Tensor* tensor) {
+static LiteRtTensorBuffer tensor_allocate(LiteRtTensor source, Tensor* tensor) {
+  LiteRtRankedTensorType type;
+  LiteRtTensorBuffer buffer;
   check(LiteRtGetTensorName(source, &tensor->name), "reading a tensor's name");
-  check(LiteRtGetRankedTensorType(source, &tensor->type), "reading a tensor's type");
-  tensor->bytes = element_bytes(tensor->type.element_type);
-  for (unsigned i = 0; i < tensor->type.layout.rank; i++) {
-    int32_t size = tensor->type.layout.dimensions[i];
-    if (size < 1) fail("tensor %s has a dynamic shape; convert the model with fixed sizes", tensor->name);
-    tensor->bytes *= (size_t)size;
+  check(LiteRtGetRankedTensorType(source, &type), "reading a tensor's type");
+  tensor->bytes = element_bytes(type.element_type);
+  tensor->type = element_name(type.element_type);
+  tensor->rank = type.layout.rank;
+  for (int i = 0; i < tensor->rank; i++) {
+    tensor->dimensions[i] = type.layout.dimensions[i];
+    if (tensor->dimensions[i] < 1)
+      fail("tensor %s has a dynamic shape; convert the model with fixed sizes", tensor->name);
+    tensor->bytes *= (size_t)tensor->dimensions[i];
   }
   /* XNNPACK may read past the end of an input by up to 16 bytes: round up to the alignment and add one more. */
   size_t room = (tensor->bytes / kBufferAlignment + 2) * kBufferAlignment;
   if (posix_memalign(&tensor->memory, kBufferAlignment, room) != 0) fail("out of memory for tensor %s", tensor->name);
   memset(tensor->memory, 0, room);
-  check(LiteRtCreateTensorBufferFromHostMemory(&tensor->type, tensor->memory, tensor->bytes, NULL, &tensor->buffer),
+  check(LiteRtCreateTensorBufferFromHostMemory(&type, tensor->memory, tensor->bytes, NULL, &buffer),
         "creating a tensor buffer");
+  return buffer;
 }
 
 /* LiteRT reads its options as TOML text under a name. Source: litert/c/options/litert_{cpu,runtime}_options.cc. */
@@ -95,7 +96,7 @@ void session_open(const SessionOptions* options, Session* session) {
   check(LiteRtCreateEnvironment(0, NULL, &environment), "starting LiteRT");
   if (LiteRtCreateModelFromFile(environment, options->graph, &model) != 0)
     fail("%s: not a TFLite model that this LiteRT can read", options->graph);
-  LiteRtStatus status = LiteRtCreateCompiledModel(environment, model, make_options(options), &session->compiled);
+  LiteRtStatus status = LiteRtCreateCompiledModel(environment, model, make_options(options), &runtime.compiled);
   if (status != 0) fail("%s: LiteRT cannot prepare this model (status %d)", options->graph, status);
   check(LiteRtGetModelSignature(model, 0, &signature), "reading the signature");
   check(LiteRtGetSignatureSubgraph(signature, &graph), "reading the graph");
@@ -107,20 +108,37 @@ void session_open(const SessionOptions* options, Session* session) {
   for (size_t i = 0; i < session->input_count; i++) {
     LiteRtTensor tensor;
     check(LiteRtGetSubgraphInput(graph, i, &tensor), "reading an input");
-    tensor_allocate(tensor, &session->inputs[i]);
+    runtime.inputs[i] = tensor_allocate(tensor, &session->inputs[i]);
   }
   for (size_t i = 0; i < session->output_count; i++) {
     LiteRtTensor tensor;
     check(LiteRtGetSubgraphOutput(graph, i, &tensor), "reading an output");
-    tensor_allocate(tensor, &session->outputs[i]);
+    runtime.outputs[i] = tensor_allocate(tensor, &session->outputs[i]);
   }
-  if (options->profile) check(LiteRtCompiledModelGetProfiler(session->compiled, &session->profiler), "profiling");
+  if (options->profile) check(LiteRtCompiledModelGetProfiler(runtime.compiled, &runtime.profiler), "profiling");
 }
 
 void session_run(Session* session) {
-  LiteRtTensorBuffer inputs[kMaxTensors], outputs[kMaxTensors];
-  for (size_t i = 0; i < session->input_count; i++) inputs[i] = session->inputs[i].buffer;
-  for (size_t i = 0; i < session->output_count; i++) outputs[i] = session->outputs[i].buffer;
-  check(LiteRtRunCompiledModel(session->compiled, 0, session->input_count, inputs, session->output_count, outputs),
+  check(LiteRtRunCompiledModel(runtime.compiled, 0, session->input_count, runtime.inputs, session->output_count,
+                               runtime.outputs),
         "inference");
 }
+
+void session_profile_start(void) {
+  if (runtime.profiler != NULL) LiteRtStartProfiler(runtime.profiler);
+}
+
+void session_profile_stop(void) {
+  if (runtime.profiler != NULL) LiteRtStopProfiler(runtime.profiler);
+}
+
+void session_profile_print(void) {
+  const char* summary = NULL;
+  if (runtime.profiler == NULL) return;
+  if (LiteRtGetProfileSummary(runtime.profiler, runtime.compiled, &summary) != 0 || summary == NULL)
+    fail("this LiteRT gives no operator profile");
+  printf("%s\n", summary);
+  free((void*)summary);
+}
+
+void session_exit(void) { exit(0); }

@@ -26,7 +26,7 @@ typedef struct LiteRtProfilerT* LiteRtProfiler;
 
 enum { kHwAcceleratorCpu = 1, kHwAcceleratorGpu = 2 };
 enum { kLockRead = 0, kLockWrite = 1 };
-enum { kMaxRank = 8, kBufferAlignment = 64 };
+enum { kBufferAlignment = 64, kLiteRtMaxRank = 8 };
 
 typedef enum {
   kElementFloat32 = 1,
@@ -41,8 +41,8 @@ typedef enum {
 typedef struct {
   unsigned int rank : 7;
   bool has_strides : 1;
-  int32_t dimensions[kMaxRank];
-  uint32_t strides[kMaxRank];
+  int32_t dimensions[kLiteRtMaxRank];
+  uint32_t strides[kLiteRtMaxRank];
 } LiteRtLayout;
 
 typedef struct {
