@@ -15,8 +15,8 @@ from android_demo.script_build.package import models_inside
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections, detect
-from model.geometry.letterbox import letterbox
-from model.geometry.spec import DetectorSpec
+from model.geometry.letterbox import Pixels, letterbox
+from model.runtime.running import open_model
 
 TOLERANCE_PX = {"float32": 0.05, "int8": 1e-3}
 """Both run the same library on the same pixels. Integer outputs must agree exactly; floats may be summed in
@@ -45,29 +45,16 @@ def write_expected(photograph: Path) -> Path | None:
     return path
 
 
-def _row(model: Path, photograph: Path, image: Any) -> dict[str, Any]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    spec = DetectorSpec.from_json(dict(Artifact.load(model).record["spec"]))
-    canvas, fit = letterbox(image, spec)
-    interpreter = Interpreter(str(model), num_threads=1)
-    interpreter.allocate_tensors()
-    entry = interpreter.get_input_details()[0]
-    interpreter.set_tensor(entry["index"], canvas[None].astype(entry["dtype"]))
-    interpreter.invoke()
-    outputs, kind = [], "float32"
-    for detail in interpreter.get_output_details():
-        value = interpreter.get_tensor(detail["index"])
-        if value.dtype != np.float32:
-            scale, zero_point = detail["quantization"]
-            value, kind = (value.astype(np.float32) - np.float32(zero_point)) * np.float32(scale), "int8"
-        outputs.append(value)
-    found = fit.to_image(detect(outputs[0], outputs[1], outputs[2], spec))
+def _row(model: Path, photograph: Path, image: Pixels) -> dict[str, Any]:
+    running = open_model(model)
+    canvas, fit = letterbox(image, running.spec)
+    outputs = running.run(canvas)
+    kind = "float32" if all(stored.dtype == np.float32 for stored in outputs.stored) else "int8"
     return {
         "model": str(model.resolve()),
         "photograph": str(photograph),
         "tolerance": TOLERANCE_PX[kind],
-        "faces": faces(found),
+        "faces": faces(fit.to_image(detect(*outputs.values, running.spec))),
     }
 
 

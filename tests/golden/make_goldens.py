@@ -2,9 +2,10 @@
 
     python tests/golden/make_goldens.py --networks ../shared/goldens  # real photographs' raw outputs
     python tests/golden/make_goldens.py --models build/featherface_v2_320x320_int8.tflite  # deployed files'
+    python tests/golden/make_goldens.py --decoders  # small random outputs for every decoder
 
-Raw outputs of real networks go in, `model/geometry` says what must come out. Nothing
-here holds a photograph. Regenerate only when the contract changes, and say why in the commit.
+Raw outputs go in, `model/geometry` says what must come out. Nothing here holds a photograph.
+Regenerate only when the contract changes, and say why in the commit.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ from numpy.typing import NDArray
 from model.foundation.artifact import Artifact
 from model.geometry.boxes import Detections, detect
 from model.geometry.letterbox import Letterbox, letterbox
+from model.geometry.outputs import joined
 from model.geometry.spec import DetectorSpec
 from model.networks import spec_of
+
+Stored = tuple[NDArray[Any], float, int]
+"""An output as a file stores it, with its scale and zero point."""
 
 HERE = Path(__file__).parent
 IMAGE_HW = (427, 640)
@@ -38,17 +43,20 @@ def main() -> None:
     parser.add_argument(
         "--models", type=Path, nargs="*", default=[], help="deployed TFLite files to run on a photograph"
     )
+    parser.add_argument("--decoders", action="store_true", help="random outputs for every decoder")
     options = parser.parse_args()
     for model in options.models:
         save_deployed(model)
+    for name, (spec, shapes) in decoder_cases().items() if options.decoders else ():
+        save_case(name, spec, random_outputs(spec, shapes))
     write_json("letterbox.json", letterbox_cases())
     for network in ("featherface_v1", "retinaface_mnet025") if options.networks else ():
         raw = np.load(options.networks / f"{network}_320.npz")
         spec = spec_of(network.removesuffix("_mnet025"), 320, 320)
         outputs = [np.asarray(raw[name], np.float32) for name in spec.output_names]
-        save_case(f"{network}_320_int8", spec, [quantize(array) for array in outputs])
+        save_case(f"{network}_320_int8", spec, named(spec, [quantize(array) for array in outputs]))
         if network == "featherface_v1":
-            save_case(f"{network}_320_float32", spec, [(array, 1.0, 0) for array in outputs])
+            save_case(f"{network}_320_float32", spec, named(spec, [(array, 1.0, 0) for array in outputs]))
             # One probability a face, a low threshold and both limits reached.
             single = DetectorSpec(
                 network,
@@ -62,8 +70,73 @@ def main() -> None:
             save_case(
                 f"{network}_320_int8_single_score",
                 single,
-                [quantize(outputs[0]), quantize(outputs[1][..., 1:]), quantize(outputs[2])],
+                named(single, [quantize(outputs[0]), quantize(outputs[1][..., 1:]), quantize(outputs[2])]),
             )
+
+
+def named(spec: DetectorSpec, outputs: list[Stored]) -> dict[str, Stored]:
+    """Outputs whose order says what they are."""
+    return dict(zip(spec.output_names, outputs, strict=True))
+
+
+def decoder_cases() -> dict[str, tuple[DetectorSpec, dict[str, tuple[int, ...]]]]:
+    """Every decoder and variant, every way of cutting outputs: a spec and the shapes of a file's outputs."""
+    levels = {"8": (4, 8), "16": (2, 4)}
+    heads = {"box": 4, "cls": 1, "obj": 1, "kps": 10}
+    fields = {"boxes_from": "box", "scores_from": "cls", "landmarks_from": "kps"}
+    by_level = {field: tuple(f"{head}_{level}" for level in levels) for field, head in fields.items()}
+    grids = {
+        f"{head}_{level}": (1, *grid, size) for level, grid in levels.items() for head, size in heads.items()
+    }
+    pairs = {name: (1, 2 * height * width, size) for name, (_, height, width, size) in grids.items()}
+    channels_first = {level: (1, 7, *grid) for level, grid in levels.items()}
+    turned = {
+        "boxes_from": ("8.T[0:4]", "16.T[0:4]"),
+        "objectness_from": ("8.T[4:5]", "16.T[4:5]"),
+        "scores_from": ("8.T[5:7]", "16.T[5:7]"),
+        "score_channels": 3,
+        "points": 0,
+    }
+    joint = {
+        "boxes_from": ("out.T[0:4]",),
+        "scores_from": ("out.T[4:6]",),
+        "landmarks_from": ("out.T[6:10]",),
+        "score_channels": 2,
+        "points": 2,
+    }
+    maps = {"boxes_from": ("wh.T",), "scores_from": ("hm.T",), "landmarks_from": ("lm.T",)}
+    map_shapes = {"hm": (1, 1, 8, 16), "wh": (1, 4, 8, 16), "lm": (1, 10, 8, 16)}
+    single = {"strides": (4,), "anchor_sizes": ((1,),)}
+    two_scores = {"objectness_from": ("obj_8", "obj_16"), "score_channels": 2}
+
+    def spec(decoder: str, anchors: int = 1, **own: Any) -> DetectorSpec:
+        usual = {"strides": (8, 16), "anchor_sizes": ((8,) * anchors, (16,) * anchors), "score_channels": 1}
+        limits = {"score_threshold": 0.8, "max_detections": 8}
+        return DetectorSpec("random", 32, 64, decoder=decoder, **{**usual, **limits, **own})
+
+    cases = {
+        "anchor_offsets_plain": (spec("anchor_offsets:plain", 2, **by_level), pairs),
+        "cell_distances": (spec("cell_distances", 2, **by_level), pairs),
+        "cell_distances_centre": (spec("cell_distances:centre", **turned), channels_first),
+        "cell_sizes": (spec("cell_sizes", **by_level, **two_scores), grids),
+        "cell_sizes_product": (spec("cell_sizes:product", **turned, score_threshold=0.6), channels_first),
+        "heatmap": (spec("heatmap", **single, **maps), map_shapes),
+        "heatmap_xy_plain": (spec("heatmap:xy_plain", **single, **maps), map_shapes),
+    }
+    for variant in ("centre_size", "corners_shares"):
+        decoded = spec(f"boxes:{variant}", **joint)
+        cases[f"boxes_{variant}"] = decoded, {"out": (1, 10, decoded.anchor_count)}
+    return {f"decoder_{name}": case for name, case in cases.items()}
+
+
+def random_outputs(spec: DetectorSpec, shapes: dict[str, tuple[int, ...]]) -> dict[str, Stored]:
+    """Numbers between 0 and 1, as int8 in every second output."""
+    generator = np.random.default_rng(zlib.crc32(spec.decoder.encode()))
+    values = {name: generator.random(shape, np.float32) for name, shape in shapes.items()}
+    return {
+        name: quantize(array) if number % 2 else (array, 1.0, 0)
+        for number, (name, array) in enumerate(values.items())
+    }
 
 
 def save_deployed(model: Path) -> None:
@@ -79,10 +152,12 @@ def save_deployed(model: Path) -> None:
     entry = interpreter.get_input_details()[0]
     interpreter.set_tensor(entry["index"], canvas[None].astype(entry["dtype"]))
     interpreter.invoke()
-    outputs = []
+    outputs = {}
     for detail in interpreter.get_output_details():
         scale, zero_point = detail["quantization"]
-        outputs.append((interpreter.get_tensor(detail["index"]), float(scale), int(zero_point)))
+        outputs[detail["name"]] = interpreter.get_tensor(detail["index"]), float(scale), int(zero_point)
+    if not spec.boxes_from:
+        outputs = named(spec, list(outputs.values()))
     save_case(f"deployed_{model.stem}", spec, outputs, image.shape[:2])
 
 
@@ -97,20 +172,20 @@ def quantize(array: NDArray[np.float32]) -> tuple[NDArray[np.int8], float, int]:
 def save_case(
     name: str,
     spec: DetectorSpec,
-    outputs: list[tuple[NDArray[Any], float, int]],
+    outputs: dict[str, Stored],
     image_hw: tuple[int, int] = IMAGE_HW,
 ) -> None:
     """Write NAME.bin.gz (the raw outputs in order) and NAME.json (spec, tensors, expected faces)."""
-    real = [
-        array
+    real = {
+        label: array
         if array.dtype == np.float32
         else (array.astype(np.float32) - np.float32(zero)) * np.float32(scale)
-        for array, scale, zero in outputs
-    ]
-    found = detect(*real, spec)
+        for label, (array, scale, zero) in outputs.items()
+    }
+    found = detect(*joined(real, spec), spec)
     fitted = min(spec.input_height / image_hw[0], spec.input_width / image_hw[1])
     back = Letterbox(fitted, *image_hw).to_image(found)
-    payload = b"".join(array.tobytes() for array, _, _ in outputs)
+    payload = b"".join(array.tobytes() for array, _, _ in outputs.values())
     (HERE / f"{name}.bin.gz").write_bytes(gzip.compress(payload, 9, mtime=0))
     tensors = [
         {
@@ -120,7 +195,7 @@ def save_case(
             "scale": scale,
             "zero_point": zero,
         }
-        for label, (array, scale, zero) in zip(spec.output_names, outputs, strict=True)
+        for label, (array, scale, zero) in outputs.items()
     ]
     write_json(
         f"{name}.json",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import cv2
@@ -18,6 +20,7 @@ from model.geometry.outputs import joined, physical_names
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import open_model
 
+GOLDEN = Path(__file__).parents[2] / "golden"
 CELLS = DetectorSpec("cells", 32, 64, strides=(8, 16), anchor_sizes=((1, 1), (1, 1)), score_channels=1)
 YUNET = DetectorSpec(
     "yunet_n", 320, 320, "BGR", (0.0, 0.0, 0.0), (0, 0, 0), (8, 16, 32), ((8,), (16,), (32,)),
@@ -139,3 +142,28 @@ def test_yunet_finds_what_opencvs_own_decoder_finds(shared: Path) -> None:
         )
         faces += len(rows)
     assert faces > 10
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in GOLDEN.glob("*.json") if path.stem != "letterbox")
+)
+def test_the_golden_files_that_kotlin_reads(name: str) -> None:
+    golden = json.loads((GOLDEN / f"{name}.json").read_text())
+    payload = gzip.decompress((GOLDEN / f"{name}.bin.gz").read_bytes())
+    spec = DetectorSpec.from_json(golden["spec"])
+    outputs, start = {}, 0
+    for tensor in golden["tensors"]:
+        stored = np.frombuffer(payload, tensor["type"], int(np.prod(tensor["shape"])), start)
+        start += stored.nbytes
+        scale = (1.0, 0) if stored.dtype == np.float32 else (tensor["scale"], tensor["zero_point"])
+        outputs[tensor["name"]] = ((stored.astype(np.float32) - scale[1]) * np.float32(scale[0])).reshape(
+            tensor["shape"]
+        )
+    found = detect(*joined(outputs, spec), spec)
+    faces = golden["input_pixels"]
+    assert start == len(payload)
+    assert len(found) == len(faces) > 0
+    np.testing.assert_allclose(found.boxes_xyxy, [face["box_xyxy"] for face in faces], atol=1e-3)
+    np.testing.assert_allclose(found.scores, [face["score"] for face in faces], atol=1e-6)
+    for points, face in zip(found.landmarks, faces, strict=True):
+        np.testing.assert_allclose(points, np.reshape(face["landmarks_xy"], (-1, 2)), atol=1e-3)

@@ -87,19 +87,19 @@ class DetectTask(
                 JSONObject()
                     .put("box_xyxy", JSONArray(List(4) { found.boxes[4 * face + it].toDouble() }))
                     .put("score", found.scores[face].toDouble())
-                    .put(
-                        "landmarks_xy",
-                        JSONArray(List(5) { point -> JSONArray(List(2) { found.landmarks[10 * face + 2 * point + it].toDouble() }) }),
-                    )
+                    .put("landmarks_xy", JSONArray(List(found.points) { pointOf(found, found.points * face + it) }))
             },
         )
+
+    private fun pointOf(
+        found: Detections,
+        number: Int,
+    ) = JSONArray(List(2) { found.landmarks[2 * number + it].toDouble() })
 
     private fun addHashes(result: JSONObject) {
         result.put("input_sha256", hashOf(pipeline.detector.inputBuffer))
         val outputs = JSONObject()
-        pipeline.lastOutputs?.all?.forEachIndexed { index, tensor ->
-            outputs.put(pipeline.detector.spec.outputNames[index], hashOf(tensor.bytes))
-        }
+        pipeline.lastOutputs?.let { last -> last.names.zip(last.all) { name, tensor -> outputs.put(name, hashOf(tensor.bytes)) } }
         result.put("output_sha256", outputs)
     }
 

@@ -12,15 +12,12 @@ object Anchors {
     fun of(spec: DetectorSpec): FloatArray {
         val anchors = FloatArray(3 * spec.anchorCount)
         var next = 0
-        for ((level, stride) in spec.strides.withIndex()) {
-            for (row in 0 until spec.inputHeight / stride) {
-                for (column in 0 until spec.inputWidth / stride) {
-                    for (size in spec.anchorSizes[level]) {
-                        anchors[next++] = (column + 0.5f) * stride
-                        anchors[next++] = (row + 0.5f) * stride
-                        anchors[next++] = size.toFloat()
-                    }
-                }
+        spec.forEachCell { level, row, column ->
+            val stride = spec.strides[level]
+            for (size in spec.anchorSizes[level]) {
+                anchors[next++] = (column + 0.5f) * stride
+                anchors[next++] = (row + 0.5f) * stride
+                anchors[next++] = size.toFloat()
             }
         }
         return anchors

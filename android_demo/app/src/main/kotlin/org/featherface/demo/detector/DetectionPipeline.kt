@@ -58,7 +58,7 @@ class DetectionPipeline(
     private val picture = InputFrame(detector.inputBuffer)
     private val decoder = BoxDecoder(spec)
     private val nms = Nms(spec.anchorCount, spec.nmsIou, spec.maxDetections)
-    private val found = Detections(minOf(spec.maxDetections, spec.anchorCount))
+    private val found = Detections(minOf(spec.maxDetections, spec.anchorCount), spec.points)
 
     /** The camera's two frames, made when the first comes. */
     val frames by lazy { FrameQueue(InputFrame(detector.input.allocate()), InputFrame(detector.input.allocate())) }
@@ -141,7 +141,7 @@ class DetectionPipeline(
             val slot = nms.kept[index]
             candidates.boxes.copyInto(found.boxes, 4 * index, 4 * slot, 4 * slot + 4)
             found.scores[index] = candidates.scores[slot]
-            decoder.decodeLandmarks(outputs, slot, found.landmarks, 10 * index)
+            decoder.decodeLandmarks(outputs, slot, found.landmarks, 2 * spec.points * index)
         }
     }
 

@@ -1,5 +1,6 @@
 package org.featherface.demo.detector
 
+import org.featherface.demo.detector.decoders.Decoders
 import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
@@ -7,17 +8,23 @@ import org.json.JSONObject
 /**
  * Geometry and conventions of one detector at one input size, as `model/geometry/spec.py` defines them.
  *
- * Nothing about a model is written into this app: sizes, anchors, variances and thresholds all come from here.
+ * Nothing about a model is written into this app: sizes, anchors, variances, decoder and thresholds all come from here. The network's
+ * channel order, mean and standard deviation are not read: they are inside every file that the tool chain makes.
  *
  * @property inputHeight pixels, as [inputWidth]
  * @property padRgb colour of the letterbox's border: R, G, B in 0..255
  * @property strides pixels between anchor cells, one per pyramid level
  * @property anchorSizes sides of the square anchors of a cell in pixels, one list per level
  * @property variances scale of the centre's and of the size's offsets
- * @property scoreChannels 1 (probability of a face) or 2 (background, face): the face's is the last
- * @property outputNames names of boxes, scores and landmarks, in the order of the file's outputs
+ * @property scoreChannels columns of the scores, the objectness among them
+ * @property outputNames names of boxes, scores and landmarks; in the order of the file's outputs where no parts are named
  * @property scoreThreshold default score above which a face is shown
  * @property nmsIou overlap above which the lower-scored box is dropped
+ * @property decoder one of [Decoders], with its variant behind a colon where it has several
+ * @property points landmarks of a face; 0 for none
+ * @property boxesFrom the outputs whose rows, one below the other, are the boxes, each as [OutputPart] reads it; empty: the output of
+ *   that name; as [scoresFrom], [landmarksFrom]
+ * @property objectnessFrom likewise, for a column that is put before the scores
  */
 data class DetectorSpec(
     val network: String,
@@ -33,6 +40,12 @@ data class DetectorSpec(
     val nmsIou: Float,
     val preNmsTopK: Int,
     val maxDetections: Int,
+    val decoder: String = "anchor_offsets",
+    val points: Int = 5,
+    val boxesFrom: List<String> = listOf(),
+    val scoresFrom: List<String> = listOf(),
+    val landmarksFrom: List<String> = listOf(),
+    val objectnessFrom: List<String> = listOf(),
 ) {
     init {
         val step = strides.maxOrNull() ?: 0
@@ -46,9 +59,13 @@ data class DetectorSpec(
         }
         if (padRgb.size != 3 || padRgb.any { it !in 0..255 }) reject("pad_rgb must be three values in 0..255, found $padRgb")
         if (variances.size != 2 || variances.any { !it.isFinite() || it <= 0 }) reject("expected 2 variances, found $variances")
-        if (scoreChannels !in 1..2) reject("score_channels must be 1 or 2, found $scoreChannels")
+        if (scoreChannels < 1 || points < 0) {
+            reject("expected 1 or more score_channels and 0 or more points, found $scoreChannels and $points")
+        }
         if (outputNames.toSet().size != 3) reject("output_names must be three different names, found $outputNames")
         if (scoreThreshold !in 0f..1f || nmsIou !in 0f..1f) reject("thresholds must lie in 0..1: $scoreThreshold, $nmsIou")
+        Decoders.require(decoder)
+        (boxesFrom + scoresFrom + landmarksFrom + objectnessFrom).forEach(OutputPart::read)
         if (preNmsTopK < 1 || maxDetections < 1) reject("limits must be positive: $preNmsTopK, $maxDetections")
     }
 
@@ -56,13 +73,25 @@ data class DetectorSpec(
     val anchorCount: Int =
         strides.indices.sumOf { inputHeight / strides[it] * (inputWidth / strides[it]) * anchorSizes[it].size }
 
-    /** Shapes of boxes `[1, N, 4]`, scores `[1, N, scoreChannels]` and landmarks `[1, N, 10]`. */
+    /** Shapes of boxes `[1, N, 4]`, scores `[1, N, scoreChannels]` and landmarks `[1, N, 2 points]`. */
     val outputShapes: List<List<Int>>
-        get() = listOf(4, scoreChannels, 10).map { listOf(1, anchorCount, it) }
+        get() = listOf(4, scoreChannels, 2 * points).map { listOf(1, anchorCount, it) }
+
+    /** Whether the file's outputs are found by their names; else their order says what they are. */
+    val namesParts: Boolean
+        get() = boxesFrom.isNotEmpty() || scoresFrom.isNotEmpty() || landmarksFrom.isNotEmpty()
+
+    /** Call [visit] with level, row and column of every cell: levels in the order of the strides, cells row by row. */
+    inline fun forEachCell(visit: (level: Int, row: Int, column: Int) -> Unit) {
+        for ((level, stride) in strides.withIndex()) {
+            for (row in 0 until inputHeight / stride) {
+                for (column in 0 until inputWidth / stride) visit(level, row, column)
+            }
+        }
+    }
 
     companion object {
         private const val MAX_SIDE = 4096
-        private const val DECODER = "anchor_offsets"
 
         /**
          * Read the JSON of `DetectorSpec.to_json()`.
@@ -78,11 +107,8 @@ data class DetectorSpec(
                 throw DetectorException("the detector spec cannot be read: ${error.message}", error)
             }
 
-        private fun fromJson(json: JSONObject): DetectorSpec {
-            // A model that is decoded otherwise would show boxes, and wrong ones.
-            val decoder = json.optString("decoder", DECODER)
-            if (decoder != DECODER) reject("this app decodes $DECODER, the model wants $decoder")
-            return DetectorSpec(
+        private fun fromJson(json: JSONObject) =
+            DetectorSpec(
                 network = json.getString("network"),
                 inputHeight = json.getInt("input_height"),
                 inputWidth = json.getInt("input_width"),
@@ -91,13 +117,21 @@ data class DetectorSpec(
                 anchorSizes = json.getJSONArray("anchor_sizes").let { rows -> List(rows.length()) { rows.getJSONArray(it).ints() } },
                 variances = json.getJSONArray("variances").let { row -> List(row.length()) { row.getDouble(it).toFloat() } },
                 scoreChannels = json.getInt("score_channels"),
-                outputNames = json.getJSONArray("output_names").let { row -> List(row.length()) { row.getString(it) } },
+                outputNames = json.getJSONArray("output_names").texts(),
                 scoreThreshold = json.getDouble("score_threshold").toFloat(),
                 nmsIou = json.getDouble("nms_iou").toFloat(),
                 preNmsTopK = json.getInt("pre_nms_top_k"),
                 maxDetections = json.getInt("max_detections"),
+                // Files from before there were several decoders say nothing about it.
+                decoder = json.optString("decoder", "anchor_offsets"),
+                points = json.optInt("points", 5),
+                boxesFrom = json.optJSONArray("boxes_from").texts(),
+                scoresFrom = json.optJSONArray("scores_from").texts(),
+                landmarksFrom = json.optJSONArray("landmarks_from").texts(),
+                objectnessFrom = json.optJSONArray("objectness_from").texts(),
             )
-        }
+
+        private fun JSONArray?.texts() = this?.let { row -> List(row.length()) { row.getString(it) } }.orEmpty()
 
         private fun JSONArray.ints() = List(length()) { getInt(it) }
 

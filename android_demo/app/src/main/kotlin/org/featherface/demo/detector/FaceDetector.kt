@@ -14,7 +14,7 @@ interface FaceDetector : AutoCloseable {
     /** The input: `[1, H, W, 3]`, RGB 0..255. */
     val input: TensorInfo
 
-    /** Boxes `[1, N, 4]`, scores `[1, N, 1 or 2]` and landmarks `[1, N, 10]`. */
+    /** The file's outputs, in its order; what they mean, [spec] says. */
     val outputs: List<TensorInfo>
 
     /** A buffer for an image; others come from [input]. Native byte order. */
@@ -40,11 +40,10 @@ data class OperatorCount(
 
 /** Checks that a model's tensors are what its spec says. */
 object Signature {
-    /** @throws DetectorException naming the first tensor that contradicts [spec] */
-    fun check(
+    /** @throws DetectorException the input is not what [spec] says */
+    fun checkInput(
         spec: DetectorSpec,
         input: TensorInfo,
-        outputs: List<TensorInfo>,
     ) {
         val expected = listOf(1, spec.inputHeight, spec.inputWidth, 3)
         if (input.shape != expected) throw DetectorException("input: the spec expects $expected, found ${input.shape}")
@@ -54,9 +53,15 @@ object Signature {
                     "found ${input.type.label} of scale ${input.scale} and zero point ${input.zeroPoint}",
             )
         }
-        val shapes = outputs.map { it.shape }
-        if (shapes != spec.outputShapes) {
-            throw DetectorException("outputs ${spec.outputNames}: the spec expects ${spec.outputShapes}, found $shapes")
+    }
+
+    /** @throws DetectorException boxes, scores or landmarks have another shape than [spec] says */
+    fun checkOutputs(
+        spec: DetectorSpec,
+        outputs: RawOutputs,
+    ) {
+        if (outputs.shapes != spec.outputShapes) {
+            throw DetectorException("outputs ${spec.outputNames}: the spec expects ${spec.outputShapes}, found ${outputs.shapes}")
         }
     }
 }

@@ -37,17 +37,15 @@ class TfliteFaceDetector private constructor(
     private val outputBuffers: Map<Int, Any>
 
     init {
-        Signature.check(spec, input, outputs)
-        val (boxes, scores, landmarks) = outputs.map { RawTensor(it, it.allocate()) }
-        raw = RawOutputs(boxes, scores, landmarks)
+        Signature.checkInput(spec, input)
+        raw = RawOutputs.of(spec, outputs.map { RawTensor(it, it.allocate()) })
+        Signature.checkOutputs(spec, raw)
         outputBuffers = raw.all.withIndex().associate { (index, tensor) -> index to tensor.bytes }
     }
 
     override fun infer(image: ByteBuffer): RawOutputs {
         inputs[0] = image
-        raw.boxes.bytes.clear()
-        raw.scores.bytes.clear()
-        raw.landmarks.bytes.clear()
+        for (index in raw.all.indices) raw.all[index].bytes.clear()
         try {
             interpreter.runForMultipleInputsOutputs(inputs, outputBuffers)
         } catch (error: IllegalArgumentException) {

@@ -51,7 +51,7 @@ class FrameResult {
     }
 
     private fun take(found: Detections) {
-        if (found.count > faces.capacity) faces = Detections(found.capacity)
+        if (found.count > faces.capacity || found.points != faces.points) faces = Detections(found.capacity, found.points)
         faces.copyFrom(found)
     }
 

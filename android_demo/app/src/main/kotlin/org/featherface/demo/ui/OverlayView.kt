@@ -96,9 +96,9 @@ class OverlayView(
         canvas.drawRect(left, top, right, bottom, shadow)
         canvas.drawRect(left, top, right, bottom, box)
         val radius = ((right - left) / 28).coerceIn(1.2f * density, 4 * density)
-        for (number in points.indices) {
-            point.color = points[number]
-            val at = 10 * index + 2 * number
+        for (number in 0 until shown.faces.points) {
+            point.color = points[number % points.size]
+            val at = 2 * (shown.faces.points * index + number)
             canvas.drawCircle(place.x(shown.faces.landmarks[at]), place.y(shown.faces.landmarks[at + 1]), radius, point)
         }
         if (right - left >= LABEL_FROM * density) drawScore(canvas, left, top, shown.faces.scores[index])

@@ -17,7 +17,7 @@ class BoxDecoderTest {
     @Test
     fun zeroOffsetsGiveTheAnchor() {
         val outputs = outputsOf(spec)
-        outputs.scores.set(2 * 3 + 1, 0.9f)
+        outputs.all[1].set(2 * 3 + 1, 0.9f)
         val found = BoxDecoder(spec).decode(outputs)
         assertEquals(1, found.count)
         // The fourth anchor: second cell of the first row, the larger size (32 px) round (12, 4).
@@ -27,8 +27,8 @@ class BoxDecoderTest {
     @Test
     fun equalScoresComeInOrderOfTheirAnchors() {
         val outputs = outputsOf(spec)
-        for (anchor in listOf(7, 2, 5)) outputs.scores.set(2 * anchor + 1, 0.75f)
-        outputs.scores.set(2 * 9 + 1, 0.8f)
+        for (anchor in listOf(7, 2, 5)) outputs.all[1].set(2 * anchor + 1, 0.75f)
+        outputs.all[1].set(2 * 9 + 1, 0.8f)
         val found = BoxDecoder(spec).decode(outputs)
         assertEquals(listOf(9, 2, 5, 7), found.anchorIndices.take(found.count))
     }
@@ -36,7 +36,7 @@ class BoxDecoderTest {
     @Test
     fun onlyTheBestCandidatesAreKept() {
         val outputs = outputsOf(spec)
-        for (anchor in 0 until 10) outputs.scores.set(2 * anchor + 1, 0.6f + anchor / 100f)
+        for (anchor in 0 until 10) outputs.all[1].set(2 * anchor + 1, 0.6f + anchor / 100f)
         val found = BoxDecoder(spec.copy(preNmsTopK = 3)).decode(outputs)
         assertEquals(listOf(9, 8, 7), found.anchorIndices.take(found.count))
     }
@@ -44,15 +44,15 @@ class BoxDecoderTest {
     @Test
     fun anEndlessSizeStaysFinite() {
         val outputs = outputsOf(spec)
-        outputs.scores.set(1, 0.9f)
-        outputs.boxes.set(2, 1e30f)
+        outputs.all[1].set(1, 0.9f)
+        outputs.all[0].set(2, 1e30f)
         assertTrue(BoxDecoder(spec).decode(outputs).boxes.all { it.isFinite() })
     }
 
     @Test
     fun aNumberThatIsNoneIsRefused() {
         val outputs = outputsOf(spec)
-        outputs.landmarks.set(5, Float.NaN)
+        outputs.all[2].set(5, Float.NaN)
         val error = assertThrows(DetectorException::class.java) { BoxDecoder(spec).decode(outputs) }
         assertTrue(error.message, error.message!!.contains("landmarks"))
     }

@@ -36,7 +36,7 @@ fun outputsOf(spec: DetectorSpec): RawOutputs {
             val info = TensorInfo(spec.outputNames[index], ElementType.FLOAT32, shape, 0f, 0)
             RawTensor(info, info.allocate())
         }
-    return RawOutputs(tensors[0], tensors[1], tensors[2])
+    return RawOutputs.of(spec, tensors)
 }
 
 /** Write element [index] of a float tensor. */

@@ -37,7 +37,7 @@ class Golden(
                 start += bytes.capacity()
                 RawTensor(info, bytes)
             }
-        outputs = RawOutputs(tensors[0], tensors[1], tensors[2])
+        outputs = RawOutputs.of(spec, tensors)
     }
 
     companion object {
@@ -67,8 +67,10 @@ class Golden(
                 for (value in 0 until 4) {
                     assertEquals("box of face $index", box.getDouble(value).toFloat(), found.boxes[4 * index + value], tolerance)
                 }
-                for ((point, xy) in face.getJSONArray("landmarks_xy").let { rows -> List(5) { rows.getJSONArray(it) } }.withIndex()) {
-                    val at = 10 * index + 2 * point
+                val landmarks = face.getJSONArray("landmarks_xy").let { rows -> List(rows.length()) { rows.getJSONArray(it) } }
+                assertEquals("landmarks of face $index", landmarks.size, found.points)
+                for ((point, xy) in landmarks.withIndex()) {
+                    val at = 2 * (found.points * index + point)
                     assertEquals("landmark $point of face $index", xy.getDouble(0).toFloat(), found.landmarks[at], tolerance)
                     assertEquals("landmark $point of face $index", xy.getDouble(1).toFloat(), found.landmarks[at + 1], tolerance)
                 }

@@ -70,6 +70,11 @@ private interface LiteRtApi : Library {
         tensor: PointerByReference,
     ): Int
 
+    fun LiteRtGetNumSubgraphOutputs(
+        graph: Pointer,
+        count: Pointer,
+    ): Int
+
     fun LiteRtGetSubgraphOutput(
         graph: Pointer,
         index: Long,
@@ -154,16 +159,22 @@ private class LiteRtDetector(
         val signature = made("a signature") { api.LiteRtGetModelSignature(model, 0, it) }
         val graph = made("a graph") { api.LiteRtGetSignatureSubgraph(signature, it) }
         inputTensor = Tensor(made("an input") { api.LiteRtGetSubgraphInput(graph, 0, it) })
-        outputTensors = List(3) { index -> Tensor(made("an output") { api.LiteRtGetSubgraphOutput(graph, index.toLong(), it) }) }
+        val count = Memory(8)
+        check("counting outputs", api.LiteRtGetNumSubgraphOutputs(graph, count))
+        outputTensors =
+            List(count.getLong(0).toInt()) { index ->
+                Tensor(made("an output") { api.LiteRtGetSubgraphOutput(graph, index.toLong(), it) })
+            }
     }
 
     override val input = inputTensor.info
     override val outputs = outputTensors.map { it.info }
     override val inputBuffer: ByteBuffer = inputTensor.bytes
-    private val raw = outputTensors.map { RawTensor(it.info, it.bytes) }.let { (boxes, scores, marks) -> RawOutputs(boxes, scores, marks) }
+    private val raw = RawOutputs.of(spec, outputTensors.map { RawTensor(it.info, it.bytes) })
 
     init {
-        Signature.check(spec, input, outputs)
+        Signature.checkInput(spec, input)
+        Signature.checkOutputs(spec, raw)
     }
 
     override fun infer(image: ByteBuffer): RawOutputs {
