@@ -169,10 +169,6 @@ class Graph:
         """The name of each operator's layer."""
         return [operator.layer for operator in self.operators]
 
-    def own(self) -> list[Operator]:
-        """The network's own operators, without those that the quantizer put in."""
-        return [operator for operator in self.operators if operator.kind not in RESCALING]
-
     def require_builtin(self) -> dict[str, int]:
         """Count the operators by kind.
 

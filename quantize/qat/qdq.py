@@ -265,8 +265,12 @@ def _reshape(writer: _Writer, operator: Operator) -> None:
     entry, label = writer.names[operator.inputs[0]], writer.label(operator)
     if len(writer.tensor(operator.inputs[0]).shape) == 4:
         entry = writer.node("Transpose", [entry], f"{label}/nhwc", perm=[0, 2, 3, 1])
-    shape = writer.constant(f"{label}/shape", np.asarray(writer.tensor(operator.outputs[0]).shape, np.int64))
-    writer.finish(operator.outputs[0], writer.node("Reshape", [entry, shape], label))
+    to = writer.tensor(operator.outputs[0]).shape
+    shape = writer.constant(f"{label}/shape", np.asarray(to, np.int64))
+    made = writer.node("Reshape", [entry, shape], f"{label}/flat" if len(to) == 4 else label)
+    if len(to) == 4:
+        made = writer.node("Transpose", [made], label, perm=[0, 3, 1, 2])
+    writer.finish(operator.outputs[0], made)
 
 
 def _concatenation(writer: _Writer, operator: Operator) -> None:

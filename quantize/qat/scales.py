@@ -130,10 +130,10 @@ def _probes(graph: Graph) -> Bounds:
 
 
 def _weights(float_graph: Graph, graph: Graph) -> dict[int, str]:
-    """Pair weights by operator: the quantizer keeps their order, and copies what two of them share."""
-    before, after = float_graph.own(), graph.own()
+    """Pair weights by layer: the quantizer keeps their order, and copies what two of them share."""
+    before, after = ([one for one in each.operators if one.kind in WEIGHTED] for each in (float_graph, graph))
     if [operator.kind for operator in before] != [operator.kind for operator in after]:
-        raise ValueError("the quantizer changed the order of the operators")
+        raise ValueError("the quantizer changed the order of the layers")
     stored = {
         index: operator.inputs[0]
         for operator in graph.operators
@@ -142,8 +142,6 @@ def _weights(float_graph: Graph, graph: Graph) -> dict[int, str]:
     }
     result: dict[int, str] = {}
     for source, operator in zip(before, after, strict=True):
-        if operator.kind not in WEIGHTED:
-            continue
         for old, new in zip(source.inputs[1:3], operator.inputs[1:3], strict=True):
             if old >= 0:
                 result[stored.get(new, new)] = float_graph.tensors[old].name

@@ -8,5 +8,11 @@ from typing import Any
 from quantize.apply.passes.byte_input import take_bytes
 from quantize.apply.passes.identity_rescaling import drop_identity_rescaling
 from quantize.apply.passes.integer_outputs import keep_integer_outputs
+from quantize.apply.passes.row_pads import pad_rows
 
-PASSES: tuple[Callable[[Any], None], ...] = (drop_identity_rescaling, keep_integer_outputs, take_bytes)
+PASSES: tuple[Callable[[Any], None], ...] = (
+    drop_identity_rescaling,
+    keep_integer_outputs,
+    take_bytes,
+    pad_rows,
+)
