@@ -1,6 +1,5 @@
 package org.featherface.demo.detector.decoders
 
-import org.featherface.demo.detector.Anchors
 import org.featherface.demo.detector.DetectorSpec
 import org.featherface.demo.detector.Rows
 import kotlin.math.exp
@@ -17,7 +16,8 @@ class AnchorOffsets private constructor(
     private val spec: DetectorSpec,
     private val isPlain: Boolean,
 ) : Decoder {
-    private val anchors = Anchors.of(spec)
+    private val cells = Cells(spec, inset = 0.5f)
+    private val sides = sidesOf(spec)
 
     override fun decodeBox(
         rows: Rows,
@@ -25,9 +25,9 @@ class AnchorOffsets private constructor(
         target: FloatArray,
         at: Int,
     ) {
-        val side = anchors[3 * candidate + 2]
+        val side = sides[candidate]
         for (axis in 0..1) {
-            val centre = anchors[3 * candidate + axis] + rows[candidate, axis] * spec.variances[0] * side
+            val centre = cells.point(candidate, axis) + rows[candidate, axis] * spec.variances[0] * side
             val offset = rows[candidate, 2 + axis] * spec.variances[1]
             val size = if (isPlain) offset * side else side * exp(min(offset, MAX_LOG_SIZE))
             target[at + axis] = centre - size / 2
@@ -43,13 +43,21 @@ class AnchorOffsets private constructor(
         target: FloatArray,
         at: Int,
     ) {
-        val side = anchors[3 * candidate + 2]
+        val side = sides[candidate]
         for (value in 0 until rows.channels) {
-            target[at + value] = anchors[3 * candidate + value % 2] + rows[candidate, value] * spec.variances[0] * side
+            target[at + value] = cells.point(candidate, value % 2) + rows[candidate, value] * spec.variances[0] * side
         }
     }
 
     companion object {
+        /** `[N]`: the sides of the anchors in pixels, those of a cell fastest. */
+        private fun sidesOf(spec: DetectorSpec): FloatArray {
+            val sides = FloatArray(spec.anchorCount)
+            var next = 0
+            spec.forEachCell { level, _, _ -> for (side in spec.anchorSizes[level]) sides[next++] = side.toFloat() }
+            return sides
+        }
+
         val KIND = DecoderKind(listOf("logarithm", "plain")) { spec, variant -> AnchorOffsets(spec, variant == "plain") }
     }
 }
