@@ -23,8 +23,8 @@ $(error $(shell $(PYTHON) -c 'import difflib, sys; name, *known = sys.argv[1:]; 
   $(firstword $(STRANGE)) $(SETTINGS)))
 endif
 
-# A foreign network's name and size stand in its spec: MODEL=file.onnx SPEC=it.json, or
-# CHECKPOINT=w.pth NETWORK=package.module:function SPEC=it.json.
+# A foreign network's name and size stand in its spec: MODEL=file.onnx SPEC=it.json, MODEL=file.tflite
+# SPEC=it.json, or CHECKPOINT=w.pth NETWORK=package.module:function SPEC=it.json.
 ifneq ($(SPEC),)
 DESCRIBED := $(shell $(PYTHON) -c 'import json, sys; s = json.load(open(sys.argv[1])); \
   print(s["network"], "{input_height}x{input_width}".format(**s))' "$(SPEC)")
@@ -51,7 +51,8 @@ WORK := $(BUILD)/$(NAME)_$(HW)
 DEMO := $(BUILD)/demo
 NOTED := $(WORK)/made_from.sha256
 
-ONNX   := $(WORK).onnx
+# A TFLite file keeps its graph: no ONNX file is made of it.
+ONNX   := $(if $(filter %.tflite,$(MODEL)),,$(WORK).onnx)
 FLOAT  := $(WORK)_float32.tflite
 # A file is called by its recipe's precision: the shipped ones, and RECIPE=, one from `search` or one's own.
 RECIPES := $(wildcard $(addprefix quantize/recipes/,float16.json int8.json $(TITLE)_int8_fp16.json))
@@ -66,7 +67,7 @@ $(error RECIPE=$(RECIPE) has the "name" $(OWN) of a file that is made anyway: gi
 endif
 endif
 QUANTIZED := $(foreach precision,$(SHIPPED) $(OWN),$(WORK)_$(precision).tflite)
-ONNX_QUANTIZED := $(foreach precision,$(filter-out float16,$(SHIPPED) $(OWN)),$(WORK)_$(precision).onnx)
+ONNX_QUANTIZED := $(if $(ONNX),$(foreach precision,$(filter-out float16,$(SHIPPED) $(OWN)),$(WORK)_$(precision).onnx))
 
 # The embedded checkpoint's ranges were measured on real photographs; any other needs images.
 ifeq ($(CHECKPOINT)$(MODEL)$(CALIBRATION),$(EMBEDDED))
@@ -188,6 +189,7 @@ $(if $(OWN),$(WORK)_$(OWN).tflite): $(OWN_RECIPE) $(RANGES) $(STEPS)
 	$(QUANTIZE) --ranges $(RANGES)
 
 onnx: $(ONNX) $(ONNX_QUANTIZED)  ## The same recipes for ONNX Runtime, by NNCF (CALIBRATION=folder of photographs)
+	$(if $(ONNX),,$(error MODEL=$(MODEL) is a TFLite file: no ONNX file is made of it))
 	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
 
 $(WORK)_int8.onnx: quantize/recipes/int8.json

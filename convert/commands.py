@@ -23,7 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "guess-spec",
         "convert.commands:guess_spec",
-        "Propose the spec of a foreign ONNX file from the shapes of its outputs.",
+        "Propose the spec of a foreign ONNX or TFLite file from the shapes of its outputs.",
         "detector.onnx --size 320 --output detector.json",
     ),
 )
@@ -36,7 +36,7 @@ def convert(
         flags.Network, Parameter(help="a file of model/networks, or package.module:function with --spec")
     ] = "",
     model: Annotated[
-        flags.Model | None, Parameter(help="instead of weights: an ONNX file, with --spec")
+        flags.Model | None, Parameter(help="instead of weights: an ONNX or float TFLite file, with --spec")
     ] = None,
     spec: Annotated[
         Path | None, Parameter(help="JSON that says how to feed and read it: see convert/README.md")
@@ -48,14 +48,17 @@ def convert(
 ) -> None:
     """A trained network -> simplified ONNX and float32 TFLite, each held against PyTorch.
 
-    The network is a checkpoint of one that is known by name, anybody's ONNX file, or what a function returns.
+    The network is a checkpoint of one that is known by name, anybody's ONNX or float TFLite file, or what a
+    function returns. A TFLite file keeps its graph, and no ONNX file is made of it.
     """
     from convert.doors import check, named, open_network
     from model.foundation.progress import passing
 
     source = checkpoint or model
     if source is None or (checkpoint and model):
-        raise InputError("convert: give either weights with --checkpoint or an ONNX file with --model")
+        raise InputError(
+            "convert: give either weights with --checkpoint, or an ONNX or TFLite file with --model"
+        )
     check(source, network, spec, size)
     with passing(f"{source.name}: opening it with PyTorch"):
         from convert.conversion import convert as convert_network
@@ -67,10 +70,10 @@ def convert(
 def guess_spec(
     model: flags.Model,
     *,
-    size: flags.Size = "320",
+    size: Annotated[flags.Size, Parameter(help="input size of an ONNX file (default: 320)")] = "",
     output: Annotated[flags.Output | None, Parameter(help="spec (JSON) to write")] = None,
 ) -> None:
-    """Propose how to feed and read a foreign ONNX file, from the shapes and names of its outputs.
+    """Propose how to feed and read a foreign ONNX or TFLite file, from the shapes and names of its outputs.
 
     Says what it concluded from what, and what shapes cannot tell: look at the faces that `detect` draws.
     """
@@ -78,9 +81,9 @@ def guess_spec(
 
     from convert.doors.guess import guess_spec as guess
     from model.foundation.artifact import write_json
-    from model.geometry.spec import DetectorSpec, parse_size
+    from model.geometry.spec import DetectorSpec
 
-    found = guess(model, *parse_size(size))
+    found = guess(model, size)
     DetectorSpec.from_json(found.spec)
     if output is None:
         fields = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in found.spec.items())

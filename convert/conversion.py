@@ -1,13 +1,14 @@
-"""An open network -> ONNX and float TFLite, each held against PyTorch before it gets its name."""
+"""What came through a door -> ONNX and float TFLite, each held against its origin before it gets its name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from convert.doors import Opened
+from convert.doors import Opened, OpenedFile
 from convert.onnx_file.export import export_onnx
 from convert.tflite.export import export_tflite
+from convert.tflite.foreign import adopt_tflite
 from model.foundation.artifact import Artifact
 from model.foundation.progress import step
 from model.geometry.letterbox import Pixels
@@ -34,8 +35,10 @@ def convert_to(
     return exported, converted
 
 
-def convert(opened: Opened, photographs: Path, output: Path = Path("build")) -> tuple[Artifact, Artifact]:
-    """Make the simplified ONNX and the float32 TFLite file of a network.
+def convert(
+    opened: Opened | OpenedFile, photographs: Path, output: Path = Path("build")
+) -> tuple[Artifact, ...]:
+    """Make the simplified ONNX and the float32 TFLite file of a network; of a TFLite file only the latter.
 
     Args:
         opened: What a door gave; see `convert.doors.open_network`.
@@ -43,7 +46,7 @@ def convert(opened: Opened, photographs: Path, output: Path = Path("build")) -> 
         output: Folder for the files: NAME_HxW.onnx, NAME_HxW_float32.tflite and their records.
 
     Returns:
-        The ONNX file and the TFLite file.
+        The ONNX file, if one is made, and the TFLite file.
 
     Raises:
         InputError: something given cannot be used.
@@ -53,8 +56,10 @@ def convert(opened: Opened, photographs: Path, output: Path = Path("build")) -> 
 
     for note in opened.notes:
         print(f"{opened.source.name}: {note}")
-    inputs = parity_inputs(photographs, opened.spec)
-    stem = output / opened.stem
-    return convert_to(
-        opened, inputs, stem.with_name(f"{stem.name}.onnx"), stem.with_name(f"{stem.name}_float32.tflite")
-    )
+    spec = opened.spec
+    inputs = parity_inputs(photographs, spec)
+    tflite = output / f"{opened.stem}_float32.tflite"
+    if isinstance(opened, OpenedFile):
+        with step(f"{tflite.name}: adopt, parity"):
+            return (adopt_tflite(opened.source, spec, tflite, inputs),)
+    return convert_to(opened, inputs, output / f"{opened.stem}.onnx", tflite)

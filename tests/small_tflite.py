@@ -75,7 +75,7 @@ class SmallModel:
         operator = schema.OperatorT()
         operator.opcodeIndex = codes.index(number)
         operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
-        name = {"CONV_2D": "Conv2D", "CONCATENATION": "Concatenation", "SPLIT": "Split",
+        name = {"ADD": "Add", "CONV_2D": "Conv2D", "CONCATENATION": "Concatenation", "SPLIT": "Split",
                 "FULLY_CONNECTED": "FullyConnected", "LEAKY_RELU": "LeakyRelu"}.get(kind)  # fmt: skip
         if name is not None:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, f"{name}Options")

@@ -1,7 +1,8 @@
 """Doors: what a user has, a file each, becomes an open network.
 
-A door is a module with a function that returns an `Opened`; the conversion asks for nothing else.
-`open_network` chooses the door by what is given.
+A door is a module with a function that returns an `Opened`, a network to convert, or an `OpenedFile`, a
+TFLite file whose graph is kept; the conversion asks for nothing else. `open_network` chooses the door by what
+is given.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from model.networks import NETWORKS
 
 if TYPE_CHECKING:
     from torch import nn
+
+FOREIGN_FILES = (".onnx", ".tflite")
+"""Suffixes of files that hold their network; all others hold its weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +44,26 @@ class Opened:
     @property
     def stem(self) -> str:
         """How its files begin: "featherface_v2_320x320"."""
-        return f"{self.name or self.spec.network}_{self.spec.input_height}x{self.spec.input_width}"
+        return _stem(self.name, self.spec)
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A float TFLite file that came through a door: its graph is kept.
+
+    Attributes:
+        spec, source, notes, name: As of `Opened`.
+    """
+
+    spec: DetectorSpec
+    source: Path
+    notes: tuple[str, ...] = ()
+    name: str = ""
+
+    @property
+    def stem(self) -> str:
+        """How its files begin."""
+        return _stem(self.name, self.spec)
 
 
 def check(source: Path, network: str = "", spec: Path | None = None, size: str = "") -> None:
@@ -53,11 +76,11 @@ def check(source: Path, network: str = "", spec: Path | None = None, size: str =
         raise InputError(f"no such checkpoint file: {source}")
     if spec is not None:
         _sized(read_spec(spec), size)
-        if source.suffix != ".onnx" and ":" not in network:
+        if source.suffix not in FOREIGN_FILES and ":" not in network:
             raise InputError(
                 f"{source} with --spec: say what builds its network with --network package.module:function"
             )
-    elif source.suffix == ".onnx" or ":" in network:
+    elif source.suffix in FOREIGN_FILES or ":" in network:
         raise InputError(f"{source}: say how to feed and read it with --spec (see convert/README.md)")
     elif network not in NETWORKS.names():
         raise InputError(f"unknown network {network!r}: expected one of {', '.join(NETWORKS)}")
@@ -76,11 +99,13 @@ def named(name: str) -> str:
     return name
 
 
-def open_network(source: Path, network: str = "", spec: Path | None = None, size: str = "") -> Opened:
+def open_network(
+    source: Path, network: str = "", spec: Path | None = None, size: str = ""
+) -> Opened | OpenedFile:
     """Open what the user has.
 
     Args:
-        source: Trained weights (.pth), or an ONNX file.
+        source: Trained weights (.pth), an ONNX file, or a float TFLite file.
         network: What the weights are of: a file of model/networks, or "package.module:function" with a spec.
         spec: JSON that says how to feed and read a network that is none of this project's.
         size: Input size, "320" or "HEIGHTxWIDTH"; the spec's own, or 320, unless said.
@@ -88,7 +113,7 @@ def open_network(source: Path, network: str = "", spec: Path | None = None, size
     Raises:
         InputError: something is missing or cannot be used.
     """
-    from convert.doors import checkpoint, function, onnx
+    from convert.doors import checkpoint, function, onnx, tflite
 
     check(source, network, spec, size)
     if spec is None:
@@ -96,6 +121,8 @@ def open_network(source: Path, network: str = "", spec: Path | None = None, size
     described = _sized(read_spec(spec), size)
     if source.suffix == ".onnx":
         return onnx.open_onnx(source, described)
+    if source.suffix == ".tflite":
+        return tflite.open_tflite(source, described)
     return function.open_function(network, source, described)
 
 
@@ -104,3 +131,7 @@ def _sized(spec: DetectorSpec, size: str) -> DetectorSpec:
         return spec
     height, width = parse_size(size)
     return replace(spec, input_height=height, input_width=width)
+
+
+def _stem(name: str, spec: DetectorSpec) -> str:
+    return f"{name or spec.network}_{spec.input_height}x{spec.input_width}"

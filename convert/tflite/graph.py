@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from convert.macs import multiply_accumulates
-from model.foundation.errors import GateError
+from model.foundation.errors import GateError, InputError
 from model.runtime.flatbuffer import read_model, text
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -159,6 +159,11 @@ class Graph:
         """Index of a tensor -> the operator that computes it."""
         return {index: operator for operator in self.operators for index in operator.outputs}
 
+    @cached_property
+    def uses(self) -> Mapping[int, int]:
+        """Index of a tensor -> how many times operators read it; 0 for others."""
+        return Counter(index for operator in self.operators for index in operator.reads)
+
     @property
     def activations(self) -> list[int]:
         """Indices of the inputs and of all that operators write, in that order."""
@@ -185,9 +190,13 @@ def read_graph(path: Path) -> Graph:
     """Read a file's operators and tensors.
 
     Raises:
-        InputError: no such file, or not TFLite.
+        InputError: no such file, not TFLite, or operators that lack what they compute with.
     """
-    return Graph.of(read_model(path))
+    model = read_model(path)
+    try:
+        return Graph.of(model)
+    except (ValueError, IndexError, TypeError, KeyError) as error:
+        raise InputError(f"{path} is damaged: its operators contradict their tensors ({error})") from None
 
 
 def operator_kinds(model: Any) -> list[str]:

@@ -40,6 +40,17 @@ def name_layers(model: Any, module: nn.Module) -> None:
         names.give(index, _called(text(graph.tensors[index].name), module))
 
 
+def number_names(model: Any) -> None:
+    """Make the names of the first subgraph's tensors unique, in the order in which they are computed.
+
+    Inputs and outputs keep theirs; a tensor without a name gets one.
+    """
+    graph = model.subgraphs[0]
+    names = _Names(graph)
+    for index in [*(index for op in graph.operators for index in op.outputs), *range(len(graph.tensors))]:
+        names.give(index, text(graph.tensors[index].name or "tensor"))
+
+
 class _Names:
     """Gives each tensor one name and keeps them unique."""
 

@@ -13,31 +13,40 @@ from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 
 Floats = NDArray[np.float32]
-_PART = re.compile(r"^(?P<name>.+?)(?P<turned>\.T)?(\[(?P<first>\d+):(?P<last>\d+)\])?$")
+_PART = re.compile(
+    r"^(?P<logits>sigmoid\()?(?P<name>.+?)(?P<turned>\.T)?(\[(?P<first>\d+):(?P<last>\d+)\])?(?(logits)\))$"
+)
+LARGEST_LOGIT = 80.0
+"""Its sigmoid is 1 in single precision, and its exponential still finite."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """An output, or some channels of one, as the spec's `*_from` fields write it: `NAME.T[4:6]`.
+    """An output, or some channels of one, as the spec's `*_from` fields write it: `sigmoid(NAME.T[4:6])`.
 
     Attributes:
         name: Of the file's output.
         turned: Whether channels stand before cells: [1, C, N] or [1, C, H, W].
         channels: First and behind the last; None for all.
+        logits: Whether the file leaves the sigmoid to whoever reads it.
     """
 
     name: str
     turned: bool
     channels: tuple[int, int] | None
+    logits: bool = False
 
     @classmethod
     def read(cls, text: str) -> Part:
-        """Read `NAME`, `NAME.T`, `NAME[4:6]` or `NAME.T[4:6]`."""
+        """Read `NAME`, `NAME.T`, `NAME[4:6]` or `NAME.T[4:6]`, each alone or within `sigmoid(...)`."""
         found = _PART.match(text)
         if found is None:
-            raise InputError(f"an output is written NAME, NAME.T or NAME[FIRST:LAST], found {text!r}")
+            raise InputError(
+                f"an output is written NAME, NAME.T, NAME[FIRST:LAST] or sigmoid(NAME), found {text!r}"
+            )
         first, last = found["first"], found["last"]
-        return cls(found["name"], bool(found["turned"]), None if first is None else (int(first), int(last)))
+        channels = None if first is None else (int(first), int(last))
+        return cls(found["name"], bool(found["turned"]), channels, bool(found["logits"]))
 
     def rows(self, outputs: Mapping[str, Floats]) -> Floats:
         """Its rows, float32 [N, C].
@@ -52,6 +61,8 @@ class Part:
         if self.turned:
             array = np.moveaxis(array, 0, -1)
         rows = array.reshape(-1, array.shape[-1])
+        if self.logits:
+            rows = _sigmoid(rows)
         if self.channels is None:
             return rows
         first, last = self.channels
@@ -62,10 +73,22 @@ class Part:
         return rows[:, first:last]
 
 
+def _sigmoid(values: Floats) -> Floats:
+    bounded = np.clip(values, -LARGEST_LOGIT, LARGEST_LOGIT, dtype=np.float32)
+    return np.asarray(1 / (1 + np.exp(-bounded)), np.float32)
+
+
 def physical_names(spec: DetectorSpec) -> tuple[str, ...]:
     """The file's outputs that a spec reads, each once: boxes, scores, landmarks, objectness."""
     names = [Part.read(text).name for part in _sources(spec) for text in part]
     return tuple(dict.fromkeys(names))
+
+
+def logit_names(spec: DetectorSpec) -> tuple[str, ...]:
+    """The file's outputs that are read through a sigmoid, each once; none of which other channels are not."""
+    parts = [Part.read(text) for texts in _sources(spec) for text in texts]
+    plain = {part.name for part in parts if not part.logits}
+    return tuple(dict.fromkeys(part.name for part in parts if part.name not in plain))
 
 
 def joined(outputs: Mapping[str, Floats], spec: DetectorSpec) -> tuple[Floats, Floats, Floats]:

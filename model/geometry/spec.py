@@ -40,7 +40,7 @@ class DetectorSpec:
         boxes_from, scores_from, landmarks_from: The file's outputs whose rows, one below the other, are
             the boxes (scores, landmarks); empty: the output of that name. An output is given as `NAME`,
             `NAME.T` where channels stand before cells ([1, C, N] or [1, C, H, W]), `NAME[4:6]` for some of
-            its channels, or both.
+            its channels, or both; `sigmoid(NAME)` where the file leaves that to whoever reads it.
         objectness_from: Likewise, for a column that is put before the scores.
         score_threshold: Default score above which a detection is shown.
         nms_iou: Overlap above which the lower-scored detection is dropped.

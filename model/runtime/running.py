@@ -150,7 +150,7 @@ class _TfliteModel(RunningModel):
 
         self._file = TfliteInterpreter(path, threads=threads)
         embedded = metadata_inside(path.read_bytes(), SPEC_METADATA)
-        self._bare = _is_bare(path, embedded)
+        self._bare = is_bare(path, embedded)
         super().__init__(path, spec or _recorded_spec(path, embedded))
         _check_interface(
             path,
@@ -185,7 +185,7 @@ class _OnnxModel(RunningModel):
         except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
             raise InputError(f"{path}: ONNX Runtime refuses it ({error})") from None
         embedded = self._session.get_modelmeta().custom_metadata_map.get(SPEC_METADATA)
-        self._bare = _is_bare(path, embedded)
+        self._bare = is_bare(path, embedded)
         super().__init__(path, spec or _recorded_spec(path, embedded))
         inputs = self._session.get_inputs()
         self._name = inputs[0].name
@@ -289,7 +289,7 @@ def _shown(shape: Sequence[Any]) -> str:
     return str([int(side) if isinstance(side, (int, np.integer)) else side for side in shape])
 
 
-def _is_bare(path: Path, embedded: str | None) -> bool:
+def is_bare(path: Path, embedded: str | None) -> bool:
     """Whether a file is as its authors exported it, their channel order and scaling outside the graph."""
     return embedded is None and not Artifact.record_path(path).is_file()
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from convert.tflite.graph import Graph, read_graph
-from model.runtime.flatbuffer import INPUT_NAME
+from model.geometry.outputs import logit_names
+from model.runtime.flatbuffer import INPUT_NAME, spec_inside
+from quantize.calibrate.estimators import Range
 from quantize.calibrate.ranges import Bounds, Ranges, bounds_by
 
 PIXELS = (0.0, 255.0)
+LARGEST_LOGIT = 8.0
+"""Beyond it a sigmoid is within 4e-4 of 0 or 1, less than half a step of an int8 probability."""
 LEAST_DIVISOR = 64
 """A mean's bounds move by 1 / LEAST_DIVISOR at most."""
 SINGLE_PRECISION = 1e-6
@@ -24,24 +29,44 @@ def prepared(ranges: Ranges, estimator: str, model: Path) -> Bounds:
     """
     graph = read_graph(model)
     bounds = {**bounds_by(ranges, estimator), INPUT_NAME: PIXELS}
+    if (spec := spec_inside(model)) is not None:
+        bounds = _readable(bounds, graph, logit_names(spec))
     return without_ties(joined(bounds, graph), graph)
+
+
+def _readable(bounds: Bounds, graph: Graph, logits: Sequence[str]) -> Bounds:
+    """Bounds of logits that leave out what a sigmoid does not tell apart.
+
+    A network is sure of most anchors: -900 is nothing rare, and with it in range two steps of 256 would
+    have to tell a face from none.
+    """
+    result = dict(bounds)
+    for index in graph.outputs:
+        name = graph.tensors[index].name
+        if name in logits and name in bounds:
+            low, high = (min(max(end, -LARGEST_LOGIT), LARGEST_LOGIT) for end in bounds[name])
+            _carry_back(result, graph, index, (low, high))
+    return result
 
 
 def joined(bounds: Bounds, graph: Graph) -> Bounds:
     """Give tensors that do nothing but enter a concatenation its bounds: equal scales need no rescaling."""
     result = dict(bounds)
-    uses = Counter(index for operator in graph.operators for index in operator.reads)
     for operator in graph.operators:
-        if operator.kind != "CONCATENATION" or operator.layer not in result:
-            continue
-        for entry in operator.reads:
-            index = entry
-            while uses[index] == 1 and (maker := graph.makers.get(index)) is not None:
-                result[graph.tensors[index].name] = result[operator.layer]
-                if maker.kind != "RESHAPE":
-                    break
-                index = maker.inputs[0]
+        if operator.kind == "CONCATENATION" and operator.layer in result:
+            for index in operator.reads:
+                if graph.uses[index] == 1:
+                    _carry_back(result, graph, index, result[operator.layer])
     return result
+
+
+def _carry_back(bounds: Bounds, graph: Graph, index: int, bound: Range) -> None:
+    """Set the bounds of a computed tensor and of those that are only reshaped to become it."""
+    while (maker := graph.makers.get(index)) is not None:
+        bounds[graph.tensors[index].name] = bound
+        index = maker.inputs[0]
+        if maker.kind != "RESHAPE" or graph.uses[index] > 1:
+            break
 
 
 def without_ties(bounds: Bounds, graph: Graph) -> Bounds:

@@ -45,7 +45,7 @@ def test_levels_with_objectness(tmp_path: Path) -> None:
         for stride in (16, 8)
         for kind, width in widths.items()
     }
-    spec = DetectorSpec.from_json(guess_spec(_network(tmp_path / "net.onnx", shapes), 64, 64).spec)
+    spec = DetectorSpec.from_json(guess_spec(_network(tmp_path / "net.onnx", shapes), "64").spec)
     assert (spec.decoder, spec.strides, spec.score_channels) == ("cell_sizes", (8, 16), 2)
     assert spec.scores_from == ("cls_8", "cls_16")
     assert spec.objectness_from == ("obj_8", "obj_16")
@@ -53,7 +53,7 @@ def test_levels_with_objectness(tmp_path: Path) -> None:
 
 
 def test_one_joined_output_is_read_as_yolo_exports_it(tmp_path: Path) -> None:
-    guess = guess_spec(_network(tmp_path / "net.onnx", {"output0": (1, 6, 84)}), 64, 64)
+    guess = guess_spec(_network(tmp_path / "net.onnx", {"output0": (1, 6, 84)}), "64")
     spec = DetectorSpec.from_json(guess.spec)
     assert (spec.decoder, spec.anchor_count, spec.points) == ("boxes", 84, 0)
     assert (spec.boxes_from, spec.scores_from) == (("output0.T[0:4]",), ("output0.T[4:6]",))
@@ -72,7 +72,7 @@ def test_what_is_no_detector_is_said(
     outputs: dict[str, tuple[int, ...]], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
-        guess_spec(_network(tmp_path / "net.onnx", outputs), 64, 64)
+        guess_spec(_network(tmp_path / "net.onnx", outputs), "64")
 
 
 @pytest.mark.parametrize("name", ["scrfd_500m", "yunet_n"])

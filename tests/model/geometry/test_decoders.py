@@ -16,7 +16,7 @@ from model.foundation.errors import InputError
 from model.geometry.boxes import detect
 from model.geometry.decoders import DECODERS, decoder_of
 from model.geometry.letterbox import letterbox
-from model.geometry.outputs import joined, physical_names
+from model.geometry.outputs import joined, logit_names, physical_names
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import open_model
 
@@ -119,6 +119,17 @@ def test_outputs_are_cut_turned_and_joined() -> None:
         joined({"out": out}, _spec(points=0, boxes_from=("out.T[0:4]",), scores_from=("out.T[4:6]",)))
     with pytest.raises(InputError, match="names an output 'absent'; the file has out"):
         joined({"out": out}, _spec(points=0, boxes_from=("absent",), scores_from=("out",)))
+
+
+def test_logits_are_read_through_a_sigmoid() -> None:
+    spec = _spec(decoder="boxes", points=0, boxes_from=("out[0:4]",), scores_from=("sigmoid(cls.T[1:2])",))
+    logits = np.float32([[[0, 0, 0], [-900, 2, 900]]])
+    _, scores, _ = joined({"out": np.zeros((1, 3, 4), np.float32), "cls": logits}, spec)
+    np.testing.assert_allclose(scores[0, :, 0], [0, 1 / (1 + np.exp(-2)), 1], atol=1e-7)
+    assert physical_names(spec) == ("out", "cls")
+    assert logit_names(spec) == ("cls",)
+    with pytest.raises(InputError, match="'sigmoid\\(cls'"):
+        joined({"cls": logits}, _spec(points=0, boxes_from=("cls",), scores_from=("sigmoid(cls",)))
 
 
 def test_yunet_finds_what_opencvs_own_decoder_finds(shared: Path) -> None:

@@ -1,0 +1,69 @@
+"""Additions to a parsed TFLite file: a tensor, a constant, an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+_TYPES = {"float32": schema.TensorType.FLOAT32, "uint8": schema.TensorType.UINT8}
+
+
+def add_tensor(model: Any, name: str, shape: Sequence[int], kind: str = "float32") -> int:
+    """Add a computed tensor ("float32" or "uint8") to the first subgraph; its index."""
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type = name, np.array(shape, np.int32), _TYPES[kind]
+    tensor.buffer, tensor.hasRank = 0, True
+    tensors = model.subgraphs[0].tensors
+    tensors.append(tensor)
+    return len(tensors) - 1
+
+
+def add_constant(model: Any, name: str, values: NDArray[np.float32]) -> int:
+    """Add a stored float32 tensor to the first subgraph, in a buffer of its own; its index."""
+    index = add_tensor(model, name, values.shape)
+    store(model, model.subgraphs[0].tensors[index], values)
+    return index
+
+
+def store(model: Any, tensor: Any, values: NDArray[np.float32]) -> None:
+    """Make float32 values of the tensor's shape its content, in a buffer of its own."""
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    tensor.type, tensor.buffer = schema.TensorType.FLOAT32, len(model.buffers) - 1
+
+
+def new_operator(
+    model: Any, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: Any, version: int = 1
+) -> Any:
+    """An operator that stands nowhere yet.
+
+    Args:
+        model: Gets the operator's code, or the version of the code that it has.
+        kind: Builtin name, e.g. "CONV_2D".
+        inputs, outputs: Indices of tensors.
+        options: Of the operator, e.g. the schema's Conv2DOptionsT.
+        version: The first version of the operator that does what is asked.
+    """
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _code(model, getattr(schema.BuiltinOperator, kind), version)
+    operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+    operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+    operator.builtinOptions = options
+    return operator
+
+
+def _code(model: Any, number: int, version: int) -> int:
+    for index, code in enumerate(model.operatorCodes):
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == number:
+            code.version = max(code.version, version)
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode = number, min(number, 127)
+    code.version = version
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
