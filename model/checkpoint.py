@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +16,13 @@ from torch import Tensor, nn
 
 from model.foundation.errors import InputError
 from model.layers.blocks import Detector
-from model.networks import NETWORKS
+from model.networks import NETWORKS, Network
 
 PROFILER_ENTRIES = ("total_ops", "total_params")
 WRAPPERS = ("state_dict", "model_state_dict")
+
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError)
+"""What `zipfile` raises on a damaged archive."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,23 @@ def load_checkpoint(path: Path, network: str) -> Loaded:
     else:
         if kind.width_key not in state:
             raise InputError(f"{path} is no {network} checkpoint: it lacks {kind.width_key}")
-        module = kind.build(state[kind.width_key].shape[0])
+        module = _built(kind, state[kind.width_key], f"{path} is no {network} checkpoint: {kind.width_key}")
     _fill(module, state, path, network)
     return Loaded(module.eval(), tuple(notes))
+
+
+def _built(kind: Network, weight: Tensor, what: str) -> Detector:
+    """A network of the width that a weight says.
+
+    Raises:
+        InputError: no network has this width.
+    """
+    try:
+        return kind.build(weight.shape[0])
+    except (ValueError, IndexError, RuntimeError, ZeroDivisionError) as error:
+        raise InputError(
+            f"{what} of shape {list(weight.shape)} is of no width it can have ({error})"
+        ) from None
 
 
 def load_state(module: nn.Module, path: Path, what: str) -> tuple[str, ...]:
@@ -95,6 +115,7 @@ def _read(path: Path) -> Any:
         raise InputError(f"{path} is a Git LFS pointer, not the checkpoint: fetch it with 'git lfs pull'")
     if start.lstrip()[:1] == b"<":
         raise InputError(f"{path} is an HTML page, not a checkpoint: download the file itself")
+    _check_sums(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -106,6 +127,34 @@ def _read(path: Path) -> Any:
         raise InputError(f"{path} is not a PyTorch checkpoint, or it is damaged") from None
     except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError):
         raise InputError(f"{path} is not a PyTorch checkpoint, or it is truncated") from None
+
+
+def _check_sums(path: Path) -> None:
+    """Hold each entry of an archive against its checksum, which `torch.load` does not.
+
+    Checkpoints of the time before archives are left to `torch.load`: they have none.
+
+    Raises:
+        InputError: an entry was changed, or cannot be read.
+    """
+    with path.open("rb") as stream:
+        if stream.read(2) != b"PK":
+            return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        OSError,
+        EOFError,
+        ValueError,
+        RuntimeError,
+    ) as error:
+        raise InputError(f"{path} is not a PyTorch checkpoint, or it is damaged ({error})") from None
+    if damaged is not None:
+        raise InputError(f"{path} is damaged: {damaged} is not what was saved; fetch the file again")
 
 
 def _unwrapped(value: Any, path: Path, notes: list[str]) -> dict[str, Tensor]:

@@ -80,7 +80,8 @@ class SmallModel:
         if name is not None:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, f"{name}Options")
             operator.builtinOptions = getattr(schema, f"{name}OptionsT")()
-            for key, value in options.items():
+            strides = {"strideH": 1, "strideW": 1} if kind == "CONV_2D" else {}
+            for key, value in {**strides, **options}.items():
                 setattr(operator.builtinOptions, key, value)
         self.graph.operators.append(operator)
 

@@ -111,7 +111,8 @@ def _tflite_outputs(file: Path) -> tuple[int, int, list[_Output]]:
         raise InputError(
             f"{file}: expected one input, an image [1, H, W, 3], found {list(map(list, shapes))}"
         )
-    return *shapes[0][1:3], [_tflite_output(graph, index) for index in graph.outputs]
+    _, height, width, _ = shapes[0]
+    return height, width, [_tflite_output(graph, index) for index in graph.outputs]
 
 
 def _tflite_output(graph: Graph, index: int) -> _Output:

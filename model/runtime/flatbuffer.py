@@ -6,6 +6,7 @@ The schema is the one that the LiteRT runtime package carries.
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from model.foundation.artifact import replacing
 from model.foundation.errors import InputError
 from model.geometry.outputs import physical_names
 from model.geometry.spec import SPEC_METADATA, DetectorSpec
+from model.runtime.promises import check_promises
 
 SIGNATURE = "detect"
 INPUT_NAME = "image"
@@ -33,9 +35,10 @@ def read_model(path: Path) -> Any:
 
 
 def read_content(path: Path) -> bytes:
-    """The bytes of a TFLite file that is whole, as the runtime verifies it.
+    """The bytes of a TFLite file that is whole and keeps its promises: THE way in of every file.
 
-    Parsing a damaged file is no way to find out: LiteRT's C API crashes on most of them.
+    The runtime verifies that it is a flatbuffer (parsing a damaged one is no way to find out: LiteRT's C API
+    crashes on most of them), `model.runtime.promises` the numbers in it.
 
     Raises:
         InputError: there is no such file, it is not TFLite, or it is damaged.
@@ -51,14 +54,19 @@ def read_content(path: Path) -> bytes:
         # Anything else (an operator that this runtime lacks) does not make it another kind of file.
         if "flatbuffer" in str(error).lower():
             raise InputError(f"{path} is damaged or truncated ({str(error).strip()})") from None
+    try:
+        model = parse_model(content)
+    except (struct.error, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({type(error).__name__}: {error})") from None
+    check_promises(model, str(path))
     return content
 
 
 def parse_model(content: bytes) -> Any:
     """Parse a TFLite file's bytes; buffers that stand behind the flatbuffer are taken into it."""
     model = schema.ModelT.InitFromPackedBuf(content, 0)
-    for buffer in model.buffers:
-        if buffer.offset > 1:
+    for buffer in model.buffers or ():
+        if buffer is not None and buffer.offset > 1:
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
     return model

@@ -109,7 +109,7 @@ class TfliteInterpreter:
                     experimental_op_resolver_type=resolver,
                 )
                 self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, MemoryError) as error:
             raise InputError(f"{self.name}: the runtime refuses it ({error})") from None
         self.inputs = tuple(TensorInfo._of(one) for one in self._interpreter.get_input_details())
         self.outputs = tuple(TensorInfo._of(one) for one in self._interpreter.get_output_details())
@@ -125,16 +125,25 @@ class TfliteInterpreter:
         return {one.name: one for one in self.tensors}
 
     def run(self, pixels: NDArray[Any]) -> None:
-        """Run on one image, uint8 RGB [H, W, 3] in 0..255, stored as the only input wants it."""
-        entry = self.inputs[0]
-        self._interpreter.set_tensor(entry.index, entry.stored(pixels[None]))
-        self._interpreter.invoke()
+        """Run on one image, uint8 RGB [H, W, 3] in 0..255, stored as the only input wants it.
 
-    def run_real(self, values: NDArray[np.float32]) -> None:
-        """Run on real numbers of the only input's shape."""
+        Raises:
+            InputError: the input has another shape, or an operator fails on what it is given.
+        """
+        self.run_real(pixels[None])
+
+    def run_real(self, values: NDArray[Any]) -> None:
+        """Run on real numbers of the only input's shape.
+
+        Raises:
+            InputError: as `run`.
+        """
         entry = self.inputs[0]
-        self._interpreter.set_tensor(entry.index, entry.stored(values))
-        self._interpreter.invoke()
+        try:
+            self._interpreter.set_tensor(entry.index, entry.stored(values))
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"{self.name}: the runtime fails on an image ({error})") from None
 
     def stored(self, tensor: TensorInfo) -> NDArray[Any]:
         """A tensor of the last run as the file stores it (integers in an integer file); a copy.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,17 @@ def apply_recipe(
         output: File to write. Its input takes uint8 pixels if its first layer is int8.
 
     Raises:
-        InputError: the file is quantized already, a rule matches no layer, or an activation has no bounds.
+        InputError: the file is quantized already, tensors share a name, a rule matches no layer, or an
+            activation has no bounds.
     """
     graph = read_graph(model)
     if any(tensor.type == "float16" or tensor.scales is not None for tensor in graph.tensors):
         raise InputError(f"{model} is quantized already: apply recipes to the float32 file that convert made")
+    names = Counter(graph.tensors[index].name for index in graph.activations)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise InputError(
+            f"{model}: {len(twice)} name(s) stand for several tensors, e.g. {twice[0]!r}: convert it"
+        )
     recipe.check_layers(graph.layers)
     tool = quantizer.Quantizer(str(model))
     tool.load_quantization_recipe([])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convert.tflite.graph import Graph
+from convert.tflite.graph import Graph, read_graph
 from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions
 from model.foundation.errors import InputError
 from model.geometry.spec import SPEC_METADATA, DetectorSpec
-from model.runtime.flatbuffer import metadata, parse_model, text
+from model.runtime.flatbuffer import metadata, read_model, text
 from quantize.inspect.delegation import ask_runtime
 from quantize.inspect.islands import Island, find_islands, separately_scaled
 
@@ -119,11 +118,7 @@ def audit(path: Path) -> Audit:
         InputError: no such file, or not a whole TFLite file.
     """
     delegation = ask_runtime(path)
-    try:
-        model = parse_model(path.read_bytes())
-        graph = Graph.of(model)
-    except (struct.error, ValueError, IndexError, TypeError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as TFLite ({type(error).__name__}: {error})") from None
+    model, graph = read_model(path), read_graph(path)
     roots = separately_scaled(graph)
     shared = Counter(roots.values())
     operators = tuple(

@@ -6,10 +6,11 @@ import os
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import load_checkpoint
+from model.checkpoint import load_checkpoint, load_state
 from model.foundation.errors import InputError
 from model.networks import NETWORKS
 from model.networks.featherface_v2 import FeatherFaceV2
@@ -70,6 +71,34 @@ def test_files_that_are_no_checkpoints(tmp_path: Path, state: dict[str, torch.Te
     _refused(_saved(path, [1, 2]), "expected a state_dict")
     _refused(_saved(path, {}), "expected a state_dict")
     _refused(_saved(path, {"a": 3}), "only tensors")
+
+
+def test_a_flipped_bit_is_refused_wherever_it_is(tmp_path: Path) -> None:
+    whole = _saved(tmp_path / "whole.pth", {"weight": torch.arange(300.0), "bias": torch.arange(20.0)})
+    content, path = whole.read_bytes(), tmp_path / "flipped.pth"
+    rng, read = np.random.default_rng(0), 0
+    for place in rng.choice(len(content), 300, replace=False):
+        bit = bytes([content[place] ^ 1 << int(rng.integers(8))])
+        path.write_bytes(content[:place] + bit + content[place + 1 :])
+        layer = torch.nn.ParameterDict({"weight": torch.zeros(300), "bias": torch.zeros(20)})
+        try:
+            load_state(layer, path, "layer")
+        except InputError:
+            continue
+        read += 1  # what nothing reads: padding, dates
+        torch.testing.assert_close(layer["weight"].data, torch.arange(300.0), rtol=0, atol=0)
+        torch.testing.assert_close(layer["bias"].data, torch.arange(20.0), rtol=0, atol=0)
+    assert read < 150
+
+
+@pytest.mark.parametrize("shape", [(0, 64, 1, 1), (1, 64, 1, 1), (7,), ()])
+def test_a_width_that_no_network_has_is_said(shape: tuple[int, ...], tmp_path: Path) -> None:
+    key = NETWORKS["featherface_v1"].width_key
+    _refused(
+        _saved(tmp_path / "x.pth", {key: torch.zeros(shape)}),
+        f"is no featherface_v1 .*{key}|missing",
+        "featherface_v1",
+    )
 
 
 class _Bomb:

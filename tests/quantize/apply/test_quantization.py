@@ -21,6 +21,7 @@ from quantize.calibrate.meter import measure_ranges
 from quantize.calibrate.ranges import Ranges, SizeRanges, read_ranges, write_ranges
 from quantize.recipe import LayerRule, Recipe, read_recipe
 from tests.conftest import EMBEDDED, ROOT, Converted
+from tests.small_tflite import SmallModel
 
 RECIPES = ROOT / "quantize" / "recipes"
 
@@ -185,6 +186,17 @@ def test_a_file_that_is_quantized_already_is_refused(
         with pytest.raises(InputError, match="is quantized already"):
             apply_recipe(read_recipe(RECIPES / f"{recipe}.json"), int8, prepared(ranges, "mse", int8), output)
     assert not output.exists()
+
+
+def test_tensors_of_one_name_are_refused(tmp_path: Path) -> None:
+    small = SmallModel()
+    image = small.tensor("image", "float32", [1, 2])
+    first, second = (small.tensor("twin", "float32", [1, 2]) for _ in range(2))
+    small.add("ADD", [image, image], [first])
+    small.add("ADD", [first, image], [second])
+    file = small.write(tmp_path / "twins.tflite", [image], [second])
+    with pytest.raises(InputError, match="1 name.* 'twin'"):
+        apply_recipe(read_recipe(RECIPES / "int8.json"), file, {}, tmp_path / "made.tflite")
 
 
 def test_a_damaged_file_is_refused_before_it_is_parsed(converted: Converted, tmp_path: Path) -> None:
