@@ -14,9 +14,9 @@ from model.foundation.records import to_json
 
 Grade = Literal["good", "look at it", "dead"]
 
-STAGES = ("torch", "simplified_to_torch", "float32")
-"""What a file is judged against, the first that was measured: PyTorch, or, of a file whose checkpoint was not
-at hand, the float file."""
+STAGES = ("torch", "simplified_to_torch", "foreign", "float32")
+"""What a file is judged against, the first that was measured: PyTorch, the foreign TFLite file that it was
+made of, or, of a file whose checkpoint was not at hand, the float file."""
 
 GOOD_KEPT, DEAD_KEPT = 0.9, 0.5
 """Shares of the reference's faces that a good file keeps at least, and that a dead one keeps less of."""

@@ -111,7 +111,9 @@ def check(
     *,
     checkpoint: flags.Checkpoint | None = None,
     network: flags.Network = "",
-    model: Annotated[flags.Model | None, Parameter(help="instead of weights: an ONNX file")] = None,
+    model: Annotated[
+        flags.Model | None, Parameter(help="instead of weights: an ONNX or float TFLite file")
+    ] = None,
     spec: Annotated[Path | None, Parameter(help="of a network that is none of this project's")] = None,
     size: flags.Size = "",
     called: flags.Called = "",
@@ -136,7 +138,9 @@ def check(
 
     source = checkpoint or model
     if source is None or (checkpoint and model):
-        raise InputError("check: give either weights with --checkpoint or an ONNX file with --model")
+        raise InputError(
+            "check: give either weights with --checkpoint, or an ONNX or TFLite file with --model"
+        )
     check_network(source, network, spec, size)
     named(called)
     if images is not None:

@@ -13,8 +13,8 @@ from convert.tflite.graph import Graph
 from convert.tflite.naming import number_names
 from convert.tflite.passes import PASSES
 from convert.tflite.pixel_input import take_pixels
+from convert.verdict import parity_facts
 from model.foundation.artifact import Artifact, replacing, tool_versions
-from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.outputs import physical_names
 from model.geometry.spec import SPEC_METADATA, DetectorSpec
@@ -62,7 +62,7 @@ def adopt_tflite(file: Path, spec: DetectorSpec, output: Path, photographs: Sequ
         precision="float32",
         tools=tool_versions(*TOOLS),
         operators=Graph.of(model).require_builtin(),
-        parity=to_json({"foreign": parity}),
+        **parity_facts({"foreign": parity}),
     )
 
 

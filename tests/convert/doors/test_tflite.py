@@ -115,7 +115,8 @@ def test_it_computes_from_rgb_bytes_what_the_foreign_file_computes(
     foreign: Path, photographs: list[np.ndarray], tmp_path: Path
 ) -> None:
     made = tmp_path / "made.tflite"
-    adopt_tflite(foreign, SPEC, made, photographs)
+    record = adopt_tflite(foreign, SPEC, made, photographs).record
+    assert record["verdict"] is not None
     for pixels in photographs:
         scaled = (pixels[..., ::-1] - np.float32(SPEC.mean)) / np.float32(SPEC.std)
         expected, found = _returned(foreign.read_bytes(), scaled), _returned(made.read_bytes(), pixels)
