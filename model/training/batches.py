@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.foundation.errors import InputError
+from model.geometry.letterbox import Pixels
 from model.networks import spec_of
 from model.training.captured import Captured
 from model.training.recipe import BASE, Recipe
 from model.training.samples.album import Album
 from model.training.samples.degrade import degrade
-from model.training.samples.views import Pixels, ViewFaces, faces_of, plan_views, render
+from model.training.samples.views import ViewFaces, faces_of, plan_views, render
 from model.training.teacher.scrfd import ANCHOR_SIZES, STRIDES, Scrfd
 
 
