@@ -19,6 +19,9 @@ WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 WITHOUT_INT8 = frozenset({"EMBEDDING_LOOKUP", "LEAKY_RELU", "FLOOR", "CAST"})
 """TFLite operators without an int8 form in the quantizer."""
 
+MOST_INTEGER_BITS = 8
+"""Weights of more bits are stored as floats."""
+
 
 @dataclass(frozen=True)
 class Precision:
@@ -45,6 +48,19 @@ class Precision:
     def needs_ranges(self) -> bool:
         """Whether activation ranges must be measured before."""
         return self.method == "static"
+
+    @property
+    def stored(self) -> str:
+        """Type of a weight in a TFLite file: "int8"."""
+        return (
+            f"float{self.weight_bits}" if self.weight_bits > MOST_INTEGER_BITS else f"int{self.weight_bits}"
+        )
+
+    @property
+    def arithmetic(self) -> str:
+        """How an operator with weights computes then: a name of `convert.tflite.graph.ARITHMETIC`."""
+        integer_weights = self.weight_bits <= MOST_INTEGER_BITS
+        return "int8_weights" if integer_weights and self.method != "static" else self.stored
 
     def covers(self, kind: str) -> bool:
         """Whether a TFLite operator of this kind can be computed so."""

@@ -30,6 +30,10 @@ int8_weights: float32 activations on integer weights. index: integers without a 
 conditions). conversion: a QUANTIZE or DEQUANTIZE of an activation. unpacking: a DEQUANTIZE of a constant,
 which a runtime does once.
 """
+ON_INTEGERS = ("int8", "int16")
+"""The ARITHMETIC whose activations are integers with a scale."""
+ON_FLOATS = ("float16", "float32", "int8_weights")
+"""The ARITHMETIC whose activations are floats."""
 _INTEGERS = ("int8", "uint8", "int16", "int4")
 _NUMPY = ("float16", "float32", "float64", "bool", "int8", "uint8", "int16", "int32", "uint32", "int64")
 _KINDS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}

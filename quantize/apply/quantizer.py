@@ -39,8 +39,8 @@ def apply_recipe(
         output: File to write. Its input takes uint8 pixels if its first layer is int8.
 
     Raises:
-        InputError: the file is quantized already, tensors share a name, a rule matches no layer, or an
-            activation has no bounds.
+        InputError: the file is quantized already, tensors share a name, a rule matches no layer, an
+            activation has no bounds, or two precisions have integer activations.
     """
     graph = read_graph(model)
     if any(tensor.type == "float16" or tensor.scales is not None for tensor in graph.tensors):
@@ -51,9 +51,11 @@ def apply_recipe(
             f"{model}: {len(twice)} name(s) stand for several tensors, e.g. {twice[0]!r}: convert it"
         )
     recipe.check_layers(graph.layers)
+    assigned = _assigned(recipe, graph)
+    _require_one_static(recipe, assigned)
     tool = quantizer.Quantizer(str(model))
     tool.load_quantization_recipe([])
-    _configure(tool, _assigned(recipe, graph))
+    _configure(tool, assigned)
     statistics = _statistics(graph, bounds or {}) if recipe.is_static else None
     made = tool.quantize(statistics, enable_progress_bar=False, enable_progress_report=False).quantized_model
     if made is None:
@@ -85,6 +87,16 @@ def _assigned(recipe: Recipe, graph: Graph) -> dict[str, Precision]:
         one.layer: wanted[one.layer] if wanted[one.layer].covers(one.kind) else FLOAT32
         for one in graph.operators
     }
+
+
+def _require_one_static(recipe: Recipe, assigned: Mapping[str, Precision]) -> None:
+    """The tool takes one precision with integer activations for a whole file, and leaves layers out of it."""
+    static = sorted({row.name for row in assigned.values() if row.method == "static"})
+    if len(static) > 1:
+        raise InputError(
+            f"recipe {recipe.name} asks for {' and '.join(static)}: a file can have one precision with "
+            "integer activations; keep one of them and give the other layers weights in fewer bits"
+        )
 
 
 def _configure(tool: Any, assigned: Mapping[str, Precision]) -> None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convert.tflite.graph import Graph, read_graph
+from convert.tflite.graph import ON_FLOATS, ON_INTEGERS, Graph, read_graph
 from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions
 from model.foundation.errors import InputError
 from model.geometry.spec import SPEC_METADATA, DetectorSpec
 from model.runtime.flatbuffer import metadata, read_model, text
 from quantize.inspect.delegation import ask_runtime
 from quantize.inspect.islands import Island, find_islands, separately_scaled
+from quantize.precision import PRECISIONS
 
 FORMAT, VERSION = "featherface-audit", 1
 
@@ -208,14 +209,16 @@ def _shares(operators: tuple[AuditedOperator, ...], constants: Mapping[str, int]
             counts[one.arithmetic] += 1
             taken["operators"] += one.xnnpack
             taken["macs"] += one.macs * one.xnnpack
-    integers, floats = ("int8", "int16"), ("float16", "float32", "int8_weights")
     return {
-        **{f"{kind}_macs": _share(macs[kind], macs) for kind in ("int8", *floats)},
-        "int8_operators": _share(sum(counts[kind] for kind in integers), counts),
-        "float_operators": _share(sum(counts[kind] for kind in floats), counts),
+        **{
+            f"{kind}_macs": _share(macs[kind], macs)
+            for kind in dict.fromkeys(row.arithmetic for row in PRECISIONS.values())
+        },
+        "int8_operators": _share(sum(counts[kind] for kind in ON_INTEGERS), counts),
+        "float_operators": _share(sum(counts[kind] for kind in ON_FLOATS), counts),
         **{
             f"{kind}_bytes": _share(constants.get(kind, 0), constants)
-            for kind in ("int8", "float16", "float32")
+            for kind in dict.fromkeys(row.stored for row in PRECISIONS.values())
         },
         "conversions": counts["conversion"],
         "xnnpack_operators": _share(taken["operators"], counts),

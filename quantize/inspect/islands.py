@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from convert.tflite.graph import Graph, Operator
+from convert.tflite.graph import ON_INTEGERS, Graph, Operator
 
 KEEPS_SCALE = (
     "RESHAPE", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "TRANSPOSE", "GATHER", "UNPACK", "SQUEEZE",
@@ -41,7 +41,7 @@ def find_islands(graph: Graph) -> list[Island]:
     Operators belong together when they share a computed tensor without a scale. Two that read the same
     converted tensor are one island: it is converted once.
     """
-    if not any(one.arithmetic in ("int8", "int16") for one in graph.operators):
+    if not any(one.arithmetic in ON_INTEGERS for one in graph.operators):
         return []
     groups = _Groups()
     stretches: dict[int, list[Operator]] = defaultdict(list)
@@ -57,7 +57,7 @@ def find_islands(graph: Graph) -> list[Island]:
 
 def _float_tensors(graph: Graph, one: Operator) -> Sequence[int]:
     """The computed tensors without a scale that an operator touches."""
-    if one.arithmetic in ("unpacking", "int8", "int16"):
+    if one.arithmetic in ("unpacking", *ON_INTEGERS):
         return ()
     if one.arithmetic == "conversion":
         return one.outputs if one.kind == "DEQUANTIZE" else one.reads[:1]

@@ -13,8 +13,10 @@ from typing import Any
 from convert.onnx_file.graph import OnnxGraph, attribute
 from quantize.inspect.channel_ranges import channel_ranges
 from quantize.inspect.findings import Finding, Level
+from quantize.precision import FLOAT16, FLOAT32, INT8
 
-LEVELS_OF_INT8 = 256
+LEVELS_OF_INT8 = 1 << INT8.weight_bits
+_IN_FLOAT = f"keep the layer in {FLOAT16.name}"
 SHAPING = (
     "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Slice", "Split", "Cast", "Pad",
     "Expand", "Tile",
@@ -109,7 +111,7 @@ def _sampled(graph: OnnxGraph, node: Any, what: str) -> Spot:
     return Spot(
         graph.layer(node),
         f"{what}: a position that is off by one level reads another pixel",
-        "replace it by plain (separable) convolutions, or keep the whole layer in float16",
+        f"replace it by plain (separable) convolutions, or {_IN_FLOAT}",
     )
 
 
@@ -133,8 +135,8 @@ def coordinates(graph: OnnxGraph) -> Iterator[Spot]:
                 graph.layer(node),
                 f"coordinates in 256 levels: {extent:,} positions make a level {step:.3g} positions wide "
                 f"({len(arithmetic)} operators compute them)",
-                "keep everything between the layer that predicts positions and the sampling in float32, or "
-                "sample at fixed places",
+                "keep everything between the layer that predicts positions and the sampling in "
+                f"{FLOAT32.name}, or sample at fixed places",
             )
 
 
@@ -170,7 +172,8 @@ def _joined(graph: OnnxGraph, node: Any, output: str) -> Spot:
     remedy = (
         "return them as outputs of their own; join them after dequantization, outside the network"
         if mixed
-        else "run one head on the cells of all levels (join what it reads), or keep the heads in float16"
+        else "run one head on the cells of all levels (join what it reads), or keep the heads in "
+        f"{FLOAT16.name}"
     )
     return Spot(output, reason, remedy, level)
 
@@ -182,9 +185,9 @@ def leaky_relu(graph: OnnxGraph) -> Iterator[Spot]:
         if node.op_type in ("LeakyRelu", "PRelu"):
             yield Spot(
                 graph.layer(node),
-                f"{node.op_type}: the quantizer has no int8 form, so the file goes to float and back around "
-                "it; in int8 the small negative side would get few of the 256 levels",
-                "train with ReLU, which fuses into the convolution before it, or keep the layer in float16",
+                f"{node.op_type}: the quantizer has no {INT8.name} form, so the file goes to float and back "
+                f"around it; in {INT8.name} the small negative side would get few of the 256 levels",
+                f"train with ReLU, which fuses into the convolution before it, or {_IN_FLOAT}",
             )
 
 
@@ -204,7 +207,7 @@ def swish(graph: OnnxGraph) -> Iterator[Spot]:
                 graph.layer(node),
                 f"{name}: what it does differently from a ReLU is at most 0.3 high, a few of 256 levels that "
                 "a large positive range sets; the product is rounded twice",
-                "train with ReLU or ReLU6, or keep the layer in float16",
+                f"train with ReLU or ReLU6, or {_IN_FLOAT}",
             )
 
 
@@ -223,7 +226,7 @@ def unbounded(graph: OnnxGraph) -> Iterator[Spot]:
                 graph.layer(node),
                 f"unbounded activation: {node.op_type} {reason}, and a rare large value takes the levels of "
                 "all others",
-                "bound one side (ReLU6, hard sigmoid), or keep the layer in float16",
+                f"bound one side (ReLU6, hard sigmoid), or {_IN_FLOAT}",
             )
 
 
@@ -270,8 +273,7 @@ def uneven_channels(graph: OnnxGraph) -> Iterator[Spot]:
                 f"{one.starved} of {one.channels} channels are more than {one.limit:g}x smaller than the "
                 f"largest ({one.ratio:.3g}x; weights differ by {one.weight_ratio:.3g}x), and the next layer "
                 f"reads them amplified: they get at most {LEVELS_OF_INT8 / one.ratio:.2g} of the 256 levels",
-                "equalize the two layers (scale a channel up here and down there), or keep the layer in "
-                "float16",
+                f"equalize the two layers (scale a channel up here and down there), or {_IN_FLOAT}",
             )
 
 
@@ -282,8 +284,8 @@ def float_only(graph: OnnxGraph) -> Iterator[Spot]:
         if node.op_type in _FLOAT_ONLY and graph.computed_inputs(node):
             yield Spot(
                 graph.layer(node),
-                f"{node.op_type} has no int8 kernel: the file goes to float and back around it",
-                "move it behind the network, or keep the layer in float16",
+                f"{node.op_type} has no {INT8.name} kernel: the file goes to float and back around it",
+                f"move it behind the network, or {_IN_FLOAT}",
             )
         elif node.op_type == "Resize" and attribute(node, "mode", b"nearest") == b"nearest":
             yield Spot(

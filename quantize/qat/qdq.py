@@ -21,6 +21,7 @@ from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import INPUT_NAME
 from model.runtime.onnx_file import embed_spec
 from model.runtime.running import Answers, open_model
+from quantize.precision import INT8
 from quantize.qat.integers import integer_weight
 from quantize.qat.kernels import SAME
 from quantize.qat.mirror import Mirror
@@ -67,10 +68,10 @@ def export_qdq(
         output,
         sources={},
         spec=spec.to_json(),
-        precision="int8",
+        precision=INT8.name,
         opset=OPSET,
         tools=tool_versions("onnx", "onnxruntime"),
-        parity={"int8": to_json(parity)},
+        parity={INT8.name: to_json(parity)},
     )
     return {"file": output.name, "parity": to_json(parity)}
 

@@ -73,6 +73,22 @@ def test_a_precision_is_one_row(
     assert (folder / "made.tflite").stat().st_size < 0.5 * converted.float32.stat().st_size
 
 
+def test_two_precisions_with_integer_activations_are_one_line(
+    converted: Converted, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = MappingProxyType({**precision.PRECISIONS, "int4": Precision("int4", "static", 4)})
+    for module in (precision, recipe, quantizer):
+        monkeypatch.setattr(module, "PRECISIONS", rows)
+    manifest = folder / "manifest.json"
+    write_manifest(select_images(folder / "photographs", 2, 0)[0], manifest)
+    rules = [{"match": ".", "precision": "int8"}, {"match": "heads", "precision": "int4"}]
+    made = {"name": "two", "layers": rules}
+    assert _apply(converted, made, folder, "--calibration", str(manifest)) == 2
+    error = capsys.readouterr().err
+    assert "recipe two asks for int4 and int8: a file can have one precision with integer" in error
+    assert not (folder / "made.tflite").exists()
+
+
 def test_the_dynamic_recipe_needs_no_ranges(converted: Converted, folder: Path) -> None:
     shipped = json.loads(Path("quantize/recipes/dynamic.json").read_text())
     assert _apply(converted, shipped, folder) == 0
