@@ -87,23 +87,20 @@ class ImageSet:
         _require(limit)
         return self._at(np.sort(np.random.default_rng(seed).choice(len(self), limit, replace=False)).tolist())
 
-    def half(self, which: Half, limit: int | None = None) -> ImageSet:
+    def half(self, which: Half) -> ImageSet:
         """A fixed half: one to choose on, the other to verify the choice on.
 
-        The SHA-256 of an image's name decides its half and its place, so that the halves are disjoint
-        whatever `limit` is, a smaller limit is a subset of a larger one, and adding images moves none.
+        The SHA-256 of an image's name decides its half, so that adding images moves none to the other.
 
         Raises:
-            InputError: the half is empty, or a limit below 1.
+            InputError: the half is empty.
         """
-        digests = [hashlib.sha256(name.encode()).digest() for name in self.images]
+        digests = [hashlib.sha256(name.encode()).digest()[0] for name in self.images]
         wanted = 0 if which == "search" else 1
-        chosen = [place for place, digest in enumerate(digests) if digest[0] % 2 == wanted]
+        chosen = [place for place, digest in enumerate(digests) if digest % 2 == wanted]
         if not chosen:
             raise InputError(f"no image for the half {which!r} among {len(self)}; give a larger labelled set")
-        if limit is not None:
-            _require(limit)
-        return self._at(sorted(chosen, key=lambda place: digests[place][1:])[:limit])
+        return self._at(chosen)
 
     def _at(self, places: Sequence[int]) -> ImageSet:
         names = list(self.images)

@@ -18,6 +18,8 @@ EXACT = 1e-4
 largest value."""
 CHECKED = 8
 """So many photographs decide that."""
+EQUALIZED = 48
+"""So many images of the manifests, in turn, give the channels' ranges."""
 
 Table = Annotated[flags.Output, Parameter(help="table (JSON) to write; a picture (.svg) stands beside it")]
 Trials = Annotated[
@@ -157,10 +159,12 @@ def equalize(
     network: flags.Network,
     calibration: flags.Calibration,
     output: Annotated[flags.Output, Parameter(help="checkpoint (.pth) to write")],
-    limit: Annotated[flags.Limit, Parameter(help="images of the manifests, taken in turn")] = 48,
     size: flags.Size = "320",
     data: Annotated[Folders, Parameter(help="folders with label.txt and images/, to prove it on")] = [],
-    labelled: Annotated[int, Parameter(help="images of each folder for the proof")] = 100,
+    limit: Annotated[
+        flags.Limit, Parameter(help="only so many images of each folder's half, drawn at random with --seed")
+    ] = 100,
+    seed: flags.Seed = 0,
 ) -> None:
     """Rewrite a checkpoint exactly, so that INT8 loses less; with --data, exit code 1 if it does not help."""
     import copy
@@ -180,7 +184,7 @@ def equalize(
 
     spec = spec_of(network, *parse_size(size))
     module = load_checkpoint(checkpoint, network).network
-    images = list(CalibrationImages(calibration, spec, limit))
+    images = list(CalibrationImages(calibration, spec, EQUALIZED))
     before = copy.deepcopy(module)
     with step(f"equalize {checkpoint.name} on {len(images)} images"):
         equalizing.equalize(module, spec, images)
@@ -190,7 +194,7 @@ def equalize(
         torch.save(module.state_dict(), temporary)
     proof = None
     if data:
-        halves = (ImageSet.in_folder(folder).half("search", labelled) for folder in data)
+        halves = (ImageSet.in_folder(folder).half("search").sample(limit, seed) for folder in data)
         faces = [image for half in halves for image in half.labelled]
         with step("INT8 before and after: convert, quantize, score"):
             whole, old = int8_of(before, spec, checkpoint, images, faces)

@@ -38,7 +38,7 @@ class Subject:
         ranges: Activation ranges (JSON) of its checkpoint; or give --calibration.
         calibration: Manifests of images to measure them on.
         estimator: Of the ranges: a file of quantize/calibrate/estimators.
-        limit: Images of each folder's half; the hashes of their names choose.
+        limit, seed: Images of each folder's half, and the seed that draws them.
         spec: Detector spec (JSON), for a file that carries none.
         checkpoint: What the file was made from, if no record stands beside it.
     """
@@ -49,8 +49,9 @@ class Subject:
     calibration: flags.Calibration = field(default_factory=list)
     estimator: str = "min_max"
     limit: Annotated[
-        flags.Limit, Parameter(help="images of each folder's half; the hashes of their names choose")
+        flags.Limit, Parameter(help="only so many images of each folder's half, drawn at random with --seed")
     ] = 100
+    seed: flags.Seed = 0
     spec: Path | None = None
     checkpoint: Annotated[
         flags.Checkpoint | None, Parameter(help="what --model was made from, if no record stands beside it")
@@ -138,7 +139,7 @@ class Subject:
         """Labelled images of one half of every folder."""
         from calibration_data.image_set import ImageSet
 
-        halves = (ImageSet.in_folder(folder).half(half, self.limit) for folder in self.data)
+        halves = (ImageSet.in_folder(folder).half(half).sample(self.limit, self.seed) for folder in self.data)
         return [image for one in halves for image in one.labelled]
 
     def bench(self, half: Half, journal: Path | None, ranges: Ranges | None = None) -> Bench:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,18 +42,16 @@ def test_halves_are_disjoint_complete_and_stable() -> None:
     assert not {*chosen} & {*held}
     assert {*chosen, *held} == {*whole.images}
     assert 60 < len(chosen) < 140
-    assert list(whole.half("search", 10).images) == chosen[:10]
     backwards = ImageSet("", dict(reversed(whole.images.items())))
-    assert list(backwards.half("search", 10).images) == chosen[:10]
+    assert {*backwards.half("search").images} == {*chosen}
     assert hashlib.sha256(chosen[0].encode()).digest()[0] % 2 == 0
     with pytest.raises(InputError, match="no image for the half"):
         a_set(0).half("search")
 
 
-@pytest.mark.parametrize("part", [lambda s: s.sample(0, 0), lambda s: s.half("search", 0)])
-def test_a_part_has_an_image(part: Callable[[ImageSet], ImageSet]) -> None:
+def test_a_part_has_an_image() -> None:
     with pytest.raises(InputError, match="at least 1 image"):
-        part(a_set(9))
+        a_set(9).sample(0, 0)
 
 
 def test_a_set_is_named_after_its_folder_and_may_lack_labels(tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from calibration_data.image_set import ImageSet
 from quantize.__main__ import main
+from quantize.tune.subject import Subject
 
 
 @pytest.mark.parametrize(
@@ -23,3 +27,16 @@ def test_flags_that_do_not_go_together_are_one_line(
     error = capsys.readouterr().err
     assert because in error
     assert "Traceback" not in error
+
+
+def test_a_limit_draws_by_the_seed(demo_set: Path) -> None:
+    folder = demo_set / "evaluation"
+
+    def drawn(**flags: int) -> set[Path]:
+        subject = Subject(model=Path("m.tflite"), data=[folder], ranges=Path("r.json"), **flags)
+        return {one.path for one in subject.images("search")}
+
+    half = {*ImageSet.in_folder(folder).half("search").images.values()}
+    assert drawn() == half
+    assert drawn(limit=4) == drawn(limit=4, seed=0) < half
+    assert len({frozenset(drawn(limit=4, seed=seed)) for seed in range(5)}) > 1
