@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RESULTS = Path("build/benchmark/latency.json")
 DEFAULT_RUNS = Path("build/benchmark/run")
+TfliteModels = Annotated[flags.Models, Parameter(help="model files: .tflite")]
 KeepFiles = Annotated[bool, Parameter(help="leave pushed files on the device")]
 
 
@@ -75,7 +76,7 @@ def devices(*, json: flags.Json = None) -> None:
 
 def latency(
     *,
-    model: flags.Models,
+    model: TfliteModels,
     target: Target = Target(),
     threads: str = "1",
     delegate: str = "xnnpack",
@@ -120,6 +121,14 @@ def latency(
     limits = replace(QUICK if quick else Limits(), sustained_s=parsing.duration_s(sustained))
     counts, delegates = parsing.thread_counts(threads), parsing.delegates(delegate)
     kind, asked = parse_device(target.device)
+    only_timed = {
+        "--threads": counts != [1],
+        "--delegate": delegates != ["xnnpack"],
+        "--cluster": cluster != "none",
+        "--quick": quick,
+        "--sustained": limits.sustained_s > 0,
+        "--images": images is not None,
+    }
     wish = target.wish(counting=True, photographs=images)
     results = ResultFile(output, resume=resume)
     found: list[Measurement] = []
@@ -127,7 +136,9 @@ def latency(
         with kind.opened(name, wish) as machine:
             # Instructions are counted in one way only: on one thread, with XNNPACK.
             settings = [Setting()]
-            if not isinstance(machine, CountingMachine):
+            if isinstance(machine, CountingMachine):
+                parsing.refuse_in_counting(target.device, only_timed)
+            else:
                 clusters = parsing.clusters(cluster, machine.clusters)
                 settings = list(settings_of(counts, delegates, clusters, limits))
             work = [(one, setting) for one in models for setting in settings]
@@ -159,7 +170,7 @@ def _measured(
 
 def run(
     *,
-    model: flags.Models,
+    model: TfliteModels,
     images: flags.Images,
     target: Target = Target(),
     limit: flags.Limit = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmark.adb.facts import Cluster
@@ -63,6 +63,23 @@ def delegates(text: str) -> list[Delegate]:
     if unknown := [name for name in wanted if name not in known]:
         raise InputError(f"--delegate takes {', '.join(DELEGATES)}, found {unknown[0]!r}")
     return [known[name] for name in wanted]
+
+
+def refuse_in_counting(device: str, asked: Mapping[str, bool]) -> None:
+    """Refuse what has no meaning where instructions are counted: one thread, XNNPACK, a few inferences.
+
+    Args:
+        device: As written after --device.
+        asked: Flag of the command line -> whether it was set.
+
+    Raises:
+        InputError: one was.
+    """
+    if found := [flag for flag, is_set in asked.items() if is_set]:
+        raise InputError(
+            f"--device {device} counts the instructions of inferences on one thread with XNNPACK; leave out "
+            f"{', '.join(found)}, or give a device whose time means something (host, adb)"
+        )
 
 
 def clusters(text: str, there: Sequence[Cluster]) -> list[Cluster | None]:

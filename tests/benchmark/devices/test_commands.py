@@ -143,6 +143,12 @@ def _cool(look, limit_s):
         ),
         (["--device", "host:me"], "--device takes host, found a name behind it: 'me'"),
         (["--device", "arm64:max"], "expected a core out of cortex-a53"),
+        (
+            ["--device", "arm64", "--threads", "1,2"],
+            "XNNPACK; leave out --threads, --quick, or give a device",
+        ),
+        (["--device", "arm64", "--delegate", "none"], "leave out --delegate, --quick"),
+        (["--device", "arm64", "--cluster", "each", "--sustained", "1m"], "--cluster, --quick, --sustained"),
     ],
 )
 def test_options_that_cannot_be_used(phone, tflite_file, benchmark_model, tmp_path, capsys, case):
