@@ -69,11 +69,13 @@ endif
 QUANTIZED := $(foreach precision,$(SHIPPED) $(OWN),$(WORK)_$(precision).tflite)
 ONNX_QUANTIZED := $(if $(ONNX),$(foreach precision,$(filter-out float16,$(SHIPPED) $(OWN)),$(WORK)_$(precision).onnx))
 
-# The embedded checkpoint's ranges were measured on real photographs; any other needs images.
+# The embedded checkpoint's ranges were measured on real photographs; any other needs images, which also say
+# above which score its quantized files show faces.
 ifeq ($(CHECKPOINT)$(MODEL)$(CALIBRATION),$(EMBEDDED))
 RANGES := $(SHIPPED_RANGES)
 else
 RANGES := $(WORK)/ranges.json
+SCORED := $(WORK)/calibration.json
 endif
 # What is converted, and what quantized files are held against beside the float file.
 SOURCE := $(if $(MODEL),--model "$(MODEL)",--checkpoint "$(CHECKPOINT)" --network "$(NETWORK)") \
@@ -168,8 +170,8 @@ $(WORK)/ranges.json: $(FLOAT) $(WORK)/calibration.json
 	@$(RUN) quantize ranges --model $(FLOAT) $(MADE_FROM) --calibration $(WORK)/calibration.json --output $@
 
 QUANTIZE = @$(RUN) quantize apply --model $(FLOAT) $(MADE_FROM) --recipe $< --output $@ \
-  --photographs $(DEMO)/evaluation/images
-STEPS := $(FLOAT) $(QUANTIZER)
+  --photographs $(DEMO)/evaluation/images $(if $(SCORED),--calibration $(SCORED))
+STEPS := $(FLOAT) $(SCORED) $(QUANTIZER)
 
 $(WORK)_float16.tflite: quantize/recipes/float16.json $(STEPS)
 	$(QUANTIZE)

@@ -108,18 +108,24 @@ def name_interface(model: Any, spec: DetectorSpec) -> None:
     signature.outputs = outputs
     graph.outputs = [entry.tensorIndex for entry in outputs]
     graph.name = SIGNATURE
+    put_spec(model, spec)
+
+
+def put_spec(model: Any, spec: DetectorSpec) -> None:
+    """Store a spec in the file, replacing an earlier one."""
     put_metadata(model, SPEC_METADATA, json.dumps(spec.to_json(), sort_keys=True))
 
 
 def put_metadata(model: Any, name: str, value: str) -> None:
     """Store a text in the file under `name`, replacing an earlier one."""
-    model.metadata = [entry for entry in model.metadata or [] if text(entry.name) != name]
-    buffer = schema.BufferT()
-    buffer.data = list(value.encode())
-    model.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = name, len(model.buffers) - 1
-    model.metadata.append(entry)
+    model.metadata = model.metadata or []
+    entry = next((one for one in model.metadata if text(one.name) == name), None)
+    if entry is None:
+        entry = schema.MetadataT()
+        model.buffers.append(schema.BufferT())
+        entry.name, entry.buffer = name, len(model.buffers) - 1
+        model.metadata.append(entry)
+    model.buffers[entry.buffer].data = list(value.encode())
 
 
 def metadata(model: Any, name: str) -> str | None:

@@ -27,7 +27,9 @@ def apply(
     The record beside the output says what it was made from and how far it is from the float file; with
     --checkpoint, which must be what that was made from, from the PyTorch network too.
     Int8 layers need --ranges, or --calibration to measure them; a recipe that corrects biases needs
-    --calibration too.
+    --calibration too. On those images the score is measured above which the file shows as many faces as the
+    float file does: it goes into the file's spec. Outputs that join quantities of different units are cut
+    into their roles where the spec names them.
     """
     from model.foundation.progress import passing
 

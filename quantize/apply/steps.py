@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calibration_data.selection import select_images, write_manifest
@@ -17,17 +18,22 @@ from model.foundation.progress import step
 from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
+from model.runtime.flatbuffer import put_spec, read_model, write_model
 from model.runtime.running import Answers, TorchModel, open_model
 from quantize.apply.bias_correction import correct_biases
+from quantize.apply.float_file import FloatFile, through_passes
+from quantize.apply.operating_point import OperatingPoint, measure_operating_point
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.bounds import prepared
 from quantize.calibrate.images import CalibrationImages
 from quantize.calibrate.meter import measure_ranges
-from quantize.calibrate.ranges import Bounds, checkpoint_hash, read_ranges
+from quantize.calibrate.ranges import Ranges, checkpoint_hash, read_ranges
 from quantize.recipe import Recipe, read_recipe
 
 CALIBRATION_IMAGES = 200
 CORRECTION_IMAGES = 12
+OPERATING_IMAGES = 200
+"""So many calibration images, at most, give the score above which faces are shown."""
 PARITY_IMAGES = 24
 TOOLS = ("ai-edge-quantizer", "ai-edge-litert")
 
@@ -43,7 +49,8 @@ class Job:
         photographs: Folder of images for the parity; not those of the calibration.
         output: File to write.
         ranges: Activation ranges, if they were measured before.
-        calibration: Manifests of images, for ranges that were not, and for a recipe that corrects biases.
+        calibration: Manifests of images, for ranges that were not measured, for a recipe that corrects
+            biases, and for the score above which the quantized file shows faces.
     """
 
     model: Path
@@ -97,18 +104,17 @@ def quantize(
         recipe: JSON file, e.g. one of `quantize/recipes`.
         output: File to write; its record stands beside it.
         images: Folder of photographs: CALIBRATION_IMAGES of them, drawn by `seed`, give the activation
-            ranges if the recipe needs any, and its first PARITY_IMAGES the differences in the record.
+            ranges, if the recipe needs any, and the score above which faces are shown; its first
+            PARITY_IMAGES give the differences in the record.
         ranges: Activation ranges of the same checkpoint instead.
         seed: Of the choice. Which images it fell on is written beside the output.
 
     Raises:
         InputError: the files do not belong together, or the recipe does not fit the model.
     """
-    calibration: tuple[Path, ...] = ()
-    if ranges is None and read_recipe(recipe).is_static:
-        calibration = (output.with_suffix(".calibration.json"),)
-        write_manifest(select_images(images, CALIBRATION_IMAGES, seed)[0], calibration[0])
-    return quantize_file(Job(model, None, recipe, images, output, ranges, calibration))
+    calibration = output.with_suffix(".calibration.json")
+    write_manifest(select_images(images, CALIBRATION_IMAGES, seed)[0], calibration)
+    return quantize_file(Job(model, None, recipe, images, output, ranges, (calibration,)))
 
 
 def quantize_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact:
@@ -118,30 +124,41 @@ def quantize_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact:
         InputError: the files do not belong together, or the recipe does not fit the model.
     """
     spec, recipe = job.spec(), read_recipe(job.recipe)
-    bounds, measured_at = _bounds(job, recipe, spec)
-    with step(f"{job.output.name}: quantize, parity"):
+    ranges, measured_at = _ranges(job, recipe, spec)
+    with (
+        step(f"{job.output.name}: quantize, parity"),
+        tempfile.TemporaryDirectory() as folder,
+        replacing(job.output) as temporary,
+    ):
         inputs = parity_inputs(job.photographs, spec, parity_images)
-        with replacing(job.output) as temporary:
-            apply_recipe(recipe, job.model, bounds, temporary)
-            if recipe.bias_correction:
-                images = list(CalibrationImages(job.calibration, spec, CORRECTION_IMAGES))
-                correct_biases(job.model, temporary, images, temporary)
-            operators = read_graph(temporary).require_builtin()
-            parity = job.parity(temporary, inputs, spec)
-    measured: dict[str, Path] = {}
-    if recipe.is_static and job.ranges is not None:
-        measured = {"ranges": job.ranges}
-    elif recipe.is_static:
-        measured = {f"calibration_{place}": one for place, one in enumerate(job.calibration)}
+        source = FloatFile(job.model, spec)
+        if recipe.is_static:
+            source = through_passes(job.model, spec, inputs, Path(folder))
+        bounds = None if ranges is None else prepared(ranges, recipe.estimator, source.path)
+        apply_recipe(recipe, source.path, bounds, temporary)
+        if recipe.bias_correction:
+            images = list(CalibrationImages(job.calibration, spec, CORRECTION_IMAGES))
+            correct_biases(job.model, temporary, images, temporary)
+        operators = read_graph(temporary).require_builtin()
+        parity = job.parity(temporary, inputs, spec)
+        point = _operating_point(job, temporary, spec)
+        made = source.spec if point is None else replace(source.spec, score_threshold=point.threshold)
+        _rewrite_spec(temporary, made)
+    for note in (*source.notes, *([] if point is None else [point.describe()])):
+        print(f"{job.output.name}: {note}")
+    measured = {} if job.ranges is None or ranges is None else {"ranges": job.ranges}
+    measured |= {f"calibration_{place}": one for place, one in enumerate(job.calibration)}
     return Artifact.save(
         job.output,
         sources={**job.sources(), **measured},
-        spec=spec.to_json(),
+        spec=made.to_json(),
         precision=recipe.name,
         recipe=to_json(recipe),
         ranges_measured_at=measured_at,
         tools=tool_versions(*TOOLS),
         operators=operators,
+        notes=source.notes,
+        operating_point=to_json(point),
         **parity_facts(parity),
     )
 
@@ -157,8 +174,22 @@ def spec_made_from(model: Path, checkpoint: Path) -> DetectorSpec:
     return spec
 
 
-def _bounds(job: Job, recipe: Recipe, spec: DetectorSpec) -> tuple[Bounds | None, str | None]:
-    """Bounds for the quantizer, and the input size that they were measured at; None where none are needed."""
+def _operating_point(job: Job, made: Path, spec: DetectorSpec) -> OperatingPoint | None:
+    """None without calibration images, or with too few faces on them."""
+    if not job.calibration:
+        return None
+    images = CalibrationImages(job.calibration, spec, OPERATING_IMAGES)
+    return measure_operating_point(open_model(job.model), open_model(made), images, spec)
+
+
+def _rewrite_spec(path: Path, spec: DetectorSpec) -> None:
+    model = read_model(path)
+    put_spec(model, spec)
+    write_model(model, path)
+
+
+def _ranges(job: Job, recipe: Recipe, spec: DetectorSpec) -> tuple[Ranges | None, str | None]:
+    """Activation ranges, and the input size that they were measured at; None where none are needed."""
     if not recipe.is_static:
         return None, None
     if job.ranges is not None:
@@ -172,4 +203,4 @@ def _bounds(job: Job, recipe: Recipe, spec: DetectorSpec) -> tuple[Bounds | None
             f"recipe {recipe.name} has int8 layers: give activation ranges with --ranges, or images to "
             "measure them on with --calibration"
         )
-    return prepared(ranges, recipe.estimator, job.model), measured_at
+    return ranges, measured_at

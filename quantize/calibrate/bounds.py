@@ -16,6 +16,7 @@ from quantize.calibrate.ranges import Bounds, Ranges, bounds_by
 PIXELS = (0.0, 255.0)
 LARGEST_LOGIT = 8.0
 """Beyond it a sigmoid is within 4e-4 of 0 or 1, less than half a step of an int8 probability."""
+MOVING = ("CONCATENATION", "RESHAPE", "TRANSPOSE")
 LEAST_DIVISOR = 64
 """A mean's bounds move by 1 / LEAST_DIVISOR at most."""
 SINGLE_PRECISION = 1e-6
@@ -28,7 +29,7 @@ def prepared(ranges: Ranges, estimator: str, model: Path) -> Bounds:
     The input's bounds are set, not measured, so that a pixel's byte is its quantized value.
     """
     graph = read_graph(model)
-    bounds = {**bounds_by(ranges, estimator), INPUT_NAME: PIXELS}
+    bounds = carried({**bounds_by(ranges, estimator), INPUT_NAME: PIXELS}, graph)
     if (spec := spec_inside(model)) is not None:
         bounds = _readable(bounds, graph, logit_names(spec))
     return without_ties(joined(bounds, graph), graph)
@@ -46,6 +47,16 @@ def _readable(bounds: Bounds, graph: Graph, logits: Sequence[str]) -> Bounds:
         if name in logits and name in bounds:
             low, high = (min(max(end, -LARGEST_LOGIT), LARGEST_LOGIT) for end in bounds[name])
             _carry_back(result, graph, index, (low, high))
+    return result
+
+
+def carried(bounds: Bounds, graph: Graph) -> Bounds:
+    """Add the bounds of what was not measured but only moves what was: a pass before quantization made it."""
+    result = dict(bounds)
+    for operator in graph.operators:
+        known = [result[name] for i in operator.reads if (name := graph.tensors[i].name) in result]
+        if operator.layer not in result and operator.kind in MOVING and known:
+            result[operator.layer] = min(low for low, _ in known), max(high for _, high in known)
     return result
 
 

@@ -170,7 +170,8 @@ def _joined(graph: OnnxGraph, node: Any, output: str) -> Spot:
         "rounded a second time to reach it"
     )
     remedy = (
-        "return them as outputs of their own; join them after dequantization, outside the network"
+        "return them as outputs of their own, or say in the spec which channels are what: apply cuts them "
+        "apart where nothing but moving data joins them"
         if mixed
         else "run one head on the cells of all levels (join what it reads), or keep the heads in "
         f"{FLOAT16.name}"

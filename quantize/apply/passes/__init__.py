@@ -1,14 +1,19 @@
-"""What is done to the file that the quantizer returns, in this order; a pass edits a ModelT in place."""
+"""What is done to a file before and after the quantizer, in this order; a pass edits a ModelT in place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from model.geometry.spec import DetectorSpec
 from quantize.apply.passes.byte_input import take_bytes
 from quantize.apply.passes.identity_rescaling import drop_identity_rescaling
 from quantize.apply.passes.integer_outputs import keep_integer_outputs
 from quantize.apply.passes.row_pads import pad_rows
+from quantize.apply.passes.separate_outputs import separate_outputs
+
+FLOAT_PASSES: tuple[Callable[[Any, DetectorSpec], DetectorSpec], ...] = (separate_outputs,)
+"""On the float file, for recipes with integer activations; they change no value, and return its new spec."""
 
 PASSES: tuple[Callable[[Any], None], ...] = (
     drop_identity_rescaling,
@@ -16,3 +21,4 @@ PASSES: tuple[Callable[[Any], None], ...] = (
     take_bytes,
     pad_rows,
 )
+"""On the file that the quantizer returns."""
