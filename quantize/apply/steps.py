@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,20 +126,9 @@ def quantize_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact:
     """
     spec, recipe = job.spec(), read_recipe(job.recipe)
     ranges, measured_at = _ranges(job, recipe, spec)
-    with (
-        step(f"{job.output.name}: quantize, parity"),
-        tempfile.TemporaryDirectory() as folder,
-        replacing(job.output) as temporary,
-    ):
+    with step(f"{job.output.name}: quantize, parity"), replacing(job.output) as temporary:
         inputs = parity_inputs(job.photographs, spec, parity_images)
-        source = FloatFile(job.model, spec)
-        if recipe.is_static:
-            source = through_passes(job.model, spec, inputs, Path(folder))
-        bounds = None if ranges is None else prepared(ranges, recipe.estimator, source.path)
-        apply_recipe(recipe, source.path, bounds, temporary)
-        if recipe.bias_correction:
-            images = list(CalibrationImages(job.calibration, spec, CORRECTION_IMAGES))
-            correct_biases(job.model, temporary, images, temporary)
+        source = _write(job, recipe, ranges, inputs, temporary)
         operators = read_graph(temporary).require_builtin()
         parity = job.parity(temporary, inputs, spec)
         point = _operating_point(job, temporary, spec)
@@ -172,6 +162,23 @@ def spec_made_from(model: Path, checkpoint: Path) -> DetectorSpec:
     spec = open_model(model).spec
     Artifact.load(model).require_made_from(checkpoint)
     return spec
+
+
+def _write(
+    job: Job, recipe: Recipe, ranges: Ranges | None, photographs: Sequence[Pixels], output: Path
+) -> FloatFile:
+    """Write the quantized file; returns what it was made from, which still has the float file's threshold."""
+    spec = job.spec()
+    with tempfile.TemporaryDirectory() as folder:
+        source = FloatFile(job.model, spec)
+        if recipe.is_static:
+            source = through_passes(job.model, spec, photographs, Path(folder))
+        bounds = None if ranges is None else prepared(ranges, recipe.estimator, source.path)
+        apply_recipe(recipe, source.path, bounds, output)
+    if recipe.bias_correction:
+        images = list(CalibrationImages(job.calibration, spec, CORRECTION_IMAGES))
+        correct_biases(job.model, output, images, output)
+    return source
 
 
 def _operating_point(job: Job, made: Path, spec: DetectorSpec) -> OperatingPoint | None:
