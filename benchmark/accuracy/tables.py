@@ -68,9 +68,11 @@ def set_line(evaluations: Sequence[Evaluation]) -> str:
     first = evaluations[0]
     ignored = f" and {first.ignored} ignored" if first.ignored else ""
     protocols = "; ".join(dict.fromkeys(one.protocol for one in evaluations))
+    # Of a quantized file it may be another: apply moves it.
+    thresholds = " or ".join(dict.fromkeys(f"{one.score_threshold:g}" for one in evaluations))
     return (
         f"{first.images} images, {first.faces} faces{ignored}; protocol: {protocols}; "
-        f"precision and recall at score {first.score_threshold:g}; face heights in pixels of the input"
+        f"precision and recall at score {thresholds}; face heights in pixels of the input"
     )
 
 
