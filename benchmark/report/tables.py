@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmark.accuracy.drift import Drift
 from benchmark.accuracy.tables import DASH, TextTable, percent, signed
 from benchmark.report.rows import CostRow, Report
-from convert.difference import TensorDifference
+from convert.difference import SILENT_DB, TensorDifference
 from model.evaluation.metrics import HEADLINE, METRICS
 
 
@@ -83,7 +83,9 @@ def _error(one: TensorDifference | None) -> str:
 
 
 def _decibel(value: float | None) -> str:
-    return "exact" if value is None else f"{value:.1f}"
+    if value is None:
+        return "exact"
+    return "no signal" if value == SILENT_DB else f"{value:.1f}"
 
 
 def operators(report: Report) -> TextTable:

@@ -251,12 +251,16 @@ def _decibel(found: TensorDifference) -> float:
 
 
 def _sources(file: Watched, operator: Operator, differences: Mapping[str, TensorDifference]) -> list[float]:
-    """SQNR of the tensors that an operator reads; what is in one file only is looked through."""
+    """SQNR of the tensors that an operator reads; what is in one file only is looked through.
+
+    A tensor that is zero everywhere in A has no ratio to compare with, however small its noise is.
+    """
     found = []
     for index in operator.reads:
         name, maker = file.graph.tensors[index].name, file.graph.makers.get(index)
         if name in differences:
-            found.append(_decibel(differences[name]))
+            if differences[name].largest:
+                found.append(_decibel(differences[name]))
         elif maker is not None and index in file.graph.computed:
             found += _sources(file, maker, differences)
     return found

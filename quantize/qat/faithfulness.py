@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from convert.difference import TensorSums
 from convert.tflite.graph import RESCALING, Graph, read_graph
 from model.foundation.errors import GateError, InputError
 from model.geometry.letterbox import Pixels
+from model.runtime.interpreter import TfliteInterpreter
 from model.runtime.running import Answer, open_model
 from quantize.qat.mirror import Mirror
 
@@ -154,13 +154,12 @@ def first_differences(
     The file runs with all its tensors kept; a tensor counts if it differs and nothing that it is computed
     from does.
     """
-    interpreter = Interpreter(str(file), num_threads=1, experimental_preserve_all_tensors=True)
-    interpreter.allocate_tensors()
+    interpreter = TfliteInterpreter(file, all_tensors=True, kernels="xnnpack")
+    kept = {tensor.index: tensor for tensor in interpreter.tensors}
     numbers = {tensor.name: index for index, tensor in enumerate(mirror.graph.tensors)}
     result: dict[str, float] = {}
     for image in photographs:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], _fitting(interpreter, image))
-        interpreter.invoke()
+        interpreter.run(image)
         with torch.no_grad():
             run = mirror.run(torch.from_numpy(image[None]), keep=True)
         differing: set[int] = set()
@@ -171,9 +170,8 @@ def first_differences(
                 differing.update({out} if differing.intersection(operator.inputs) else ())
                 continue
             mine = run.values[numbers[tensor.name]].numpy()
-            share = _share(
-                mine, interpreter.get_tensor(out), tensor.zero_point if tensor.is_integer else None
-            )
+            stored = interpreter.stored(kept[out])
+            share = _share(mine, stored, tensor.zero_point if tensor.is_integer else None)
             if share > 0:
                 differing.add(out)
                 if not differing.intersection(operator.inputs):
@@ -191,10 +189,6 @@ def _share(mine: NDArray[Any], stored: NDArray[Any], zero_point: int | None) -> 
     if zero_point is not None:
         return float((mine != stored.astype(np.float32) - zero_point).mean())
     return float((~np.isclose(mine, stored, rtol=1e-3, atol=1e-4)).mean())
-
-
-def _fitting(interpreter: Any, image: Pixels) -> NDArray[Any]:
-    return image[None].astype(interpreter.get_input_details()[0]["dtype"])
 
 
 def _step(graph: Graph, index: int) -> float:

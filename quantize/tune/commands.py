@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -39,7 +41,6 @@ def sensitivity(
     journal: Trials = None,
 ) -> None:
     """AP and SQNR with each layer alone in INT8, and with each alone in float."""
-    from model.foundation.artifact import write_json
     from quantize.tune.plots import plot_sensitivity
     from quantize.tune.search import chosen_layers
     from quantize.tune.sensitivity import measure_sensitivity
@@ -48,9 +49,12 @@ def sensitivity(
     bench = of.bench("search", journal or output.with_suffix(".jsonl"))
     chosen = chosen_layers(of.layers, layers)
     table = measure_sensitivity(bench, chosen, of.estimator, repairs=not damage_only)
-    write_json(output, table.to_json(f"Sensitivity of {of.model.name}"))
-    plot_sensitivity(table, output.with_suffix(".svg"))
-    print_sensitivity(table)
+    _publish(
+        output,
+        table.to_json(f"Sensitivity of {of.model.name}"),
+        partial(plot_sensitivity, table),
+        partial(print_sensitivity, table),
+    )
 
 
 def search(
@@ -74,7 +78,6 @@ def search(
     """
     from msgspec import structs
 
-    from model.foundation.artifact import write_json
     from model.foundation.records import write_record
     from quantize.tune.plots import plot_search
     from quantize.tune.search import Cost, Search, counted_cost, ranked_layers, recipe_name
@@ -95,10 +98,13 @@ def search(
     price = (cost and counted_cost(cost, stem, macs)) or Cost()
     work = Search(choosing, verifying, order, max_drop, price, of.estimator)
     found = work.run(lambda candidate: None if quiet else search_line(candidate))
-    write_json(output, search_json(found, max_drop, price, of.model.name))
     write_record(recipe, structs.replace(work.recipe(found.winner.in_float), name=name))
-    plot_search(found, max_drop, output.with_suffix(".svg"))
-    print_found(found, max_drop, price)
+    _publish(
+        output,
+        search_json(found, max_drop, price, of.model.name),
+        partial(plot_search, found, max_drop),
+        partial(print_found, found, max_drop, price),
+    )
     measured = f"--ranges {ranges}" if ranges else f"--calibration {' '.join(map(str, of.calibration))}"
     print(f"the file: featherface quantize --model {of.model} --recipe {recipe} \\")
     print(f"  {measured} --photographs FOLDER --output {of.model.with_name(f'{stem}_{name}.tflite')}")
@@ -107,15 +113,17 @@ def search(
 
 def curve(*, of: Subject, output: Table, recipe: Tried = None) -> None:
     """AP of the INT8 file against the number of calibration images."""
-    from model.foundation.artifact import write_json
     from quantize.tune.curve import measure_curve
     from quantize.tune.plots import plot_curve
     from quantize.tune.tables import print_curve
 
     measured = measure_curve(of, _recipe(of, recipe))
-    write_json(output, measured.to_json(f"AP against calibration images, {of.model.name}"))
-    plot_curve(measured, output.with_suffix(".svg"))
-    print_curve(measured)
+    _publish(
+        output,
+        measured.to_json(f"AP against calibration images, {of.model.name}"),
+        partial(plot_curve, measured),
+        partial(print_curve, measured),
+    )
 
 
 def bias_correction(
@@ -143,6 +151,17 @@ def bias_correction(
         proof = Proof(bench.float_file(), before, bench.score(file))
     write_json(output, proof.to_json())
     proof.require("bias correction")
+
+
+def _publish(
+    output: Path, table: dict[str, Any], plot: Callable[[Path], None], show: Callable[[], None]
+) -> None:
+    """Write a table (JSON) and its picture (.svg beside it), and print it."""
+    from model.foundation.artifact import write_json
+
+    write_json(output, table)
+    plot(output.with_suffix(".svg"))
+    show()
 
 
 def _recipe(subject: Subject, path: Path | None) -> Recipe:

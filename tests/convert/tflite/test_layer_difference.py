@@ -9,7 +9,7 @@ import pytest
 
 from convert.tflite.layer_difference import EXACT_DB, Watched, compare_layers
 from model.geometry.letterbox import Pixels
-from tests.small_tflite import SIDE, TOP, planted_file
+from tests.small_tflite import SHAPE, SIDE, TOP, SmallModel, planted_file
 
 
 @pytest.fixture
@@ -49,6 +49,24 @@ def test_the_first_layer_where_they_part_and_the_worst_layer_differ(
     found = [compare_layers(Watched(first), Watched(second), images, limit)[0] for limit in (50, 39, 1)]
     assert [one.layer for one in found[0].layers] == ["second", "first", "zeroth"]
     assert [one.parting for one in found] == ["first", "second", None]
+
+
+def test_noise_on_silence_does_not_excuse_the_layer_behind(tmp_path: Path, images: list[Pixels]) -> None:
+    def file(name: str, silence: float, gain: float) -> Watched:
+        small = SmallModel()
+        entry, silent, loud, total = (
+            small.tensor(one, "float32", SHAPE) for one in ("image", "silent", "loud", "total")
+        )
+        small.add("MUL", [entry, small.constant("nothing", np.float32([silence]))], [silent])
+        small.add("MUL", [entry, small.constant("gain", np.float32([gain]))], [loud])
+        small.add("ADD", [loud, silent], [total])
+        return Watched(small.write(tmp_path / name, [entry], [total]))
+
+    found, _ = compare_layers(file("a.tflite", 0, 1), file("b.tflite", 1e-6, 1.01), images, 20)
+    by_name = {one.layer: one for one in found.layers}
+    assert by_name["silent"].sqnr_db == -EXACT_DB
+    assert by_name["total"].sqnr_db == pytest.approx(40, abs=1e-2)
+    assert by_name["total"].added_db == pytest.approx(0, abs=1e-2)  # as noisy as the loud one it reads
 
 
 def test_histograms_count_every_value_of_both_files(tmp_path: Path, images: list[Pixels]) -> None:
