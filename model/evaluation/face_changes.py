@@ -65,7 +65,8 @@ def compare_faces(reference: Detections, candidate: Detections, truth: Truth | N
     lost = np.setdiff1d(np.arange(len(reference)), first)
     gained = np.setdiff1d(np.arange(len(candidate)), second)
     height = np.maximum(reference.boxes_xyxy[first, 3] - reference.boxes_xyxy[first, 1], 1e-6)
-    distance = np.linalg.norm(candidate.landmarks[second] - reference.landmarks[first], axis=2).mean(axis=1)
+    shifts = np.linalg.norm(candidate.landmarks[second] - reference.landmarks[first], axis=2)
+    distance = shifts.sum(axis=1) / max(1, shifts.shape[1])  # a detector may have no landmarks
     return FaceChanges(
         lost=lost,
         gained=gained,

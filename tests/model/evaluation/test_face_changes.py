@@ -32,3 +32,10 @@ def test_no_faces_no_changes() -> None:
     nothing = shown([], [])
     assert compare_faces(nothing, nothing).severity == 0
     assert compare_faces(shown([[0, 0, 9, 9]], [0.9]), nothing).lost.tolist() == [0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_detector_without_landmarks_shifts_none() -> None:
+    box = np.float32([[0, 0, 10, 10]])
+    bare = Detections(box, np.float32([0.9]), np.zeros((1, 0, 2), np.float32))
+    assert compare_faces(bare, bare).landmark_shift.tolist() == [0]
