@@ -12,7 +12,19 @@ from numpy.typing import NDArray
 
 from model.runtime.flatbuffer import write_model
 
-VERSIONS = {"CONV_2D": 3, "DEQUANTIZE": 2, "QUANTIZE": 1, "CONCATENATION": 2, "SPLIT": 2}
+VERSIONS = {
+    "CONV_2D": 3,
+    "DEQUANTIZE": 2,
+    "QUANTIZE": 1,
+    "CONCATENATION": 2,
+    "SPLIT": 2,
+    "SOFTMAX": 2,
+    "MAX_POOL_2D": 2,
+    "RESIZE_NEAREST_NEIGHBOR": 3,
+    "LOGISTIC": 2,
+    "PAD": 2,
+    "SUB": 2,
+}
 """The first version of each operator's int8 form."""
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int8": 9}
 
@@ -76,7 +88,9 @@ class SmallModel:
         operator.opcodeIndex = codes.index(number)
         operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
         name = {"ADD": "Add", "CONV_2D": "Conv2D", "CONCATENATION": "Concatenation", "SPLIT": "Split",
-                "FULLY_CONNECTED": "FullyConnected", "LEAKY_RELU": "LeakyRelu"}.get(kind)  # fmt: skip
+                "FULLY_CONNECTED": "FullyConnected", "LEAKY_RELU": "LeakyRelu", "SOFTMAX": "Softmax",
+                "MAX_POOL_2D": "Pool2D",
+                "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighbor"}.get(kind)  # fmt: skip
         if name is not None:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, f"{name}Options")
             operator.builtinOptions = getattr(schema, f"{name}OptionsT")()
@@ -95,6 +109,22 @@ class SmallModel:
         result = self.tensor(name, "int8", [*shape[:-1], channels], 0.1)
         self.add("CONV_2D", [source, weight, bias], [result], strideH=1, strideW=1)
         return result
+
+    def sign(self, inputs: list[int], outputs: list[int]) -> None:
+        """Give the file the signature that a converter gives it."""
+        signature = schema.SignatureDefT()
+        signature.subgraphIndex = 0
+        signature.inputs, signature.outputs = (
+            [self._entry(f"{role}_{place}", index) for place, index in enumerate(tensors)]
+            for role, tensors in (("args", inputs), ("output", outputs))
+        )
+        self.model.signatureDefs = [signature]
+
+    @staticmethod
+    def _entry(name: str, index: int) -> Any:
+        entry = schema.TensorMapT()
+        entry.name, entry.tensorIndex = name, index
+        return entry
 
     def write(self, path: Path, inputs: list[int], outputs: list[int]) -> Path:
         """Finish the file."""

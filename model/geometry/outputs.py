@@ -91,6 +91,13 @@ def logit_names(spec: DetectorSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.name for part in parts if part.name not in plain))
 
 
+def output_names(found: Sequence[str], spec: DetectorSpec) -> Sequence[str]:
+    """What a spec calls a file's outputs: where it names no parts, the order of three says what they are."""
+    if spec.boxes_from or spec.scores_from or spec.landmarks_from:
+        return found
+    return spec.output_names[: len(found)]
+
+
 def joined(outputs: Mapping[str, Floats], spec: DetectorSpec) -> tuple[Floats, Floats, Floats]:
     """The file's outputs by name -> boxes, scores and landmarks, float32 [1, N, C] each.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from model.foundation.artifact import Artifact, read_json
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels, network_input
-from model.geometry.outputs import joined, physical_names
+from model.geometry.outputs import joined, output_names, physical_names
 from model.geometry.spec import SPEC_METADATA, DetectorSpec
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class _TfliteModel(RunningModel):
             self._file.run(input_rgb)
         stored = tuple(self._file.stored(one) for one in self._file.outputs)
         values = [one.real(array) for one, array in zip(self._file.outputs, stored, strict=True)]
-        names = _names([one.name for one in self._file.outputs], self.spec)
+        names = output_names([one.name for one in self._file.outputs], self.spec)
         return RawOutputs(stored, joined(dict(zip(names, values, strict=True)), self.spec))
 
 
@@ -204,7 +204,7 @@ class _OnnxModel(RunningModel):
         else:
             pixels = np.ascontiguousarray(input_rgb.transpose(2, 0, 1)[None], np.float32)
         stored = tuple(self._session.run(None, {self._name: pixels}))
-        names = _names([one.name for one in self._session.get_outputs()], self.spec)
+        names = output_names([one.name for one in self._session.get_outputs()], self.spec)
         return RawOutputs(stored, joined(dict(zip(names, stored, strict=True)), self.spec))
 
 
@@ -292,13 +292,6 @@ def _shown(shape: Sequence[Any]) -> str:
 def is_bare(path: Path, embedded: str | None) -> bool:
     """Whether a file is as its authors exported it, their channel order and scaling outside the graph."""
     return embedded is None and not Artifact.record_path(path).is_file()
-
-
-def _names(found: Sequence[str], spec: DetectorSpec) -> Sequence[str]:
-    """The outputs' names; in a file of three whose spec names no parts, their order says what they are."""
-    if spec.boxes_from or spec.scores_from or spec.landmarks_from:
-        return found
-    return spec.output_names[: len(found)]
 
 
 def _fits(found: Sequence[Any], expected: Sequence[int]) -> bool:

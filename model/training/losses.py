@@ -116,17 +116,6 @@ def _missed(answer: Tensor, view: Tensor, anchor: Tensor, face: Tensor, faces: i
     return (seen < TEACHER_SURE).float()[face]
 
 
-def imitation(outputs: Outputs, answers: Outputs) -> Losses:
-    """The same losses towards a network's own answers (probabilities' logits, offsets), anchor by anchor."""
-    logit, wanted = face_logit(outputs[1]), torch.sigmoid(face_logit(answers[1]))
-    sure = wanted * (wanted > TEACHER_SURE)
-    return Losses(
-        focal(logit, wanted, torch.ones_like(wanted)) / sure.sum().clamp(min=FEWEST),
-        4 * offset_loss(outputs[0], answers[0], sure),
-        offset_loss(outputs[2], answers[2], sure),
-    )
-
-
 def focal(logit: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     """Sum of the weighted quality focal loss."""
     distance = (torch.sigmoid(logit.detach()) - wanted).abs()

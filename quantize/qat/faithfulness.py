@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from convert.difference import TensorSums
 from convert.tflite.graph import RESCALING, Graph, read_graph
 from model.foundation.errors import GateError, InputError
+from model.geometry.decoders import decoder_of
 from model.geometry.letterbox import Pixels
+from model.geometry.outputs import joined, output_names
+from model.geometry.spec import DetectorSpec
 from model.runtime.interpreter import TfliteInterpreter
 from model.runtime.running import Answer, open_model
-from quantize.qat.mirror import Mirror
+from quantize.qat.mirror.mirror import Mirror
 
 LEAST_SQNR_DB = 35.0
 MOST_AP_DIFFERENCE = 0.001
@@ -30,12 +33,13 @@ TRACED = 2
 
 @dataclass(frozen=True)
 class OutputAgreement:
-    """One output of the file against the mirror's, on anchors that either scores above COMPARED_SCORE.
+    """Boxes, scores or landmarks of the file against the mirror's, on anchors that either scores above
+    COMPARED_SCORE.
 
     Attributes:
         sqnr_db: 10 log10(sum m^2 / sum (m - f)^2); None where they are equal.
         equal, within_one_step: Shares of the values of all anchors.
-        largest_steps: Largest difference in quantization steps of the output; of 1 / 256 if it is float.
+        largest_steps: Largest difference in quantization steps of its output; of 1 / 256 if it is float.
     """
 
     sqnr_db: float | None
@@ -52,7 +56,7 @@ class Agreement:
         photographs, anchors: How many, and how many anchors above COMPARED_SCORE there were on them.
         activations: Integer activations whose scale and zero point were compared.
         other_scales: Names of those that differ.
-        outputs: Name -> agreement.
+        outputs: Role by the name that the spec gives it -> agreement.
         first_differences: Tensors that differ though all that they are computed from agree, with the share
             of their values that do: where everything else comes from.
         average_precision: Name of a labelled set -> (mirror, file).
@@ -89,18 +93,22 @@ def measure_agreement(
     running = open_model(file)
     pairs = [(mirror.raw(image), running.run(image).values) for image in photographs]
     worst_first = sorted(range(len(pairs)), key=lambda number: _farthest(*pairs[number]), reverse=True)
-    faces = [np.maximum(ours[1][..., -1], theirs[1][..., -1]) > COMPARED_SCORE for ours, theirs in pairs]
+    spec, decoder = mirror.placement.spec, decoder_of(mirror.placement.spec)
+    faces = [np.maximum(*(decoder.faces(one[1][0], spec) for one in pair)) > COMPARED_SCORE for pair in pairs]
     anchors = int(sum(face.sum() for face in faces))
     if not anchors:
         raise InputError("the photographs show no face that the network scores above 0.3: give others")
-    names = [graph.tensors[index].name for index in graph.outputs]
-    steps = [_step(graph, index) for index in graph.outputs]
+    steps = _steps(graph, spec)
     return Agreement(
         len(photographs),
         anchors,
         compared,
         tuple(other),
-        {name: _agreement(pairs, faces, i, steps[i]) for i, name in enumerate(names)},
+        {
+            name: _agreement(pairs, faces, place, steps[place])
+            for place, name in enumerate(spec.output_names)
+            if steps[place].size
+        },
         first_differences(mirror, file, graph, [photographs[number] for number in worst_first[:TRACED]]),
         precisions or {},
     )
@@ -191,17 +199,24 @@ def _share(mine: NDArray[Any], stored: NDArray[Any], zero_point: int | None) -> 
     return float((~np.isclose(mine, stored, rtol=1e-3, atol=1e-4)).mean())
 
 
-def _step(graph: Graph, index: int) -> float:
-    scales = graph.tensors[index].scales
-    return 1 / 256 if scales is None else float(scales[0])
+def _steps(graph: Graph, spec: DetectorSpec) -> Answer:
+    """The quantization step of every value of boxes, scores and landmarks; 1 / 256 of a float output."""
+    outputs = [graph.tensors[index] for index in graph.outputs]
+    steps = [
+        np.full(one.shape, 1 / 256 if one.scales is None else one.scales[0], np.float32) for one in outputs
+    ]
+    return joined(dict(zip(output_names([one.name for one in outputs], spec), steps, strict=True)), spec)
 
 
 def _agreement(
-    pairs: Sequence[tuple[Answer, Answer]], faces: Sequence[NDArray[np.bool_]], index: int, step: float
+    pairs: Sequence[tuple[Answer, Answer]],
+    faces: Sequence[NDArray[np.bool_]],
+    index: int,
+    step: NDArray[np.float32],
 ) -> OutputAgreement:
     sums = TensorSums()
     for (mine, theirs), face in zip(pairs, faces, strict=True):
-        sums.add(mine[index][face], theirs[index][face])
+        sums.add(mine[index][0, face], theirs[index][0, face])
     steps = np.concatenate([(np.abs(a[index] - b[index]) / step).reshape(-1) for a, b in pairs])
     return OutputAgreement(
         sums.result().sqnr_db,

@@ -24,8 +24,10 @@ class Plan:
     """The files of one quantization-aware training.
 
     Attributes:
-        model: Float32 TFLite files that convert made, one for each input size; trained together.
-        checkpoint: What they were made from; its network is the teacher.
+        model: Float32 TFLite files that convert made, one for each input size; trained together. Their own
+            answers are what the integers learn.
+        checkpoint: What they were made from, if it is one that a network of this project reads; written
+            trained as well.
         ranges: Activation ranges (JSON) to start from.
         recipe: Recipe (JSON) with int8 layers.
         data: Training folders: label.txt and images/, or photographs without labels.
@@ -35,7 +37,7 @@ class Plan:
     """
 
     model: flags.Models
-    checkpoint: flags.Checkpoint
+    checkpoint: flags.Checkpoint | None = None
     ranges: Path
     recipe: flags.Recipe
     data: Folders = field(default_factory=list)

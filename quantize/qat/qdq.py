@@ -12,30 +12,34 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from convert.difference import measure_difference
+from convert.difference import measure_difference, require_same_faces
 from convert.tflite.graph import WEIGHTED, FileTensor, Operator
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
+from model.geometry.outputs import output_names
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import INPUT_NAME
 from model.runtime.onnx_file import embed_spec
 from model.runtime.running import Answers, open_model
 from quantize.precision import INT8
-from quantize.qat.integers import integer_weight
-from quantize.qat.kernels import SAME
-from quantize.qat.mirror import Mirror
-from quantize.qat.run import RELU, RELU6
-from quantize.qat.same_faces import require_same_faces
+from quantize.qat.mirror.integers import integer_weight
+from quantize.qat.mirror.kernels import SAME
+from quantize.qat.mirror.mirror import Mirror
+from quantize.qat.mirror.run import RELU, RELU6
 
 OPSET = 18
 
 
 def supports(mirror: Mirror) -> bool:
-    """Whether every operator of a mirror has a counterpart here: networks that are int8 throughout have."""
-    graph = mirror.graph
-    return all(operator.kind in _WRITERS for operator in graph.operators) and all(
-        graph.tensors[index].is_integer for operator in graph.operators for index in operator.outputs
+    """Whether every operator and output of a mirror has a counterpart here: those of this project's networks
+    that are int8 throughout have."""
+    graph, spec = mirror.graph, mirror.placement.spec
+    own = output_names([graph.tensors[i].name for i in graph.outputs], spec) == spec.output_names
+    return (
+        own
+        and all(operator.kind in _WRITERS for operator in graph.operators)
+        and all(graph.tensors[index].is_integer for operator in graph.operators for index in operator.outputs)
     )
 
 

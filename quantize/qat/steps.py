@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 
 from calibration_data.readers import LabelledImage
-from convert.conversion import convert_to
-from convert.difference import measure_difference
-from convert.doors import Opened
-from convert.photographs import parity_inputs
+from convert.difference import measure_difference, require_close
+from convert.photographs import PARITY_IMAGES, parity_inputs
 from convert.tflite.graph import read_graph
 from model.checkpoint import load_checkpoint
 from model.evaluation.loop import evaluate
-from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions, write_json
-from model.foundation.errors import GateError, InputError
+from model.foundation.artifact import Artifact, read_json, replacing, sha256_of, tool_versions, write_json
+from model.foundation.errors import InputError
 from model.foundation.progress import step
 from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
@@ -26,18 +24,19 @@ from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
 from model.runtime.running import FunctionModel, RunningModel, TorchModel, open_model
 from quantize.apply.quantizer import apply_recipe
-from quantize.apply.steps import Job, quantize_file, spec_made_from
+from quantize.apply.steps import Job, quantize_file
 from quantize.calibrate.bounds import prepared
 from quantize.calibrate.estimators import ESTIMATORS
-from quantize.calibrate.ranges import SizeRanges, read_ranges, write_ranges
+from quantize.calibrate.ranges import SizeRanges, checkpoint_hash, read_ranges, write_ranges
 from quantize.qat.faithfulness import Agreement, measure_agreement, require_agreement
-from quantize.qat.mirror import Mirror, Weights
+from quantize.qat.into_file import write_constants
+from quantize.qat.into_network import save_weights, with_constants, without_place
+from quantize.qat.mirror.mirror import Mirror, Weights
+from quantize.qat.mirror.scales import Placement, Scales, find_placement
 from quantize.qat.plan import Plan, Schedule
 from quantize.qat.qdq import export_qdq, supports
-from quantize.qat.scales import Scales, find_placement
 from quantize.qat.teaching import MOST_SIDE, Material, photographs_of
 from quantize.qat.trainee import LOG, STATE, Look, Trainee, train
-from quantize.qat.write_back import save_weights, with_constants, without_place
 from quantize.recipe import Recipe, read_recipe
 
 LOOKED_AT = 24
@@ -67,27 +66,29 @@ def run_training(plan: Plan, schedule: Schedule, device: str = "cpu") -> list[tu
         InputError: the files do not belong together, are quantized already, or cannot be trained on.
         GateError: an integer file does not compute what was trained.
     """
-    refuse_trained(plan.checkpoint)
+    for source in filter(None, (plan.checkpoint, *plan.model)):
+        refuse_trained(source)
     material = Material(plan.data)
     recipe = read_recipe(plan.recipe)
     sizes = _sizes(plan, recipe)
-    spec = next(iter(sizes.values())).spec
     trainee = Trainee({side: size.mirror for side, size in sizes.items()}, schedule, device)
-    lessons = material.lessons(plan.checkpoint, spec.network, schedule)
+    lessons = material.lessons({side: open_model(size.model) for side, size in sizes.items()}, schedule)
     state = plan.output / STATE
     if state.is_file():
         trainee.restore(state)
         print(f"goes on after step {trainee.steps:,}")
     else:
-        require_way_back(load_checkpoint(plan.checkpoint, spec.network).network, spec, trainee.weights)
+        if plan.checkpoint is not None:
+            spec = next(iter(sizes.values())).spec
+            require_way_back(load_checkpoint(plan.checkpoint, spec.network).network, spec, trainee.weights)
         (plan.output / LOG).unlink(missing_ok=True)
         for size in sizes.values():
             _check_mirror(plan, size, recipe)
     train(trainee, lessons, plan.output, _look(material, sizes))
     for size in sizes.values():
         size.mirror.to("cpu")
-    checkpoint, ranges = _keep(plan, schedule, sizes)
-    return [_export(plan, size, checkpoint, ranges) for size in sizes.values()]
+    weights, ranges = _keep(plan, schedule, sizes)
+    return [_export(plan, size, weights, ranges) for size in sizes.values()]
 
 
 def require_way_back(network: Detector, spec: DetectorSpec, weights: Weights) -> None:
@@ -112,17 +113,18 @@ def require_way_back(network: Detector, spec: DetectorSpec, weights: Weights) ->
         )
 
 
-def refuse_trained(checkpoint: Path) -> None:
-    """Refuse a checkpoint that quantization-aware training wrote.
+def refuse_trained(source: Path) -> None:
+    """Refuse a checkpoint or a float file that quantization-aware training wrote.
 
     Raises:
         InputError: its record says so.
     """
-    record = Artifact.record_path(checkpoint)
-    if record.is_file() and "fake_quantization" in read_json(record):
+    record = Artifact.record_path(source)
+    if record.is_file() and "fake_quantization" in (facts := read_json(record)):
+        made_from = facts["made_from"]
         raise InputError(
-            f"{checkpoint} was trained with fake quantization already; start from the float checkpoint "
-            f"{read_json(record)['made_from']['checkpoint']['file']}"
+            f"{source} was trained with fake quantization already; start from the float "
+            f"{(made_from.get('float32') or made_from['checkpoint'])['file']}"
         )
 
 
@@ -131,25 +133,43 @@ def _sizes(plan: Plan, recipe: Recipe) -> dict[int, _Size]:
     sizes: dict[int, _Size] = {}
     weights: Weights | None = None
     for model in plan.model:
-        spec = spec_made_from(model, plan.checkpoint)
-        side = spec.input_height
-        if side != spec.input_width or side > MOST_SIDE:
-            raise InputError(
-                f"{model} takes {spec.input_height}x{spec.input_width}: training needs square inputs of at "
-                f"most {MOST_SIDE} pixels; other sizes can be made from what it learned"
-            )
-        placement = find_placement(model, recipe)
+        side = _side(model, open_model(model).spec)
+        with step(f"{model.name}: which tensors share a range"):
+            placement = find_placement(model, recipe)
         if weights is None:
-            weights = Weights.of(placement)
-            weights.freeze(without_place(load_checkpoint(plan.checkpoint, spec.network).network, weights))
+            weights = _weights(plan, placement)
         if missing := {name for name in placement.weights.values() if name not in weights}:
             raise InputError(f"{model} has a layer that {plan.model[0]} lacks: {min(missing)}")
-        measured, _ = read_ranges(plan.ranges, sha256_of(plan.checkpoint), side, side)
+        measured, _ = read_ranges(plan.ranges, checkpoint_hash(model, plan.checkpoint), side, side)
         scales = Scales(placement, prepared(measured, recipe.estimator, model))
-        sizes[side] = _Size(model, spec, Mirror(placement, weights, scales))
+        sizes[side] = _Size(model, placement.spec, Mirror(placement, weights, scales))
     if not sizes:
         raise InputError("no float file to train: name one for each input size with --model")
     return dict(sorted(sizes.items()))
+
+
+def _weights(plan: Plan, placement: Placement) -> Weights:
+    """What is trained: of a file that a checkpoint comes with, what the checkpoint can hold."""
+    weights = Weights.of(placement)
+    if plan.checkpoint is not None:
+        network = load_checkpoint(plan.checkpoint, placement.spec.network).network
+        weights.freeze(without_place(network, weights))
+    return weights
+
+
+def _side(model: Path, spec: DetectorSpec) -> int:
+    """Of a file's square input in pixels.
+
+    Raises:
+        InputError: pictures of that size cannot be drawn.
+    """
+    side = spec.input_height
+    if side != spec.input_width or side > MOST_SIDE:
+        raise InputError(
+            f"{model} takes {spec.input_height}x{spec.input_width}: training needs square inputs of at "
+            f"most {MOST_SIDE} pixels; other sizes can be made from what it learned"
+        )
+    return side
 
 
 def _check_mirror(plan: Plan, size: _Size, recipe: Recipe) -> None:
@@ -178,41 +198,53 @@ def _look(material: Material, sizes: Mapping[int, _Size]) -> Look | None:
 
 
 def _keep(plan: Plan, schedule: Schedule, sizes: Mapping[int, _Size]) -> tuple[Path, Path]:
-    """Write the trained checkpoint and its ranges."""
-    spec = next(iter(sizes.values())).spec
-    network = load_checkpoint(plan.checkpoint, spec.network).network
-    mirror = next(iter(sizes.values())).mirror
-    trained, before = mirror.weights.arrays(), Weights.of(mirror.placement).arrays()
-    checkpoint = plan.output / f"{spec.network}_qat.pth"
-    save_weights(with_constants(network, spec, trained, before), checkpoint)
+    """Write the trained weights, as a checkpoint if one was given, and their ranges."""
+    first = next(iter(sizes.values()))
+    trained = first.mirror.weights.arrays()
+    stem = plan.output / f"{first.spec.network}_qat"
+    if plan.checkpoint is not None:
+        network = load_checkpoint(plan.checkpoint, first.spec.network).network
+        before = Weights.of(first.mirror.placement).arrays()
+        weights = stem.with_suffix(".pth")
+        save_weights(with_constants(network, first.spec, trained, before), weights)
+    else:
+        weights = stem.with_suffix(".npz")
+        with replacing(weights) as temporary:
+            np.savez(temporary, **trained)  # type: ignore[arg-type]
     entries = {}
     for side, size in sizes.items():
         bounds = size.mirror.scales.bounds()
         # Whichever estimator a recipe names, the learned range is the answer.
         learned = {name: dict.fromkeys(ESTIMATORS, pair) for name, pair in bounds.items()}
         entries[f"{side}x{side}"] = SizeRanges.of(learned, {"learned_in_steps": schedule.steps})
-    ranges = plan.output / f"{spec.network}_qat_ranges.json"
-    write_ranges(ranges, sha256_of(checkpoint), entries)
+    ranges = stem.with_name(f"{stem.name}_ranges.json")
+    write_ranges(ranges, sha256_of(weights), entries)
+    source = {"float32": first.model} if plan.checkpoint is None else {"checkpoint": plan.checkpoint}
     Artifact.save(
-        checkpoint,
-        sources={"checkpoint": plan.checkpoint, "recipe": plan.recipe, "ranges": plan.ranges},
+        weights,
+        sources={**source, "recipe": plan.recipe, "ranges": plan.ranges},
         fake_quantization=to_json(schedule),
         sides=list(sizes),
         data=[folder.name for folder in plan.data],
         tools=tool_versions("torch", "ai-edge-quantizer"),
     )
-    return checkpoint, ranges
+    return weights, ranges
 
 
-def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> tuple[Path, Agreement]:
-    """Convert the trained checkpoint, put the learned ranges into the integer file, and prove it."""
+def _export(plan: Plan, size: _Size, weights: Path, ranges: Path) -> tuple[Path, Agreement]:
+    """Put the trained weights into the float file, the learned ranges into its integer file, and prove it."""
     spec = size.spec
     stem = f"{spec.network}_{spec.input_height}x{spec.input_width}"
-    inputs = parity_inputs(plan.photographs, spec, 24)
-    network = load_checkpoint(checkpoint, spec.network).network
-    onnx, model = plan.output / f"{stem}_qat.onnx", plan.output / f"{stem}_float32_qat.tflite"
-    convert_to(Opened(network, spec, checkpoint), inputs, onnx, model)
-    settle_weights(size.mirror, model)
+    inputs = parity_inputs(plan.photographs, spec, PARITY_IMAGES)
+    model = plan.output / f"{stem}_float32_qat.tflite"
+    checkpoint = None if plan.checkpoint is None else weights
+    _write_float(size, weights, model, inputs)
+    if checkpoint is not None:
+        trained = TorchModel(load_checkpoint(checkpoint, spec.network).network, spec)
+        found = measure_difference(trained, open_model(model), inputs, spec)
+        require_close(
+            found.outputs, dict.fromkeys(found.outputs, SAME_NETWORK), f"{model.name}, {weights.name}"
+        )
     recipe = read_recipe(plan.recipe)
     file = plan.output / f"{stem}_{recipe.name}_qat.tflite"
     quantize_file(Job(model, checkpoint, plan.recipe, plan.photographs, file, ranges), len(inputs))
@@ -221,22 +253,19 @@ def _export(plan: Plan, size: _Size, checkpoint: Path, ranges: Path) -> tuple[Pa
     return file, agreement
 
 
-def settle_weights(mirror: Mirror, model: Path) -> None:
-    """Hold the trained weights against those of the float file that was converted from them, and go on with
-    the file's: a factor that the network keeps apart (a batch norm's, a fusion weight's) may round a
-    weight's last bit, and a weight at a tie is then another integer than the file's.
-
-    Raises:
-        GateError: a weight is another; it names the layer.
-    """
-    stored = {tensor.name: tensor.constant for tensor in read_graph(model).tensors}
-    settled = {}
-    for name, value in mirror.weights.arrays().items():
-        constant = stored.get(name)
-        if constant is None or not np.allclose(constant, value, rtol=1e-6, atol=0):
-            raise GateError(f"{model.name}: {name} is not what was trained")
-        settled[name] = constant
-    mirror.weights.take(settled)
+def _write_float(size: _Size, weights: Path, output: Path, inputs: Sequence[Pixels]) -> None:
+    """The float file with the trained weights, and its record."""
+    write_constants(size.model, size.mirror.weights.arrays(), output)
+    parity = measure_difference(open_model(size.model), open_model(output, size.spec), inputs, size.spec)
+    Artifact.save(
+        output,
+        sources={"checkpoint": weights, "float32": size.model},
+        spec=size.spec.to_json(),
+        precision="float32",
+        fake_quantization=read_json(Artifact.record_path(weights))["fake_quantization"],
+        operators=read_graph(output).require_builtin(),
+        parity={"float32": to_json(parity)},
+    )
 
 
 def _running(size: _Size) -> RunningModel:

@@ -1,23 +1,18 @@
-"""What a network in quantization-aware training learns from. The only file that knows the float training."""
+"""What integers in training learn from: views of photographs, and the float file's answers to them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from calibration_data.readers import LabelledImage
-from model.checkpoint import load_checkpoint
-from model.layers.blocks import Outputs
-from model.networks import spec_of
-from model.training.losses import imitation
+from model.runtime.running import RunningModel
 from model.training.recipe import Recipe
 from model.training.samples.photographs import held_aside, read_folder, read_photographs
 from model.training.sources import LARGEST, source_of
-from model.training.student import channels_last, network_inputs
+from quantize.qat.imitation import Answers
 from quantize.qat.plan import Schedule
 from quantize.qat.trainee import Lesson, Lessons
 
@@ -38,27 +33,23 @@ class Material:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._photographs = read_photographs(folders)
 
-    def lessons(self, checkpoint: Path, network: str, schedule: Schedule) -> Lessons:
-        """Views of the photographs with the float network's answers, from which the integers learn.
+    def lessons(self, teachers: Mapping[int, RunningModel], schedule: Schedule) -> Lessons:
+        """Views of the photographs with the float files' answers, from which the integers learn.
+
+        Args:
+            teachers: Side of the input in pixels -> float file of that size.
+            schedule: Its seed decides on the views.
 
         Raises:
-            InputError: the checkpoint cannot teach, or no photograph is left to train on.
+            InputError: no photograph is left to train on.
         """
-        teacher = channels_last(load_checkpoint(checkpoint, network).network)
-        views = source_of(self._photographs, Recipe(network, schedule.seed), unlabelled=True)
+        views = source_of(self._photographs, Recipe(seed=schedule.seed), unlabelled=True)
 
         def draw(numbers: np.random.Generator, side: int, count: int) -> Lesson:
             pixels = views.drawn(numbers, side, count).pixels
-            with torch.no_grad():
-                given = network_inputs(pixels, spec_of(network, side, side))
-                answers = teacher.predict(teacher.features(given))
-
-            def cost(outputs: Outputs) -> tuple[Tensor, Tensor, Tensor]:
-                boxes, logits, landmarks = (answer.to(outputs[0].device) for answer in answers)
-                losses = imitation(outputs, (boxes, logits, landmarks))
-                return losses.face, losses.boxes, losses.landmarks
-
-            return Lesson(pixels, cost)
+            teacher = teachers[side]
+            answers = Answers.of([teacher(picture) for picture in pixels.numpy()], teacher.spec)
+            return Lesson(pixels, answers.costs)
 
         return draw
 

@@ -20,7 +20,7 @@ from model.foundation.errors import InputError
 from model.foundation.journal import Journal
 from model.foundation.records import from_json, to_json
 from model.layers.blocks import Outputs
-from quantize.qat.mirror import Mirror
+from quantize.qat.mirror.mirror import Mirror
 from quantize.qat.plan import Schedule
 
 STATE, LOG = "state.pt", "log.jsonl"
@@ -36,7 +36,7 @@ class Lesson:
 
     Attributes:
         pixels: uint8 RGB [B, S, S, 3].
-        cost: Boxes [B, N, 4], class logits [B, N, C] and landmarks [B, N, 10], on any device -> three
+        cost: Boxes [B, N, 4], logits of scores [B, N, C] and landmarks [B, N, 2 P], on any device -> three
             scalars: of faces, of boxes, of landmarks.
     """
 

@@ -12,10 +12,11 @@ from convert.difference import (
     decibel,
     measure_difference,
     require_close,
+    require_same_faces,
 )
 from model.foundation.errors import GateError
 from model.foundation.records import from_json, to_json
-from model.runtime.running import open_model
+from model.runtime.running import Answers, open_model
 from tests.conftest import Converted
 
 
@@ -92,3 +93,30 @@ def test_what_was_lost_and_gained_is_counted(converted: Converted) -> None:
     assert found.anchors_gained == 0
     assert found.faces > 0
     assert found.faces_kept <= found.faces_found <= found.faces
+
+
+@pytest.mark.parametrize(
+    ("score", "other", "message"),
+    [
+        (0.52, 0.47, None),
+        (0.47, 0.52, None),
+        (0.52, 0.38, "1 of the integer file's 2 faces are not found, and 0 of 1"),
+        (0.38, 0.52, "0 of the integer file's 1 faces are not found, and 1 of 2"),
+    ],
+)
+def test_a_tie_may_push_a_face_over_the_threshold_and_no_more(
+    score: float, other: float, message: str | None, converted: Converted
+) -> None:
+    def answers(doubtful: float) -> Answers:
+        boxes, scores, landmarks = (np.zeros(shape, np.float32) for shape in converted.spec.output_shapes)
+        scores[0, 0, -1], scores[0, -1, -1] = 0.9, doubtful  # the first and the last anchor: far apart
+        return lambda _: (boxes, scores, landmarks)
+
+    def compare() -> None:
+        require_same_faces(answers(score), answers(other), converted.photographs[:1], converted.spec, "it")
+
+    if message is None:
+        compare()
+    else:
+        with pytest.raises(GateError, match=message):
+            compare()

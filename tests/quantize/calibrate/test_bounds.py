@@ -12,7 +12,7 @@ from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.bounds import LEAST_DIVISOR, prepared, without_ties
 from quantize.calibrate.meter import measure_ranges
 from quantize.calibrate.ranges import Bounds, Ranges
-from quantize.qat.scales import scale_of
+from quantize.qat.mirror.scales import scale_of
 from quantize.recipe import read_recipe
 from tests.conftest import ROOT, Converted
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from model.foundation.errors import GateError
 from quantize.apply.quantizer import apply_recipe
 from quantize.qat.faithfulness import measure_agreement, require_agreement
-from quantize.qat.integers import Requantize
-from quantize.qat.mirror import Mirror, Weights
-from quantize.qat.scales import Scales, find_placement
+from quantize.qat.mirror.integers import Requantize
+from quantize.qat.mirror.mirror import Mirror, Weights
+from quantize.qat.mirror.scales import Scales, find_placement
 from quantize.recipe import LayerRule
 from tests.conftest import Converted
 from tests.quantize.qat.conftest import Integers

@@ -28,7 +28,8 @@ class Run:
     Attributes:
         values: Index -> value; whole numbers less the zero point for integer tensors.
         batch: Pictures at once; files are made for one.
-        logits: What entered the operator that computes the scores, in real numbers.
+        logits: Index of a tensor of probabilities -> their logits, on the way from where a LOGISTIC or
+            SOFTMAX computes them to the outputs.
     """
 
     def __init__(
@@ -43,8 +44,13 @@ class Run:
         self.scales, self.constants = scales, constants
         self.values: dict[int, Tensor] = {}
         self.batch, self.device = 1, torch.device("cpu")
-        self.probability = -1
-        self.logits: Tensor | None = None
+        self.logits: dict[int, Tensor] = {}
+
+    def aside(self, values: dict[int, Tensor]) -> Run:
+        """The same pass with other values, for operators that move them about only."""
+        other = Run(self.graph, self.names, self.weights, self.scales, self.constants)
+        other.batch, other.device, other.values = self.batch, self.device, values
+        return other
 
     def tensor(self, index: int) -> FileTensor:
         """What the file says of a tensor."""

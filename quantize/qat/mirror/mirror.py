@@ -9,14 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from convert.tflite.graph import Operator
+from convert.tflite.graph import RESCALING, Operator
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels
 from model.layers.blocks import Outputs
 from model.runtime.running import Answer
-from quantize.qat.kernels import KERNELS, unknown
-from quantize.qat.run import Run
-from quantize.qat.scales import Placement, Scales
+from quantize.qat.mirror.kernels import KERNELS, MOVING, PROBABILITIES, logits, unknown
+from quantize.qat.mirror.roles import Roles
+from quantize.qat.mirror.run import Run
+from quantize.qat.mirror.scales import Placement, Scales
 
 
 class Weights(nn.Module):
@@ -125,16 +126,30 @@ class Mirror(nn.Module):
             if tensor.constant is not None and index not in placement.weights
         }
         self._last_use = _last_uses(self.graph.operators, self.graph.outputs)
-        self._probability = self._source_of_scores()
+        self._roles = Roles(self.graph, placement.spec)
+        self._ways = {index: self._way(index) for index in self._roles.scored}
+        self._on_the_way = frozenset[int]().union(*self._ways.values())
 
-    def _source_of_scores(self) -> int:
-        """The tensor that LOGISTIC or SOFTMAX computes and that, rearranged, is the output `scores`."""
-        index = self.graph.outputs[1]
-        while (maker := self.graph.makers.get(index)) is not None:
-            if maker.kind in ("LOGISTIC", "SOFTMAX"):
-                break
-            index = maker.inputs[0]
-        return index
+    def _way(self, output: int) -> frozenset[int]:
+        """The tensors from where probabilities are computed to an output of scores.
+
+        Raises:
+            InputError: the scores are no probabilities.
+        """
+        way, left, found = {output}, [output], False
+        while left:
+            maker = self.graph.makers.get(left.pop())
+            if maker is not None and maker.kind in PROBABILITIES:
+                found = True
+            elif maker is not None and maker.kind in (*MOVING, *RESCALING):
+                left += [index for index in maker.reads if index in self.graph.computed]
+                way.update(left)
+        if not found:
+            raise InputError(
+                f"no LOGISTIC or SOFTMAX computes the scores {self.graph.tensors[output].name}: "
+                "quantization-aware training needs their logits"
+            )
+        return frozenset(way)
 
     def run(self, pixels: Tensor, keep: bool = False) -> Run:
         """All tensors of the file for uint8 RGB [B, H, W, 3].
@@ -144,33 +159,47 @@ class Mirror(nn.Module):
             keep: Keep every tensor; else those that are needed no more are forgotten.
         """
         run = Run(self.graph, self.placement.weights, self.weights, self.scales.values(), self._constants)
-        run.batch, run.device, run.probability = len(pixels), pixels.device, self._probability
+        run.batch, run.device = len(pixels), pixels.device
         run.values[self.graph.inputs[0]] = pixels.float()
         for number, operator in enumerate(self.graph.operators):
             run.values[operator.outputs[0]] = KERNELS[operator.kind](run, operator)
+            if operator.outputs[0] in self._on_the_way:
+                self._follow(run, operator)
             if not keep:
                 for index in self._last_use.get(number, ()):
                     run.values.pop(index, None)
         return run
 
+    def _follow(self, run: Run, operator: Operator) -> None:
+        """Keep the logits of probabilities, and of what else is joined with them the real numbers."""
+        if operator.kind in PROBABILITIES:
+            run.logits[operator.outputs[0]] = logits(run, operator)
+        elif any(index in run.logits for index in operator.inputs):
+            entries = {
+                index: run.logits[index] if index in run.logits else run.real(index)
+                for index in operator.reads
+                if index in self.graph.computed
+            }
+            moved = operator.kind in MOVING
+            run.logits[operator.outputs[0]] = (
+                KERNELS[operator.kind](run.aside(entries), operator) if moved else entries[operator.inputs[0]]
+            )
+
     def forward(self, pixels: Tensor) -> Outputs:
-        """Boxes [B, N, 4], class logits [B, N, C] and landmarks [B, N, 10] of pixels [B, H, W, 3]."""
+        """Boxes [B, N, 4], logits of scores [B, N, C] and landmarks [B, N, 2 P] of pixels [B, H, W, 3]."""
         run = self.run(pixels)
-        boxes, scores, landmarks = (run.real(index) for index in self.graph.outputs)
-        if run.logits is None:
-            raise ValueError("no LOGISTIC or SOFTMAX computes the scores")
-        return boxes, run.logits.reshape(scores.shape), landmarks
+        outputs = [run.logits[i] if i in run.logits else run.real(i) for i in self.graph.outputs]
+        return self._roles.rows(outputs, len(pixels))
 
     def answer(self, pixels: Tensor) -> Outputs:
         """Boxes, scores (probabilities) and landmarks, as the file returns them."""
         run = self.run(pixels)
-        boxes, scores, landmarks = (run.real(index) for index in self.graph.outputs)
-        return boxes, scores, landmarks
+        return self._roles.rows([run.real(index) for index in self.graph.outputs], len(pixels))
 
     def raw(self, input_rgb: Pixels) -> Answer:
         """The same for one picture, uint8 RGB [H, W, 3], as a running file returns it: float32 [1, N, C]."""
         with torch.no_grad():
-            outputs = self.answer(torch.from_numpy(input_rgb[None]).to(self.scales.logarithm.device))
+            outputs = self.answer(torch.tensor(input_rgb[None], device=self.scales.logarithm.device))
         boxes, scores, landmarks = (output.cpu().numpy() for output in outputs)
         return boxes, scores, landmarks
 

@@ -8,7 +8,7 @@ import torch
 from msgspec import structs
 
 from model.foundation.errors import InputError
-from quantize.qat.scales import find_placement, scale_of, zero_point_of
+from quantize.qat.mirror.scales import find_placement, scale_of, zero_point_of
 from tests.conftest import Converted
 from tests.quantize.qat.conftest import Integers
 

@@ -14,7 +14,7 @@ from model.checkpoint import load_checkpoint
 from model.layers.blocks import Detector
 from model.networks import NETWORKS, spec_of
 from model.runtime.running import TorchModel
-from quantize.qat.write_back import with_constants, without_place
+from quantize.qat.into_network import with_constants, without_place
 from tests.conftest import EMBEDDED, Converted
 from tests.quantize.qat.conftest import Integers
 

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from convert.tflite.graph import WEIGHTED, Graph, read_graph
 from model.foundation.errors import InputError
+from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import INPUT_NAME
+from model.runtime.running import open_model
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.bounds import PIXELS, joined
 from quantize.calibrate.ranges import Bounds
-from quantize.qat.run import HIGHEST, LOWEST
+from quantize.qat.mirror.run import HIGHEST, LOWEST
 from quantize.recipe import Recipe
 
 LEVELS = 255
@@ -31,6 +33,7 @@ class Placement:
     """The integer file that a recipe makes of a float file, whatever the ranges are.
 
     Attributes:
+        spec: How the file is read.
         float_graph: The float file.
         graph: The integer file, made with probing ranges; its scales mean nothing.
         owner: Index of each integer activation -> the activation of the float file whose range sets its
@@ -39,6 +42,7 @@ class Placement:
         weights: Index of each weight and bias of `graph` -> name of the constant of `float_graph`.
     """
 
+    spec: DetectorSpec
     float_graph: Graph
     graph: Graph
     owner: dict[int, str]
@@ -114,7 +118,8 @@ def find_placement(model: Path, recipe: Recipe) -> Placement:
         and float(tensor.scales[0]) in by_scale
     }
     followers = {group[0]: tuple(group) for group in by_scale.values()}
-    return Placement(float_graph, graph, owner, followers, _weights(float_graph, graph))
+    weights = _weights(float_graph, graph)
+    return Placement(open_model(model).spec, float_graph, graph, owner, followers, weights)
 
 
 def _probes(graph: Graph) -> Bounds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from quantize.qat.integers import add, requantize
+from quantize.qat.mirror.integers import add, requantize
 
 
 def test_gradients_are_those_of_the_product_where_nothing_is_clamped() -> None:

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convert.tflite.graph import Operator
-from quantize.qat.integers import add, half_up, integer_weight, requantize, rounded
-from quantize.qat.run import NONE, RELU, Kernel, Run
+from quantize.qat.mirror.integers import add, half_up, integer_weight, requantize, rounded
+from quantize.qat.mirror.run import NONE, RELU, Kernel, Run
 
 SAME = 0
 """Value of the schema's Padding."""
@@ -133,18 +133,32 @@ def _resize_bilinear(run: Run, operator: Operator) -> Tensor:
 
 
 def _logistic(run: Run, operator: Operator) -> Tensor:
-    out, real = operator.outputs[0], run.real(operator.inputs[0])
-    if out == run.probability:
-        run.logits = real
-    result = torch.sigmoid(real)
+    out, result = operator.outputs[0], torch.sigmoid(run.real(operator.inputs[0]))
     return rounded(result / run.scale(out)[0], *run.limits(out)) if run.is_integer(out) else result
 
 
 def _softmax(run: Run, operator: Operator) -> Tensor:
-    value = run.value(operator.inputs[0])
-    if operator.outputs[0] == run.probability:
-        run.logits = value
-    return torch.softmax(value * operator.options["beta"], -1)
+    """In int8 as the runtime's kernel: exponentials below the row's largest, summed in single precision.
+
+    Source: TensorFlow Lite, optimized_ops::Softmax of 8 bits (on ARM its 16-bit table may round otherwise).
+    """
+    entry, out = operator.inputs[0], operator.outputs[0]
+    real = run.real(entry) * operator.options["beta"]
+    if not run.is_integer(out):
+        return torch.softmax(real, -1)
+    exponentials = torch.exp(real - real.amax(-1, keepdim=True).detach())
+    share = exponentials * (1 / (exponentials.sum(-1, keepdim=True) * run.scale(out)[0]))
+    return rounded(share, *run.limits(out))
+
+
+def logits(run: Run, operator: Operator) -> Tensor:
+    """Of what a LOGISTIC or SOFTMAX computes: logarithms of each probability over all others."""
+    real = run.real(operator.inputs[0])
+    if operator.kind == "LOGISTIC":
+        return real
+    each = (real * operator.options["beta"]).unbind(-1)
+    others = [torch.stack([*each[:place], *each[place + 1 :]]) for place in range(len(each))]
+    return torch.stack([one - rest.logsumexp(0) for one, rest in zip(each, others, strict=True)], -1)
 
 
 def _quantize(run: Run, operator: Operator) -> Tensor:
@@ -176,6 +190,10 @@ def _reshape(run: Run, operator: Operator) -> Tensor:
     return run.value(operator.inputs[0]).reshape(run.batch * shape[0], *shape[1:])
 
 
+def _transpose(run: Run, operator: Operator) -> Tensor:
+    return run.value(operator.inputs[0]).permute(run.numbers(operator.inputs[1]))
+
+
 def _concatenation(run: Run, operator: Operator) -> Tensor:
     return torch.cat([run.value(index) for index in operator.inputs], operator.options["axis"])
 
@@ -195,11 +213,12 @@ def _max_pool(run: Run, operator: Operator) -> Tensor:
     kernel = options["filterHeight"], options["filterWidth"]
     strides = options["strideH"], options["strideW"]
     image = run.value(operator.inputs[0]).permute(0, 3, 1, 2)
-    result = F.max_pool2d(image, kernel, strides).permute(0, 2, 3, 1)
-    expected = run.tensor(operator.outputs[0]).shape[1:]
-    if tuple(result.shape[1:]) != expected:
-        raise NotImplementedError(f"MAX_POOL_2D with padding: {tuple(result.shape[1:])} is not {expected}")
-    return result
+    if options["padding"] == SAME:
+        rows, columns = (
+            _same_padding(*each, 1) for each in zip(image.shape[2:], kernel, strides, strict=True)
+        )
+        image = F.pad(image, (*columns, *rows), value=-torch.inf)  # never the largest
+    return F.max_pool2d(image, kernel, strides).permute(0, 2, 3, 1)
 
 
 def _resize_nearest(run: Run, operator: Operator) -> Tensor:
@@ -265,6 +284,7 @@ KERNELS: dict[str, Kernel] = {
     "DEQUANTIZE": _dequantize,
     "PAD": _pad,
     "RESHAPE": _reshape,
+    "TRANSPOSE": _transpose,
     "CONCATENATION": _concatenation,
     "SLICE": _slice,
     "MAX_POOL_2D": _max_pool,
@@ -272,7 +292,7 @@ KERNELS: dict[str, Kernel] = {
     "REDUCE_MAX": _reduce_max,
     "MAXIMUM": _each(torch.maximum),
     "MINIMUM": _each(torch.minimum),
-    "SOFTMAX": _float_only(_softmax),
+    "SOFTMAX": _softmax,
     "EMBEDDING_LOOKUP": _float_only(_embedding_lookup),
     "CAST": _float_only(_each(Tensor.long)),
     "SUM": _float_only(_sum),
@@ -280,6 +300,10 @@ KERNELS: dict[str, Kernel] = {
     "FLOOR": _float_only(_each(torch.floor)),
 }
 """Every operator that a mirror can run."""
+PROBABILITIES = ("LOGISTIC", "SOFTMAX")
+"""Operators that make probabilities of logits."""
+MOVING = ("RESHAPE", "CONCATENATION", "SLICE", "TRANSPOSE")
+"""Operators that move values about and compute nothing."""
 
 
 def unknown(kinds: Sequence[str]) -> list[str]:

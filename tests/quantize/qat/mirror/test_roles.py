@@ -1,0 +1,39 @@
+"""The outputs of several pictures by their roles, against what a running file says of each picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from model.runtime.running import open_model
+from quantize.apply.quantizer import apply_recipe
+from quantize.calibrate.bounds import prepared
+from quantize.calibrate.meter import measure_ranges
+from quantize.qat.mirror.mirror import Mirror, Weights
+from quantize.qat.mirror.scales import Scales, find_placement
+from quantize.recipe import read_recipe
+from tests.quantize.qat.conftest import INT8
+
+
+def test_outputs_in_parts_are_the_running_files(
+    foreign: Path, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    pictures = rng.integers(0, 256, (3, 32, 32, 3), np.uint8)
+    recipe, file = read_recipe(INT8), tmp_path / "int8.tflite"
+    bounds = prepared(measure_ranges(foreign, list(pictures)), "min_max", foreign)
+    apply_recipe(recipe, foreign, bounds, file)
+    placement = find_placement(foreign, recipe)
+    mirror = Mirror(placement, Weights.of(placement), Scales(placement, bounds))
+    with torch.no_grad():
+        together = mirror.answer(torch.from_numpy(pictures))
+        boxes, logits, landmarks = mirror(torch.from_numpy(pictures))
+    running = open_model(file)
+    for number, picture in enumerate(pictures):
+        for mine, theirs in zip(together, running(picture), strict=True):
+            np.testing.assert_array_equal(mine[number].numpy(), theirs[0])
+    assert logits.shape == (3, 20, 2)
+    assert float((torch.sigmoid(logits) - together[1]).abs().max()) < 0.51 / 256
+    torch.testing.assert_close(boxes, together[0])
+    assert landmarks.shape == (3, 20, 0)
