@@ -39,7 +39,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Wanted:
     """What the float file says of B pictures, and what each number of it is worth.
 
     Attributes:
@@ -63,7 +63,7 @@ class Answers:
     landmark_slopes: Tensor
 
     @classmethod
-    def of(cls, answers: Sequence[Answer], spec: DetectorSpec) -> Answers:
+    def of(cls, answers: Sequence[Answer], spec: DetectorSpec) -> Wanted:
         """Read the float file's answers to each picture of a batch."""
         boxes, scores, landmarks = (np.concatenate(rows) for rows in zip(*answers, strict=True))
         decoder = decoder_of(spec)

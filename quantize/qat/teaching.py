@@ -12,7 +12,7 @@ from model.runtime.running import RunningModel
 from model.training.recipe import Recipe
 from model.training.samples.photographs import held_aside, read_folder, read_photographs
 from model.training.sources import LARGEST, source_of
-from quantize.qat.imitation import Answers
+from quantize.qat.imitation import Wanted
 from quantize.qat.plan import Schedule
 from quantize.qat.trainee import Lesson, Lessons
 
@@ -48,8 +48,8 @@ class Material:
         def draw(numbers: np.random.Generator, side: int, count: int) -> Lesson:
             pixels = views.drawn(numbers, side, count).pixels
             teacher = teachers[side]
-            answers = Answers.of([teacher(picture) for picture in pixels.numpy()], teacher.spec)
-            return Lesson(pixels, answers.costs)
+            wanted = Wanted.of([teacher(picture) for picture in pixels.numpy()], teacher.spec)
+            return Lesson(pixels, wanted.costs)
 
         return draw
 

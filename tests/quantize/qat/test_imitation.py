@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.geometry.spec import DetectorSpec
-from quantize.qat.imitation import BETA, BOX_WEIGHT, FEWEST, Answers
+from quantize.qat.imitation import BETA, BOX_WEIGHT, FEWEST, Wanted
 
 CELLS = DetectorSpec(
     "cells", 32, 64, strides=(8, 16), anchor_sizes=((1,), (1,)), score_channels=1, decoder="cell_distances"
@@ -34,12 +34,12 @@ def _same(answers: tuple[np.ndarray, np.ndarray, np.ndarray]) -> list[torch.Tens
 
 def test_the_same_answers_cost_nothing() -> None:
     answers = _answers()
-    costs = Answers.of([answers], CELLS).costs(tuple(_same(answers)))  # type: ignore[arg-type]
+    costs = Wanted.of([answers], CELLS).costs(tuple(_same(answers)))  # type: ignore[arg-type]
     assert all(float(cost) < 1e-4 for cost in costs)
 
 
 def test_a_lost_face_costs_more_than_a_doubtful_background() -> None:
-    found = Answers.of([_answers()], CELLS)
+    found = Wanted.of([_answers()], CELLS)
     costs = []
     for candidate, score in ((FACE, 0.4), (FACE + 1, 0.2)):
         outputs = _same(_answers())
@@ -53,7 +53,7 @@ def test_a_moved_box_costs_what_it_moves_in_the_picture() -> None:
     outputs = _same(_answers())
     outputs[0][0, FACE, 0] += 0.1
     outputs[0][0, FACE + 1] += 5  # no face: no matter
-    cost = float(Answers.of([_answers()], CELLS).costs(tuple(outputs))[1])  # type: ignore[arg-type]
+    cost = float(Wanted.of([_answers()], CELLS).costs(tuple(outputs))[1])  # type: ignore[arg-type]
     units = 0.8 / (0.1 * np.sqrt(24 * 32))
     assert units < BETA
     assert cost == pytest.approx(BOX_WEIGHT * (units**2 / 2 / BETA) / 4 * 0.8 / FEWEST, rel=1e-3)
@@ -62,7 +62,7 @@ def test_a_moved_box_costs_what_it_moves_in_the_picture() -> None:
 def test_a_moved_landmark_costs_less() -> None:
     outputs = _same(_answers())
     outputs[2][0, FACE, 0] += 0.1
-    costs = Answers.of([_answers()], CELLS).costs(tuple(outputs))  # type: ignore[arg-type]
+    costs = Wanted.of([_answers()], CELLS).costs(tuple(outputs))  # type: ignore[arg-type]
     units = 0.8 / (0.1 * np.sqrt(24 * 32))
     assert float(costs[2]) == pytest.approx((units**2 / 2 / BETA) / 10 * 0.8 / FEWEST, rel=1e-3)
     assert float(costs[1]) == 0
@@ -72,9 +72,9 @@ def test_a_score_counts_by_what_it_decides() -> None:
     two = replace(CELLS, score_channels=2)
     boxes, _, landmarks = _answers()
     scores = np.full((1, N, 2), 0.25, np.float32)
-    background = Answers.of([(boxes, scores, landmarks)], two)
+    background = Wanted.of([(boxes, scores, landmarks)], two)
     assert background.decides[0, 0].tolist() == [0, 1]  # (background, face)
-    factors = Answers.of([(boxes, scores, landmarks)], replace(two, decoder="cell_sizes"))
+    factors = Wanted.of([(boxes, scores, landmarks)], replace(two, decoder="cell_sizes"))
     assert factors.decides[0, 0].tolist() == [0.5, 0.5]  # the square root of the other
 
 
@@ -84,7 +84,7 @@ def test_sizes_as_exponents_cost_what_they_do_to_the_box() -> None:
     boxes[0, FACE] = 0, 0, np.log(4), np.log(4)
     outputs = _same((boxes, scores, landmarks))
     outputs[0][0, FACE, 2] += 0.01  # 32 pixels, 1 % wider: each edge 0.16 pixels
-    cost = float(Answers.of([(boxes, scores, landmarks)], spec).costs(tuple(outputs))[1])  # type: ignore[arg-type]
+    cost = float(Wanted.of([(boxes, scores, landmarks)], spec).costs(tuple(outputs))[1])  # type: ignore[arg-type]
     units = 0.16 / 3.2
     assert cost == pytest.approx(BOX_WEIGHT * 2 * (units**2 / 2 / BETA) / 4 * 0.8 / FEWEST, rel=1e-2)
 
@@ -93,6 +93,6 @@ def test_without_faces_and_without_landmarks() -> None:
     spec = replace(CELLS, points=0)
     answers = [np.zeros(shape, np.float32) for shape in spec.output_shapes]
     outputs = [torch.zeros(shape, requires_grad=True) for shape in spec.output_shapes]
-    costs = Answers.of([tuple(answers)], spec).costs(tuple(outputs))  # type: ignore[arg-type]
+    costs = Wanted.of([tuple(answers)], spec).costs(tuple(outputs))  # type: ignore[arg-type]
     sum(costs).backward()  # type: ignore[union-attr]
     assert float(costs[0]) > 0 == float(costs[1]) == float(costs[2])
