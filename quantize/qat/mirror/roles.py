@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from convert.tflite.graph import Graph
-from model.geometry.outputs import joined, output_names
+from model.foundation.errors import InputError
+from model.geometry.outputs import joined, logit_names, output_names
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Outputs
 
@@ -21,6 +22,12 @@ class Roles:
     """
 
     def __init__(self, graph: Graph, spec: DetectorSpec) -> None:
+        """
+        Raises:
+            InputError: the spec computes with an output, so that no value stands anywhere as it is read.
+        """
+        if found := logit_names(spec):
+            raise InputError(f"{found[0]} is read through sigmoid(...): such a file cannot be trained yet")
         shapes = [graph.tensors[index].shape for index in graph.outputs]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         numbers = np.split(np.arange(ends[-1]), ends[:-1])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from convert.tflite.graph import read_graph
+from model.foundation.errors import InputError
+from model.runtime.flatbuffer import spec_inside
 from model.runtime.running import open_model
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.bounds import prepared
 from quantize.calibrate.meter import measure_ranges
 from quantize.qat.mirror.mirror import Mirror, Weights
+from quantize.qat.mirror.roles import Roles
 from quantize.qat.mirror.scales import Scales, find_placement
 from quantize.recipe import read_recipe
 from tests.quantize.qat.conftest import INT8
@@ -37,3 +43,11 @@ def test_outputs_in_parts_are_the_running_files(
     assert float((torch.sigmoid(logits) - together[1]).abs().max()) < 0.51 / 256
     torch.testing.assert_close(boxes, together[0])
     assert landmarks.shape == (3, 20, 0)
+
+
+def test_an_output_that_is_computed_with_is_refused(foreign: Path) -> None:
+    spec = spec_inside(foreign)
+    assert spec is not None
+    read = tuple(f"sigmoid({name})" for name in spec.scores_from)
+    with pytest.raises(InputError, match=r"read through sigmoid"):
+        Roles(read_graph(foreign), replace(spec, scores_from=read))
