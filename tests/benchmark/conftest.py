@@ -11,6 +11,7 @@ import pytest
 
 from tests.benchmark.scripted_adb import Phone, ScriptedServer, recorded
 from tests.benchmark.scripted_app import App
+from tests.small_tflite import SmallModel
 
 
 @pytest.fixture
@@ -53,10 +54,12 @@ def app(own_locks, adb_server) -> App:
 
 @pytest.fixture
 def tflite_file(tmp_path: Path) -> Path:
-    """A file that looks like a TFLite model from outside; nothing loads it."""
-    path = tmp_path / "model.tflite"
-    path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(1000))
-    return path
+    """A whole TFLite file that does nothing with an input; scripted machines answer for it."""
+    small, path = SmallModel(), tmp_path / "model.tflite"
+    entry = small.tensor("pixels", "float32", [1, 32, 32, 3])
+    out = small.tensor("same", "float32", [1, 32, 32, 3])
+    small.add("RELU", [entry], [out])
+    return small.write(path, [entry], [out])
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_sizes(size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (("--recipe", "{}"), "is no recipe"),
         (("--called", "a b"), "a name is of letters"),
         (("--called", "../x"), "a name is of letters"),
-        (("--model", "m.onnx"), "either weights with --checkpoint or an ONNX file"),
+        (("--model", "m.onnx"), "either weights with --checkpoint, or an ONNX or TFLite file"),
     ],
 )
 def test_what_cannot_work_is_one_line(
