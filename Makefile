@@ -35,8 +35,10 @@ endif
 TITLE := $(or $(word 1,$(DESCRIBED)),$(NETWORK))
 SIZE  ?= $(or $(word 2,$(DESCRIBED)),320)
 
-EMBEDDED := model/weights/featherface_v2.pth
-SHIPPED_RANGES := model/weights/featherface_v2_ranges.json
+# A network whose weights ship comes with them and their ranges; any other needs CHECKPOINT.
+EMBEDDED := $(or $(wildcard model/weights/$(NETWORK).pth),model/weights/featherface_v2.pth)
+OURS := $(basename $(notdir $(EMBEDDED)))
+SHIPPED_RANGES := $(EMBEDDED:.pth=_ranges.json)
 SEED ?= 0
 CALIBRATION_IMAGES ?= 128
 
@@ -202,8 +204,8 @@ $(ONNX_QUANTIZED): $(ONNX) $(WORK)/calibration.json $(QUANTIZER)
 	  --calibration $(WORK)/calibration.json --photographs $(DEMO)/evaluation/images --output $@
 
 qat: $(DEMO)/label.stamp  ## Fine-tune the embedded checkpoint with fake quantization; goes on where it stopped (DATA=)
-	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) NAME=featherface_v2 $(BUILD)/featherface_v2_$${size}x$${size}_float32.tflite || exit; done
-	$(RUN) quantize qat --model $(BUILD)/featherface_v2_320x320_float32.tflite $(BUILD)/featherface_v2_640x640_float32.tflite \
+	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) NAME=$(OURS) $(BUILD)/$(OURS)_$${size}x$${size}_float32.tflite || exit; done
+	$(RUN) quantize qat --model $(BUILD)/$(OURS)_320x320_float32.tflite $(BUILD)/$(OURS)_640x640_float32.tflite \
 	  --checkpoint $(EMBEDDED) --ranges $(SHIPPED_RANGES) --recipe quantize/recipes/int8.json --data $(TRAINING_SETS) \
 	  --photographs $(DEMO)/evaluation/images --output $(BUILD)/qat $(QAT_FLAGS)
 
@@ -213,10 +215,10 @@ audit: tflite  ## Hold the integer files against what they promise: all int8, on
 	$(RUN) quantize audit $(WORK)_int8_fp16.tflite --require "int8_macs>=0.9,outputs>=3,islands<=2,builtin==1,hashes==1"
 
 ranges:  ## Measure the embedded checkpoint's activation ranges anew (PHOTOGRAPHS="folder ...")
-	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) NAME=featherface_v2 $(BUILD)/featherface_v2_$${size}x$${size}_float32.tflite || exit; done
+	@for size in 320 640; do $(MAKE) --no-print-directory SIZE=$$size CHECKPOINT=$(EMBEDDED) NAME=$(OURS) $(BUILD)/$(OURS)_$${size}x$${size}_float32.tflite || exit; done
 	@n=0; for folder in $(PHOTOGRAPHS); do n=$$((n+1)); $(RUN) calibration_data select --images $$folder \
 	  --count $(CALIBRATION_IMAGES) --seed $(SEED) --output $(BUILD)/ranges/$$n.json || exit; done
-	@$(RUN) quantize ranges --model $(BUILD)/featherface_v2_320x320_float32.tflite $(BUILD)/featherface_v2_640x640_float32.tflite \
+	@$(RUN) quantize ranges --model $(BUILD)/$(OURS)_320x320_float32.tflite $(BUILD)/$(OURS)_640x640_float32.tflite \
 	  --checkpoint $(EMBEDDED) --calibration $(BUILD)/ranges/*.json --output $(SHIPPED_RANGES)
 
 report: tflite  ## One page about all made files: build/report/report.html (SETS="--set NAME IMAGES LABELS")

@@ -93,9 +93,9 @@ class Backbone(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = ConvBn(3, 8, 3, 2)
-        self.stage1 = _stage((8, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1))
-        self.stage2 = _stage((64, 128, 2), *[(128, 128, 1)] * 5)
-        self.stage3 = _stage((128, 256, 2), (256, 256, 1))
+        self.stage1 = stage((8, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1))
+        self.stage2 = stage((64, 128, 2), *[(128, 128, 1)] * 5)
+        self.stage3 = stage((128, 256, 2), (256, 256, 1))
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         c3 = self.stage1(F.relu(self.stem(pixels)))
@@ -103,7 +103,8 @@ class Backbone(nn.Module):
         return [c3, c4, self.stage3(c4)]
 
 
-def _stage(*blocks: tuple[int, int, int]) -> nn.Sequential:
+def stage(*blocks: tuple[int, int, int]) -> nn.Sequential:
+    """Separable convolutions one after the other: input channels, output channels and stride of each."""
     return nn.Sequential(*(Separable(i, o, stride, inner_relu=True) for i, o, stride in blocks))
 
 
@@ -207,11 +208,11 @@ class FeatherFaceV2(Detector):
 
     def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
-        self.backbone = Backbone()
+        self.backbone: nn.Module = Backbone()
         self.laterals = nn.ModuleList(ConvBn(channels, width) for channels in (64, 128, 256))
         self.fusion = nn.Sequential(FusionCell(width), FusionCell(width))
         self.attention = nn.ModuleList(CbamPlusPlus(width) for _ in range(3))
-        self.context = Context(width)
+        self.context: nn.Module = Context(width)
         self.heads = Heads(width)
 
     def features(self, pixels: Tensor) -> list[Tensor]:
@@ -240,13 +241,14 @@ _STAGES = (
 )
 
 
-def _conv(name: str) -> tuple[str, str]:
+def conv_names(name: str) -> tuple[str, str]:
+    """Names of a ConvBn's convolution and batch norm, as a group of channels has them."""
     return f"{name}.conv", f"{name}.bn"
 
 
-def _within(separable: str, channels: int, slope: float = 1.0) -> Group:
+def within(separable: str, channels: int, slope: float = 1.0) -> Group:
     """Between the two convolutions of a separable one; none of the neck's has an activation there."""
-    maker, reader = _conv(f"{separable}.depthwise"), Reader(f"{separable}.pointwise.conv")
+    maker, reader = conv_names(f"{separable}.depthwise"), Reader(f"{separable}.pointwise.conv")
     return Group(channels, (maker,), (reader,), slope)
 
 
@@ -259,7 +261,10 @@ def _channel_groups() -> list[Group]:
     groups.append(
         Group(
             32,
-            (*(_conv(f"laterals.{i}") for i in range(3)), *(_conv(f"{cell}.pointwise") for cell in cells)),
+            (
+                *(conv_names(f"laterals.{i}") for i in range(3)),
+                *(conv_names(f"{cell}.pointwise") for cell in cells),
+            ),
             (
                 *(Reader(f"{cell}.depthwise.conv") for cell in cells),
                 *(Reader(f"{gate}.{part}") for gate in gates for part in ("squeeze", "look.conv")),
@@ -267,23 +272,23 @@ def _channel_groups() -> list[Group]:
             ),
         )
     )
-    groups += [_within(cell, 32) for cell in cells]
+    groups += [within(cell, 32) for cell in cells]
     for gate in gates:
         groups.append(Group(8, ((f"{gate}.squeeze", ""),), (Reader(f"{gate}.excite"),)))
-        groups.append(Group(32, (_conv(f"{gate}.look"),), (Reader(f"{gate}.mask"),)))
+        groups.append(Group(32, (conv_names(f"{gate}.look"),), (Reader(f"{gate}.mask"),)))
     return groups + _context_groups()
 
 
 def _backbone_groups() -> list[Group]:
     groups = []
-    makers: tuple[str, str] = _conv("backbone.stem")
+    makers: tuple[str, str] = conv_names("backbone.stem")
     for stage, blocks in _STAGES:
         for number, (inputs, _) in enumerate(blocks):
             block = f"backbone.stage{stage}.{number}"
             also = [Reader(f"laterals.{stage - 2}.conv")] if number == 0 and stage > 1 else []
             groups.append(Group(inputs, (makers,), (Reader(f"{block}.depthwise.conv"), *also)))
-            groups.append(_within(block, inputs, slope=0.0))
-            makers = _conv(f"{block}.pointwise")
+            groups.append(within(block, inputs, slope=0.0))
+            makers = conv_names(f"{block}.pointwise")
     groups.append(Group(256, (makers,), (Reader("laterals.2.conv"),)))
     return groups
 
@@ -293,22 +298,22 @@ def _context_groups() -> list[Group]:
         return f"context.{name}"
 
     def pointwise(name: str) -> tuple[tuple[str, str], ...]:
-        return (_conv(f"{branch(name)}.pointwise"),)
+        return (conv_names(f"{branch(name)}.pointwise"),)
 
     inner = (Reader("context.reach5.depthwise.conv"), Reader("context.reach7_in.depthwise.conv"))
     heads = tuple(Reader(f"heads.{output}") for output in ("boxes", "scores", "landmarks"))
     joined = "heads.tower.depthwise.conv"
     return [
-        *(_within(branch(name), 32) for name in ("reach3", "reach5_in")),
+        *(within(branch(name), 32) for name in ("reach3", "reach5_in")),
         Group(8, pointwise("reach5_in"), inner),
-        *(_within(branch(name), 8) for name in ("reach5", "reach7_in")),
+        *(within(branch(name), 8) for name in ("reach5", "reach7_in")),
         Group(8, pointwise("reach7_in"), (Reader("context.reach7.depthwise.conv"),)),
-        _within(branch("reach7"), 8),
+        within(branch("reach7"), 8),
         Group(16, pointwise("reach3"), (Reader(joined, 0),)),
         Group(8, pointwise("reach5"), (Reader(joined, 16),)),
         Group(8, pointwise("reach7"), (Reader(joined, 24),)),
-        _within("heads.tower", 32),
-        Group(32, (_conv("heads.tower.pointwise"),), heads),
+        within("heads.tower", 32),
+        Group(32, (conv_names("heads.tower.pointwise"),), heads),
     ]
 
 
