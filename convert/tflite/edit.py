@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +10,16 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-_TYPES = {"float32": schema.TensorType.FLOAT32, "uint8": schema.TensorType.UINT8}
+_TYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "int32": schema.TensorType.INT32,
+    "uint8": schema.TensorType.UINT8,
+}
+Stored = NDArray[np.float32] | NDArray[np.int32]
 
 
 def add_tensor(model: Any, name: str, shape: Sequence[int], kind: str = "float32") -> int:
-    """Add a computed tensor ("float32" or "uint8") to the first subgraph; its index."""
+    """Add a computed tensor ("float32", "int32" or "uint8") to the first subgraph; its index."""
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.type = name, np.array(shape, np.int32), _TYPES[kind]
     tensor.buffer, tensor.hasRank = 0, True
@@ -22,19 +28,28 @@ def add_tensor(model: Any, name: str, shape: Sequence[int], kind: str = "float32
     return len(tensors) - 1
 
 
-def add_constant(model: Any, name: str, values: NDArray[np.float32]) -> int:
-    """Add a stored float32 tensor to the first subgraph, in a buffer of its own; its index."""
-    index = add_tensor(model, name, values.shape)
+def add_tensor_like(model: Any, tensor: int, name: str, shape: Sequence[int]) -> int:
+    """Add a computed tensor of another one's type and quantization to the first subgraph; its index."""
+    tensors = model.subgraphs[0].tensors
+    made = copy.deepcopy(tensors[tensor])
+    made.name, made.shape, made.shapeSignature = name, np.array(shape, np.int32), None
+    tensors.append(made)
+    return len(tensors) - 1
+
+
+def add_constant(model: Any, name: str, values: Stored) -> int:
+    """Add a stored tensor to the first subgraph, in a buffer of its own; its index."""
+    index = add_tensor(model, name, values.shape, values.dtype.name)
     store(model, model.subgraphs[0].tensors[index], values)
     return index
 
 
-def store(model: Any, tensor: Any, values: NDArray[np.float32]) -> None:
-    """Make float32 values of the tensor's shape its content, in a buffer of its own."""
+def store(model: Any, tensor: Any, values: Stored) -> None:
+    """Make values of the tensor's shape its content, in a buffer of its own, and their type its type."""
     buffer = schema.BufferT()
-    buffer.data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     model.buffers.append(buffer)
-    tensor.type, tensor.buffer = schema.TensorType.FLOAT32, len(model.buffers) - 1
+    tensor.type, tensor.buffer = _TYPES[values.dtype.name], len(model.buffers) - 1
 
 
 def new_operator(

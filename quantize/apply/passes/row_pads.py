@@ -11,12 +11,12 @@ Source: XNNPACK, src/subgraph/static-constant-pad.c and xnn_subgraph_fusion in s
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from convert.tflite.edit import add_constant, add_tensor_like, new_operator
 from convert.tflite.graph import operator_kinds
 from model.runtime.flatbuffer import text
 
@@ -51,51 +51,20 @@ def _by_rows(model: Any, operator: Any, paddings: Any) -> list[Any]:
         [paddings[0], paddings[3], paddings[1], paddings[2] * tensors[source].shape[3]], np.int32
     )
     flat, wide = (_in_rows(model, index) for index in (source, target))
-    operator.inputs = np.array([flat, _constant(model, "paddings", amounts)], np.int32)
+    operator.inputs = np.array([flat, add_constant(model, "paddings", amounts)], np.int32)
     operator.outputs = np.array([wide], np.int32)
     return [_reshape(model, source, flat), operator, _reshape(model, wide, target)]
 
 
 def _in_rows(model: Any, index: int) -> int:
     """Add a tensor [1, 1, H, W C] of the numbers of [1, H, W, C]."""
-    tensors = model.subgraphs[0].tensors
-    tensor = copy.deepcopy(tensors[index])
+    tensor = model.subgraphs[0].tensors[index]
     _, height, width, channels = tensor.shape
-    tensor.name = f"{text(tensor.name)}/rows"
-    tensor.shape = np.array([1, 1, height, width * channels], np.int32)
-    tensor.shapeSignature = None
-    tensors.append(tensor)
-    return len(tensors) - 1
-
-
-def _constant(model: Any, name: str, values: Any) -> int:
-    buffer, tensor = schema.BufferT(), schema.TensorT()
-    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-    model.buffers.append(buffer)
-    tensor.name, tensor.shape, tensor.type = name, np.array(values.shape, np.int32), schema.TensorType.INT32
-    tensor.buffer, tensor.hasRank = len(model.buffers) - 1, True
-    model.subgraphs[0].tensors.append(tensor)
-    return len(model.subgraphs[0].tensors) - 1
+    return add_tensor_like(model, index, f"{text(tensor.name)}/rows", [1, 1, height, width * channels])
 
 
 def _reshape(model: Any, source: int, target: int) -> Any:
-    shape = np.array(model.subgraphs[0].tensors[target].shape, np.int32)
-    operator = schema.OperatorT()
-    operator.opcodeIndex = _reshape_code(model)
-    operator.inputs = np.array([source, _constant(model, "shape", shape)], np.int32)
-    operator.outputs = np.array([target], np.int32)
-    operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
-    operator.builtinOptions = schema.ReshapeOptionsT()
-    operator.builtinOptions.newShape = shape
-    return operator
-
-
-def _reshape_code(model: Any) -> int:
-    for index, code in enumerate(model.operatorCodes):
-        if code.builtinCode == schema.BuiltinOperator.RESHAPE:
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.RESHAPE
-    code.version = 1
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
+    options = schema.ReshapeOptionsT()
+    options.newShape = np.array(model.subgraphs[0].tensors[target].shape, np.int32)
+    inputs = [source, add_constant(model, "shape", options.newShape)]
+    return new_operator(model, "RESHAPE", inputs, [target], options)

@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
+from convert.tflite.edit import add_constant, add_tensor_like
 from convert.tflite.graph import operator_kinds
+from convert.tflite.passes.unused import drop_unused
 from model.geometry.outputs import Part
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import text
@@ -44,7 +45,7 @@ def separate_outputs(model: Any, spec: DetectorSpec) -> DetectorSpec:
         if all(tensor is not None for tensor in tensors.values()):
             _put_outputs(model, name, {f"{name}/{role}": tensor for role, tensor in tensors.items()})
             spec = _renamed(spec, name)
-    _drop_dead(model)
+    drop_unused(model)
     return spec
 
 
@@ -147,25 +148,26 @@ class _Cutter:
         if found is None:
             return None
         shape = np.array([*after[:axis], last - first, *after[axis + 1 :]], np.int32)
-        made = self._again(maker, [found, self._add_constant(shape)], axis, last - first)
+        made = self._again(
+            maker, [found, add_constant(self._model, self._named("shape"), shape)], axis, last - first
+        )
         self._graph.operators[self._place(made)].builtinOptions.newShape = shape
         return made
 
     def _again(self, maker: Any, inputs: Sequence[int], axis: int, channels: int) -> int:
         """Do what an operator does to other inputs, right behind it; its output has so many channels."""
-        old = self._graph.tensors[maker.outputs[0]]
-        tensor = copy.copy(old)
-        tensor.name = f"{text(old.name)}/{self._role}"
-        tensor.shape = np.array(old.shape, np.int32)
-        tensor.shape[axis] = channels
-        tensor.shapeSignature = None
-        self._graph.tensors.append(tensor)
+        old = int(maker.outputs[0])
+        shape = list(self._shape(old))
+        shape[axis] = channels
+        made = add_tensor_like(self._model, old, self._named(text(self._graph.tensors[old].name)), shape)
         operator = copy.copy(maker)
         operator.builtinOptions = copy.copy(maker.builtinOptions)
-        operator.inputs = np.array(inputs, np.int32)
-        operator.outputs = np.array([len(self._graph.tensors) - 1], np.int32)
-        self._graph.operators.insert(self._place(int(maker.outputs[0])) + 1, operator)
-        return len(self._graph.tensors) - 1
+        operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([made], np.int32)
+        self._graph.operators.insert(self._place(old) + 1, operator)
+        return made
+
+    def _named(self, name: str) -> str:
+        return f"{name}/{self._role}"
 
     def _place(self, tensor: int) -> int:
         """Where the operator that makes a tensor stands."""
@@ -175,16 +177,6 @@ class _Cutter:
     def _constant(self, tensor: int) -> Any:
         data = self._model.buffers[self._graph.tensors[tensor].buffer].data
         return None if data is None else np.frombuffer(bytes(data), np.int32)
-
-    def _add_constant(self, values: Any) -> int:
-        buffer, tensor = schema.BufferT(), schema.TensorT()
-        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-        self._model.buffers.append(buffer)
-        tensor.name, tensor.shape = f"shape/{self._role}", np.array(values.shape, np.int32)
-        tensor.type, tensor.buffer = schema.TensorType.INT32, len(self._model.buffers) - 1
-        tensor.hasRank = True
-        self._graph.tensors.append(tensor)
-        return len(self._graph.tensors) - 1
 
 
 _WAYS: dict[str, Callable[[_Cutter, Any, int, int, int], int | None]] = {
@@ -207,15 +199,3 @@ def _put_outputs(model: Any, name: str, made: dict[str, int | None]) -> None:
             entries.append(one)
     model.signatureDefs[0].outputs = entries
     model.subgraphs[0].outputs = np.array([entry.tensorIndex for entry in entries], np.int32)
-
-
-def _drop_dead(model: Any) -> None:
-    """Remove the operators that no output depends on."""
-    graph = model.subgraphs[0]
-    wanted = {int(index) for index in graph.outputs}
-    kept: list[Any] = []
-    for operator in reversed(graph.operators):
-        if wanted.intersection(map(int, operator.outputs)):
-            wanted.update(map(int, operator.inputs))
-            kept.insert(0, operator)
-    graph.operators = kept
