@@ -7,7 +7,7 @@ heads run once on the cells of all levels together, so that their outputs need n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -206,14 +206,25 @@ class FeatherFaceV2(Detector):
     Anchors, strides and variances are V1's, so that both are compared and decoded anchor by anchor.
     """
 
-    def __init__(self, width: int = WIDTH) -> None:
+    def __init__(
+        self,
+        backbone: Callable[[], nn.Module] = Backbone,
+        gate: Callable[[int], nn.Module] = CbamPlusPlus,
+        context: Callable[[int], nn.Module] = Context,
+    ) -> None:
+        """
+        Args:
+            backbone: Makes maps of 64, 128 and 256 channels at strides 8, 16 and 32 of an image.
+            gate: Of so many channels; one a level.
+            context: Of so many channels; the same for the maps of all levels.
+        """
         super().__init__()
-        self.backbone: nn.Module = Backbone()
-        self.laterals = nn.ModuleList(ConvBn(channels, width) for channels in (64, 128, 256))
-        self.fusion = nn.Sequential(FusionCell(width), FusionCell(width))
-        self.attention = nn.ModuleList(CbamPlusPlus(width) for _ in range(3))
-        self.context: nn.Module = Context(width)
-        self.heads = Heads(width)
+        self.backbone = backbone()
+        self.laterals = nn.ModuleList(ConvBn(channels, WIDTH) for channels in (64, 128, 256))
+        self.fusion = nn.Sequential(FusionCell(WIDTH), FusionCell(WIDTH))
+        self.attention = nn.ModuleList(gate(WIDTH) for _ in range(3))
+        self.context = context(WIDTH)
+        self.heads = Heads(WIDTH)
 
     def features(self, pixels: Tensor) -> list[Tensor]:
         levels = [F.relu(lateral(c)) for lateral, c in zip(self.laterals, self.backbone(pixels), strict=True)]
