@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmark.commands import COMMANDS
-from model.foundation.command_table import run_commands
+from model.foundation.command_line.command_table import run_commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

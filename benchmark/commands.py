@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.foundation.command_table import Command
+from model.foundation.command_line.command_table import Command
 
 _SET = "--images build/demo/evaluation/images --labels build/demo/evaluation/label.txt"
 _INT8 = "build/featherface_v2_320x320_int8.tflite"

@@ -68,7 +68,7 @@ def doctor() -> int:
     """
     from rich.console import Console
 
-    from model.foundation.terminal import narrow_table
+    from model.foundation.command_line.terminal import narrow_table
 
     title = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}"
     table = narrow_table("what", "version", "needed for", "if it is missing", title=title)

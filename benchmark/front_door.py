@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from model.foundation.command_table import Command, run_commands
+from model.foundation.command_line.command_table import Command, run_commands
 
 PACKAGES = ("model", "calibration_data", "convert", "quantize", "benchmark")
 ABOUT = "From a trained face detector to phones: convert, quantize, measure."

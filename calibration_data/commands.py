@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from model.foundation import flags
-from model.foundation.command_table import Command
+from model.foundation.command_line import flags
+from model.foundation.command_line.command_table import Command
 
 COMMANDS = (
     Command(
@@ -29,7 +29,7 @@ COMMANDS = (
 
 def demo(*, output: Annotated[flags.Output, Parameter(help="folder to write")], seed: flags.Seed = 0) -> None:
     """Compose the embedded demo set: pictures with pasted faces, half for calibration, half labelled."""
-    from model.foundation.progress import step
+    from model.foundation.command_line.progress import step
 
     with step("demo set: composing its pictures"):
         from calibration_data.demo import write_demo_set
@@ -50,7 +50,7 @@ def select(
     """
     import sys
 
-    from model.foundation.progress import passing
+    from model.foundation.command_line.progress import passing
 
     with passing(f"{images}: choosing photographs"):
         from calibration_data.selection import select_images, write_manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from convert.commands import COMMANDS
-from model.foundation.command_table import run_command
+from model.foundation.command_line.command_table import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("python -m convert", COMMANDS[0]))

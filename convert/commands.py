@@ -8,8 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from model.foundation import flags
-from model.foundation.command_table import Command
+from model.foundation.command_line import flags
+from model.foundation.command_line.command_table import Command
 from model.foundation.errors import InputError
 
 COMMANDS: tuple[Command, ...] = (
@@ -52,7 +52,7 @@ def convert(
     function returns. A TFLite file keeps its graph, and no ONNX file is made of it.
     """
     from convert.doors import check, named, open_network
-    from model.foundation.progress import passing
+    from model.foundation.command_line.progress import passing
 
     source = checkpoint or model
     if source is None or (checkpoint and model):

@@ -10,7 +10,7 @@ from convert.onnx_file.export import export_onnx
 from convert.tflite.export import export_tflite
 from convert.tflite.foreign import adopt_tflite
 from model.foundation.artifact import Artifact
-from model.foundation.progress import step
+from model.foundation.command_line.progress import step
 from model.geometry.letterbox import Pixels
 
 

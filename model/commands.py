@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from model.foundation import flags
-from model.foundation.command_table import Command
+from model.foundation.command_line import flags
+from model.foundation.command_line.command_table import Command
 
 COMMANDS = (
     Command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from model.foundation.command_table import run_commands
+from model.foundation.command_line.command_table import run_commands
 from quantize.commands import COMMANDS
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from model.foundation import flags
-from model.foundation.command_table import Command
+from model.foundation.command_line import flags
+from model.foundation.command_line.command_table import Command
 from model.foundation.errors import InputError
 
 _BUILT = "build/featherface_v2_320x320"

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from benchmark.accuracy.options import ModelOptions, RunOptions, SetOptions
-from model.foundation import flags
+from model.foundation.command_line import flags
 
 Resamples = Annotated[int, Parameter(help="of the bootstrap over images")]
 
@@ -30,15 +30,15 @@ def evaluate(
 
     The table states how images were fed, and recall by the height of faces in the network's input.
     """
-    from model.foundation.progress import passing
+    from model.foundation.command_line.progress import passing
 
     with passing("loading what models run on"):
         from benchmark.accuracy.evaluation import evaluate as evaluate_run
         from benchmark.accuracy.evaluation import run_model
         from benchmark.accuracy.tables import accuracy, set_line
         from benchmark.accuracy.wider_predictions import write_set
+    from model.foundation.command_line.terminal import wide_console
     from model.foundation.records import write_record
-    from model.foundation.terminal import wide_console
 
     pictures, wider = of.read(images, labels), of.wider_truth()
     evaluations = []
@@ -110,15 +110,15 @@ def drift(
 
     Without --labels the reference's own detections stand in.
     """
-    from model.foundation.progress import passing
+    from model.foundation.command_line.progress import passing
 
     with passing("loading what models run on"):
         from benchmark.accuracy import tables
         from benchmark.accuracy.drawing import draw_worst
         from benchmark.accuracy.drift import measure_drift
         from benchmark.accuracy.evaluation import run_model
+    from model.foundation.command_line.terminal import wide_console
     from model.foundation.records import write_record
-    from model.foundation.terminal import wide_console
 
     pictures, wider = of.read(images, labels), of.wider_truth()
     runs = [run_model(path, pictures, opened, how) for path in (reference, candidate)]

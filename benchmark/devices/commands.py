@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 from model.foundation.errors import GateError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from benchmark.devices.results import Measurement
 from benchmark.runner.output import OperatorShare
-from model.foundation.terminal import narrow_table, shared_beginning, without_beginning
+from model.foundation.command_line.terminal import narrow_table, shared_beginning, without_beginning
 
 
 def tables_of(measurements: Sequence[Measurement]) -> list[Table]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.devices.commands import KeepFiles
-from model.foundation import flags
+from model.foundation.command_line import flags
 
 
 def evaluate_phone(

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from benchmark.devices.commands import DEFAULT_RESULTS
 from benchmark.prediction.published import PUBLIC_COUNTS
-from model.foundation import flags
+from model.foundation.command_line import flags
 
 
 def predict(

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from benchmark.prediction.cycles import PHONES, Prediction, cpi_of, fit, read_counts, transfer_error
 from benchmark.prediction.published import LATENCIES
-from model.foundation.terminal import narrow_table
+from model.foundation.command_line.terminal import narrow_table
 
 CAVEATS = """\
 Predicted from counted instructions, not measured. The interval is the error on what was not fitted;

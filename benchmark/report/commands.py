@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from benchmark.accuracy.commands import Resamples
 from benchmark.accuracy.options import ModelOptions, RunOptions, SetOptions
-from model.foundation import flags
+from model.foundation.command_line import flags
 
 Files = Annotated[list[Path], Parameter(consume_multiple=True)]
 
@@ -36,7 +36,7 @@ def report(
 
     The folder gets report.html, report.md and report.json; `gate` reads the last.
     """
-    from model.foundation.progress import passing
+    from model.foundation.command_line.progress import passing
 
     with passing("loading what models run on"):
         from benchmark.report.build import Extras, build_report, write_report
@@ -92,8 +92,8 @@ def summary(
     scores as probabilities. Kept: PyTorch's faces (score above 0.5) that the file shows in the same place,
     IoU >= 0.9. The verdict rests on them: good, look at it, or dead.
     """
-    from model.foundation.progress import passing
-    from model.foundation.terminal import wide_console
+    from model.foundation.command_line.progress import passing
+    from model.foundation.command_line.terminal import wide_console
 
     with passing("loading what models run on"):
         from benchmark.report.made_files import advice, made_files, made_table

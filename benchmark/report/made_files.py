@@ -15,8 +15,8 @@ from benchmark.report.rows import FileRecord
 from convert.difference import Difference
 from convert.verdict import Verdict, judged_difference, verdict_of
 from model.foundation.artifact import Artifact
+from model.foundation.command_line.progress import step
 from model.foundation.errors import InputError
-from model.foundation.progress import step
 from model.foundation.records import from_json, read_record, write_record
 from model.runtime.running import open_model
 

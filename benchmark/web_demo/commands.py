@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 
 
 def demo(*, model: flags.Models = [], port: int = 8000) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
+from model.foundation.command_line.progress import chatter_aside
 from model.foundation.errors import InputError
-from model.foundation.progress import chatter_aside
 from model.runtime.flatbuffer import read_content
 
 Kernels = Literal["xnnpack", "builtin"]

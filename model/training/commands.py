@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 from model.training.recipe import Recipe
 
 if TYPE_CHECKING:

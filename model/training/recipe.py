@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 from model.foundation.errors import InputError
 
 BASE = 320

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 
 
 def apply(
@@ -31,7 +31,7 @@ def apply(
     float file does: it goes into the file's spec. Outputs that join quantities of different units are cut
     into their roles where the spec names them.
     """
-    from model.foundation.progress import passing
+    from model.foundation.command_line.progress import passing
 
     with passing(f"{output.name}: loading the quantizer"):
         from quantize.apply.steps import Job, quantize_file

@@ -14,8 +14,8 @@ from convert.tflite.graph import read_graph
 from convert.verdict import parity_facts
 from model.checkpoint import load_checkpoint
 from model.foundation.artifact import Artifact, replacing, tool_versions
+from model.foundation.command_line.progress import step
 from model.foundation.errors import InputError
-from model.foundation.progress import step
 from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 
 
 def ranges(
@@ -18,8 +18,8 @@ def ranges(
     """
     from rich.progress import track
 
+    from model.foundation.command_line.progress import passing
     from model.foundation.errors import InputError
-    from model.foundation.progress import passing
 
     with passing(f"{output.name}: loading the interpreter"):
         from model.runtime.running import open_model

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from model.foundation.terminal import WIDE, narrow_table
+from model.foundation.command_line.terminal import WIDE, narrow_table
 from quantize.inspect.audit import Audit
 from quantize.inspect.islands import Island
 

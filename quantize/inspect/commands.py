@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from model.foundation.command_line.flags import Checkpoint, Images, Json, Limit, Model, Network, Seed, Size
 from model.foundation.errors import GateError, InputError
-from model.foundation.flags import Checkpoint, Images, Json, Limit, Model, Network, Seed, Size
 from quantize.inspect.figures import FIGURES, parse_requirements, require
 from quantize.inspect.findings import Level
 

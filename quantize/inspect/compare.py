@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from convert.tflite.layer_difference import LayerComparison, Watched
+from model.foundation.command_line.terminal import WIDE, narrow_table
 from model.foundation.errors import InputError
-from model.foundation.terminal import WIDE, narrow_table
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import spec_inside
 

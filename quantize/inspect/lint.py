@@ -13,7 +13,7 @@ from convert.onnx_file.export import simplified_onnx
 from convert.onnx_file.graph import OnnxGraph
 from model.checkpoint import load_checkpoint
 from model.foundation.artifact import sha256_of
-from model.foundation.progress import step
+from model.foundation.command_line.progress import step
 from model.geometry.spec import parse_size
 from model.networks import NETWORKS, spec_of
 from model.runtime.onnx_file import read_onnx

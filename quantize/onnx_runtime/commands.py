@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 
 
 def onnx(
@@ -20,7 +20,7 @@ def onnx(
     PyTorch network too. The recipe is the TFLite file's; its int8 layers need images to calibrate on
     (--calibration).
     """
-    from model.foundation.progress import passing
+    from model.foundation.command_line.progress import passing
 
     with passing(f"{output.name}: loading the quantizer"):
         from quantize.apply.steps import Job

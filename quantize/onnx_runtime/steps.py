@@ -14,7 +14,7 @@ import onnxruntime
 from convert.photographs import parity_inputs
 from convert.verdict import parity_facts
 from model.foundation.artifact import Artifact, replacing, tool_versions
-from model.foundation.progress import step
+from model.foundation.command_line.progress import step
 from model.foundation.records import to_json
 from quantize.apply.steps import PARITY_IMAGES, Job
 from quantize.calibrate.images import CalibrationImages

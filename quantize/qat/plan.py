@@ -12,7 +12,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 from model.foundation.errors import InputError
 
 Folders = Annotated[list[Path], Parameter(consume_multiple=True)]

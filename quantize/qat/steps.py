@@ -16,8 +16,8 @@ from convert.tflite.graph import read_graph
 from model.checkpoint import load_checkpoint
 from model.evaluation.loop import evaluate
 from model.foundation.artifact import Artifact, read_json, replacing, sha256_of, tool_versions, write_json
+from model.foundation.command_line.progress import step
 from model.foundation.errors import InputError
-from model.foundation.progress import step
 from model.foundation.records import to_json
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 from quantize.tune.subject import Folders, Subject
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def equalize(
     from calibration_data.image_set import ImageSet
     from model.checkpoint import load_checkpoint
     from model.foundation.artifact import Artifact, replacing
-    from model.foundation.progress import step
+    from model.foundation.command_line.progress import step
     from model.geometry.spec import parse_size
     from model.networks import spec_of
     from model.runtime.running import TorchModel

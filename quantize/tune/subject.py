@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from model.foundation import flags
+from model.foundation.command_line import flags
 from model.foundation.errors import InputError
 
 if TYPE_CHECKING:

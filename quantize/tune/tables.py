@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from model.foundation.terminal import narrow_table
+from model.foundation.command_line.terminal import narrow_table
 from quantize.tune.curve import CalibrationCurve
 from quantize.tune.search import Candidate, Cost, Found, change, pareto
 from quantize.tune.sensitivity import SensitivityTable

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from benchmark.front_door import PACKAGES, commands, main
-from model.foundation import flags
-from model.foundation.command_table import Command, parse
+from model.foundation.command_line import flags
+from model.foundation.command_line.command_table import Command, parse
 from tests.conftest import ROOT
 
 HEAVY = (

@@ -11,7 +11,7 @@ from torch import nn
 import convert
 from convert.commands import COMMANDS
 from convert.doors import Opened, named
-from model.foundation.command_table import run_command
+from model.foundation.command_line.command_table import run_command
 from model.networks import spec_of
 from tests.conftest import EMBEDDED
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.foundation.command_table import run_commands
+from model.foundation.command_line.command_table import run_commands
 from model.networks import NETWORKS
 from quantize.commands import COMMANDS
 from tests.conftest import EMBEDDED, ROOT

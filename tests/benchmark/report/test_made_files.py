@@ -12,8 +12,8 @@ from benchmark.report.made_files import MadeFile, Timings, advice
 from convert.difference import Difference, TensorDifference
 from convert.verdict import Verdict, parity_facts
 from model.foundation.artifact import Artifact
+from model.foundation.command_line.terminal import shared_beginning
 from model.foundation.records import write_record
-from model.foundation.terminal import shared_beginning
 
 STEM = "featherface_v1_320x320"
 
@@ -48,7 +48,7 @@ def test_a_dead_file_is_named_and_another_recommended(
 def test_80_columns_cut_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.foundation.terminal.WIDE", 80)
+    monkeypatch.setattr("model.foundation.command_line.terminal.WIDE", 80)
     files = [tmp_path / f"{STEM}{name}" for name in (".onnx", "_int8_fp16.tflite")]
     hashes = [_plant(path, 4096000 + place, 30) for place, path in enumerate(files)]
     timings = tmp_path / "summary.json"

@@ -13,7 +13,7 @@ from benchmark.__main__ import main as benchmark
 from convert.doors import open_network
 from model import networks
 from model.__main__ import main
-from model.foundation.command_table import run_commands
+from model.foundation.command_line.command_table import run_commands
 from model.networks import NETWORKS
 from quantize.commands import COMMANDS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from model.foundation.command_table import Command, run_commands
+from model.foundation.command_line.command_table import Command, run_commands
 
 MODULE = '''
 """Commands of a toy."""
-from model.foundation import flags
+from model.foundation.command_line import flags
 from model.foundation.errors import GateError
 
 def sort(model: flags.Models, *, limit: flags.Limit = None, quiet: flags.Quiet = False) -> None:
