@@ -48,7 +48,7 @@ def _run(options: argparse.Namespace) -> int:
             raise InputError(f"{APK} is not there: run 'make android' first")
         verify.verify(APK)
     elif options.command == "test":
-        from android_demo.script_build.testing import run_tests
+        from android_demo.script_build.jvm_tests.running import run_tests
 
         run_tests(options.pattern)
     elif options.command == "lint":

@@ -9,7 +9,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from android_demo.script_build.expected import write_expected
+from android_demo.script_build.jvm_tests.expected import write_expected
 from android_demo.script_build.kotlin import compile_app, compile_tests, java, runtime_jars
 from android_demo.script_build.layout import GOLDEN, OUTPUT, PACKAGE, cache
 from android_demo.script_build.native import library
