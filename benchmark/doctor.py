@@ -57,7 +57,6 @@ PROGRAMS = (
     ),
     Program("npm", "--version", "demo, which fetches the browser's runtime once", "npm"),
     Program("node", "--version", "the tests of demo's page", "nodejs"),
-    Program("chromium", "--version", "the screenshot tests of report and demo", "chromium"),
 )
 
 
