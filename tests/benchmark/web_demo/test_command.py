@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ from model.foundation.errors import InputError
 from tests.conftest import ROOT
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C arrives: a shell starts what runs behind `&` with SIGINT ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_from_the_command_line_to_the_page(tmp_path: Path) -> None:
     # The runtime counts as fetched: this is about the command.
     for package in (runtime.CORE, runtime.WASM_UTILS):
@@ -26,14 +36,15 @@ def test_from_the_command_line_to_the_page(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[0]
         try:
-            with urllib.request.urlopen(address) as answer:
+            assert process.stdout is not None
+            address = process.stdout.readline().split()[0]
+            with urllib.request.urlopen(address, timeout=60) as answer:
                 assert b"<h1>" in answer.read()
-        finally:
             process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert address.startswith("http://127.0.0.1:")
     assert (process.returncode, said) == (0, "")
 
