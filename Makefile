@@ -143,7 +143,7 @@ setup: .venv/installed  ## Make the environment .venv from the lock file
 lock:  ## Pin what pyproject.toml asks for into requirements.lock
 	uv lock --upgrade
 	(echo "# Made by 'make lock' from pyproject.toml; torch's CUDA packages are left to torch's own exact pins."; \
-	  uv export --quiet --frozen --no-hashes --no-annotate --no-header | sed -E '/^(nvidia|cuda|triton)/d') > requirements.lock
+	  uv export --quiet --frozen --all-extras --no-hashes --no-annotate --no-header | sed -E '/^(nvidia|cuda|triton)/d') > requirements.lock
 
 doctor: .venv/installed  ## Say what of the tool chain is here, and how to get what is missing
 	@$(RUN) benchmark doctor

@@ -19,8 +19,8 @@ COMMANDS = (
     Command(
         "detect",
         "benchmark.accuracy.commands:detect",
-        "find the faces in photographs, and draw them",
-        f"{_INT8} --images build/demo/evaluation/images --output build/faces",
+        "find the faces in photographs, a video or a camera's pictures, and draw them",
+        f"{_INT8} calibration_data/pictures/astronaut.jpg --output build/faces",
     ),
     Command(
         "demo",

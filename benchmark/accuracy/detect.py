@@ -1,20 +1,24 @@
-"""One model on a few photographs: what it finds, as records and pictures."""
+"""One model on photographs, a video or a camera: what it finds, as records and pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
-from benchmark.accuracy.drawing import draw_faces
-from calibration_data.images import load_rgb
+from benchmark.accuracy.drawing import draw_faces, jpeg
+from calibration_data.images import Pixels
+from calibration_data.video import Pictures, VideoFile
 from model.evaluation.detector import Detector
 from model.foundation.artifact import replacing
 
 WIDTH = 960
-"""Of a picture, in pixels."""
+"""Of a drawn picture, in pixels."""
+
+Take = Callable[[str, Pixels], None]
+"""Does something with a picture whose faces are drawn: its name, uint8 RGB [H, W, 3]."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,8 @@ class Face:
 
     Attributes:
         score: Probability.
-        box_xyxy: (x_min, y_min, x_max, y_max) in pixels of the photograph.
-        landmarks: (x, y) of each point in pixels of the photograph.
+        box_xyxy: (x_min, y_min, x_max, y_max) in pixels of the picture.
+        landmarks: (x, y) of each point in pixels of the picture.
     """
 
     score: float
@@ -33,40 +37,61 @@ class Face:
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """A photograph and the faces that a model finds in it, best score first."""
+class Picture:
+    """A photograph or frame, and the faces that a model finds in it, best score first.
+
+    Attributes:
+        image: Its file, or VIDEO#NUMBER.
+        ms: From pixels to faces on this computer, in milliseconds.
+    """
 
     image: str
     faces: tuple[Face, ...]
+    ms: float
 
 
-def detect_photographs(
-    detector: Detector, images: Sequence[Path], pictures: Path | None = None
-) -> list[Photograph]:
-    """Find the faces in photographs.
+def detect_pictures(
+    detector: Detector, pictures: Iterable[tuple[str, Pixels]], takers: Sequence[Take] = ()
+) -> Iterator[Picture]:
+    """Find the faces in pictures, one after the other.
 
     Args:
         detector: That is ready to run.
-        images: Photographs.
-        pictures: Folder that gets each photograph with its faces drawn, as NAME.jpg.
+        pictures: Name and uint8 RGB [H, W, 3] of each.
+        takers: Get each picture with its faces drawn.
 
     Raises:
-        InputError: a photograph is unreadable, or the model's outputs contradict its spec.
+        InputError: a picture is unreadable, or the model's outputs contradict its spec.
     """
-    photographs = []
-    for path in images:
-        pixels = load_rgb(path)
+    for name, pixels in pictures:
+        started = time.perf_counter()
         found = detector(pixels)
-        if pictures is not None:
-            with replacing(pictures / f"{path.stem}.jpg") as temporary:
-                Image.fromarray(draw_faces(pixels, found, width=WIDTH)).save(temporary, quality=90)
+        ms = (time.perf_counter() - started) * 1e3
+        drawn = draw_faces(pixels, found, width=WIDTH) if takers else pixels
+        for take in takers:
+            take(name, drawn)
         rows = zip(found.scores, found.boxes_xyxy, found.landmarks, strict=True)
         faces = [
             Face(round(float(score), 4), tuple(_rounded(box)), tuple(tuple(_rounded(one)) for one in points))
             for score, box, points in rows
         ]
-        photographs.append(Photograph(str(path), tuple(faces)))
-    return photographs
+        yield Picture(name, tuple(faces), round(ms, 2))
+
+
+@contextmanager
+def kept_in(folder: Path, source: str, pictures: Pictures) -> Iterator[Take]:
+    """Keep drawn pictures in a folder: photographs as NAME.jpg, frames in one NAME.mp4."""
+    if pictures.rate is None:
+        yield lambda name, drawn: _write(folder / f"{Path(name).stem}.jpg", drawn)
+        return
+    name = f"camera_{source}" if source.isdecimal() else Path(source).stem
+    with VideoFile(folder / f"{name}.mp4", pictures.rate).writing() as video:
+        yield lambda _, drawn: video.add(drawn)
+
+
+def _write(path: Path, picture_rgb: Pixels) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(jpeg(picture_rgb, 90))
 
 
 def _rounded(values: Sequence[float]) -> list[float]:

@@ -26,7 +26,7 @@ def draw_faces(
     colours: Sequence[tuple[int, int, int]] | None = None,
     width: int = 480,
 ) -> Pixels:
-    """Scale an image to `width` pixels and draw boxes and landmarks on it.
+    """Scale an image to `width` pixels and draw boxes, landmarks and scores on it.
 
     Args:
         image_rgb: uint8 [H, W, 3].
@@ -42,13 +42,27 @@ def draw_faces(
     canvas = cv2.resize(image_rgb, (width, max(1, round(image_rgb.shape[0] * scale))), interpolation=shrink)
     canvas = np.ascontiguousarray(canvas, np.uint8)
     colours = [SHOWN] * len(found) if colours is None else colours
-    for box, points, colour in zip(found.boxes_xyxy * scale, found.landmarks * scale, colours, strict=True):
-        x0, y0, x1, y1 = (int(v) for v in np.clip(np.round(box), -10_000, 10_000))
-        cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, 2, cv2.LINE_AA)
+    thick = max(1, round(width / 320))
+    boxes, landmarks = (
+        np.clip(np.round(one * scale), -10_000, 10_000).astype(int).tolist()
+        for one in (found.boxes_xyxy, found.landmarks)
+    )
+    for (x0, y0, x1, y1), points, score, colour in zip(boxes, landmarks, found.scores, colours, strict=True):
+        cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, thick, cv2.LINE_AA)
         if y1 - y0 >= 24:
-            for x, y in np.clip(np.round(points), -10_000, 10_000).astype(int):
-                cv2.circle(canvas, (int(x), int(y)), 2, colour, -1, cv2.LINE_AA)
+            for x, y in points:
+                cv2.circle(canvas, (x, y), thick + 1, colour, -1, cv2.LINE_AA)
+            _label(canvas, f"{score:.2f}", (x0, y0 - thick), colour)
     return np.asarray(canvas, np.uint8)
+
+
+def _label(canvas: Pixels, text: str, corner: tuple[int, int], colour: tuple[int, int, int]) -> None:
+    """White letters on the colour, above a box's upper left corner, but never outside of the canvas."""
+    font, size, thick = cv2.FONT_HERSHEY_SIMPLEX, canvas.shape[1] / 1400, max(1, canvas.shape[1] // 640)
+    (wide, high), under = cv2.getTextSize(text, font, size, thick)
+    x, y = corner[0], max(corner[1], high + under)
+    cv2.rectangle(canvas, (x, y - high - under), (x + wide, y), colour, -1)
+    cv2.putText(canvas, text, (x, y - under // 2), font, size, (255, 255, 255), thick, cv2.LINE_AA)
 
 
 def draw_side_by_side(

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
-from scipy.io.matlab import MatReadError
 
 from model.foundation.errors import InputError
 
 SUBSETS = ("easy", "medium", "hard")
 
 _UNREADABLE = (
-    MatReadError,
     ValueError,
     TypeError,
     NotImplementedError,
@@ -27,7 +24,7 @@ _UNREADABLE = (
     IndexError,
     zlib.error,
 )
-"""What scipy raises on files that are no .mat file, of another version, or damaged."""
+"""What scipy raises, beside its own error, on files that are no .mat file, of another version, or damaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +64,14 @@ def read_wider_ground_truth(folder: Path) -> list[WiderImage]:
 
 
 def _load(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
     if not path.is_file():
         raise InputError(f"no such file: {path}; WIDER FACE's evaluation tools carry it in ground_truth/")
     try:
-        value: dict[str, Any] = scipy.io.loadmat(str(path), variable_names=keys)
-    except _UNREADABLE as error:
+        value: dict[str, Any] = loadmat(str(path), variable_names=keys)
+    except (MatReadError, *_UNREADABLE) as error:
         raise InputError(f"{path}: not a readable .mat file ({error})") from None
     if absent := [key for key in keys if key not in value]:
         raise InputError(f"{path}: expected {', '.join(keys)}, {', '.join(absent)} missing")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, requires
 
 
 class InputError(Exception):
@@ -21,7 +23,8 @@ def exit_code_of(main: Callable[[], int]) -> int:
     """Run a command line and turn what a user can cause into one line and an exit code.
 
     Returns:
-        What `main` returns; 1 after a failed gate; 2 after unusable input or a full disk; 130 after
+        What `main` returns; 1 after a failed gate; 2 after unusable input or a full disk, or where
+        an extra is not installed; 130 after
         ctrl-C. A bug keeps its traceback.
     """
     try:
@@ -32,6 +35,16 @@ def exit_code_of(main: Callable[[], int]) -> int:
     except InputError as error:
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        extra = _extra_of(error.name or "")
+        if extra is None:
+            raise
+        print(
+            f"error: this needs the Python package {error.name}, which is not installed: "
+            f"pip install -c requirements.lock '.[{extra}]', in the repository",
+            file=sys.stderr,
+        )
+        return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or _one_line(error)}", file=sys.stderr)
@@ -39,6 +52,20 @@ def exit_code_of(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("interrupted: nothing that was finished before is changed", file=sys.stderr)
         return 130
+
+
+def _extra_of(module: str) -> str | None:
+    """The first extra of this project that brings a module along; None if none does."""
+    root = module.split(".", maxsplit=1)[0]
+    package = {"skimage": "scikit-image"}.get(root, root.replace("_", "-"))
+    try:
+        asked = requires("featherface-mobile") or []
+    except PackageNotFoundError:
+        return None
+    found = (
+        re.fullmatch(rf"{re.escape(package)}\b[^-\w].*extra == ['\"]([a-z]+)['\"]", one) for one in asked
+    )
+    return next((one[1] for one in found if one), None)
 
 
 def _one_line(error: Exception) -> str:

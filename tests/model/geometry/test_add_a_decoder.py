@@ -44,7 +44,7 @@ def test_a_decoder_is_one_file(
     width, height = converted.spec.input_width, converted.spec.input_height
     Image.new("RGB", (width, height), (90, 120, 150)).save(photograph)
     found = tmp_path / "found.json"
-    command = ["detect", str(converted.float32), "--spec", str(spec), "--images", str(photograph)]
+    command = ["detect", str(converted.float32), str(photograph), "--spec", str(spec)]
     command += ["--score", "0", "--json", str(found)]
     assert main(command) == 2
     assert "unknown decoder 'left_half'" in capsys.readouterr().err
@@ -52,5 +52,5 @@ def test_a_decoder_is_one_file(
     monkeypatch.setattr(decoders, "__path__", [*decoders.__path__, str(folder)])
     monkeypatch.delitem(sys.modules, "model.geometry.decoders.left_half", raising=False)
     assert main(command) == 0
-    ((face,),) = [one["faces"] for one in json.loads(found.read_text())["photographs"]]
+    ((face,),) = [one["faces"] for one in json.loads(found.read_text())["pictures"]]
     assert face["box_xyxy"] == [0, 0, width / 2, height]

@@ -1,0 +1,66 @@
+"""What is imported is declared, and a package that is not installed is said with the extra that brings it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+
+import pytest
+
+from model.foundation import errors
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OURS = ("model", "calibration_data", "convert", "quantize", "benchmark", "android_demo")
+BROUGHT = {"skimage": "scikit-image", "PIL": "pillow", "cv2": "opencv-python-headless"}
+METADATA = [*PROJECT["dependencies"]] + [
+    f"{one}; extra == '{extra}'" for extra, asked in PROJECT["optional-dependencies"].items() for one in asked
+]
+"""As `importlib.metadata.requires` gives it."""
+
+
+def _imported() -> set[str]:
+    trees = (ast.parse(path.read_text()) for folder in OURS for path in (ROOT / folder).rglob("*.py"))
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - set(OURS)
+
+
+def test_what_is_imported_is_declared() -> None:
+    declared = {re.split(r"[^\w-]", one, maxsplit=1)[0] for one in METADATA}
+    imported = {BROUGHT.get(name, name.replace("_", "-")) for name in _imported()}
+    # tflite-runtime stands in the 32-bit system that the emulator runs, and nowhere else.
+    assert imported - declared - {"tflite-runtime"} == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [("torch", "convert"), ("adbutils", "devices"), ("litert_torch", "convert"), ("skimage.data", "convert"),
+     ("scipy.io", "report"), ("onnx", "onnx")],
+)  # fmt: skip
+def test_an_extra_that_is_not_installed_is_one_line(
+    module: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(errors, "requires", lambda _: METADATA)
+
+    def main() -> int:
+        raise ModuleNotFoundError(name=module)
+
+    assert errors.exit_code_of(main) == 2
+    said = capsys.readouterr().err
+    assert f"needs the Python package {module}" in said
+    assert f"'.[{extra}]'" in said
+    assert said.count("\n") == 1
+
+
+def test_any_other_module_that_is_not_there_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors, "requires", lambda _: METADATA)
+
+    def main() -> int:
+        raise ModuleNotFoundError(name="modle")
+
+    with pytest.raises(ModuleNotFoundError):
+        errors.exit_code_of(main)
