@@ -57,7 +57,7 @@ NOTED := $(WORK)/made_from.sha256
 ONNX   := $(if $(filter %.tflite,$(MODEL)),,$(WORK).onnx)
 FLOAT  := $(WORK)_float32.tflite
 # A file is called by its recipe's precision: the shipped ones, and RECIPE=, one from `search` or one's own.
-RECIPES := $(wildcard $(addprefix quantize/recipes/,float16.json int8.json $(TITLE)_int8_fp16.json))
+RECIPES := $(wildcard $(addprefix quantize/recipes/,float16.json dynamic.json int8.json $(TITLE)_int8_fp16.json))
 SHIPPED := $(patsubst $(TITLE)_%,%,$(basename $(notdir $(RECIPES))))
 ifneq ($(RECIPE),)
 OWN := $(shell $(PYTHON) -c 'import json, sys; print(json.load(open(sys.argv[1]))["name"])' "$(RECIPE)" 2>&- || echo "?")
@@ -69,7 +69,7 @@ $(error RECIPE=$(RECIPE) has the "name" $(OWN) of a file that is made anyway: gi
 endif
 endif
 QUANTIZED := $(foreach precision,$(SHIPPED) $(OWN),$(WORK)_$(precision).tflite)
-ONNX_QUANTIZED := $(if $(ONNX),$(foreach precision,$(filter-out float16,$(SHIPPED) $(OWN)),$(WORK)_$(precision).onnx))
+ONNX_QUANTIZED := $(if $(ONNX),$(foreach precision,$(filter-out float16 dynamic,$(SHIPPED) $(OWN)),$(WORK)_$(precision).onnx))
 
 # The embedded checkpoint's ranges were measured on real photographs; any other needs images, which also say
 # above which score its quantized files show faces.
@@ -115,7 +115,7 @@ READY := .venv/installed $(if $(filter MODELS,$(GIVEN))$(BUILT),,tflite)
 DEMO_SET = --set demo $(DEMO)/evaluation/images $(DEMO)/evaluation/label.txt
 SETS ?= $(DEMO_SET)
 REPORT_MODELS ?= $(wildcard $(BUILD)/*.tflite $(BUILD)/*.onnx)
-COSTS = $(wildcard $(addprefix $(BUILD)/benchmark/,latency.json cost.json predictions.json))
+COSTS = $(wildcard $(addprefix $(BUILD)/,benchmark/latency.json benchmark/predictions.json */summary.json))
 
 # The code that a file is made by: a change makes it anew.
 CONVERTER := $(shell find model/foundation model/geometry model/layers model/networks model/runtime convert -name '*.py')
@@ -148,7 +148,7 @@ lock:  ## Pin what pyproject.toml asks for into requirements.lock
 doctor: .venv/installed  ## Say what of the tool chain is here, and how to get what is missing
 	@$(RUN) benchmark doctor
 
-tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in four precisions (CHECKPOINT= NETWORK= | MODEL= SPEC=; SIZE= NAME= RECIPE= CALIBRATION=)
+tflite: $(ONNX) $(FLOAT) $(QUANTIZED)  ## Checkpoint -> ONNX and TFLite in five precisions (CHECKPOINT= NETWORK= | MODEL= SPEC=; SIZE= NAME= RECIPE= CALIBRATION=)
 	@$(RUN) android_demo.script_build assets $(filter %.tflite,$^)
 	@$(RUN) benchmark summary $^ --output $(WORK)/summary.json
 
@@ -176,6 +176,9 @@ QUANTIZE = @$(RUN) quantize apply --model $(FLOAT) $(MADE_FROM) --recipe $< --ou
 STEPS := $(FLOAT) $(SCORED) $(QUANTIZER)
 
 $(WORK)_float16.tflite: quantize/recipes/float16.json $(STEPS)
+	$(QUANTIZE)
+
+$(WORK)_dynamic.tflite: quantize/recipes/dynamic.json $(STEPS)
 	$(QUANTIZE)
 
 $(WORK)_int8.tflite: quantize/recipes/int8.json $(RANGES) $(STEPS)

@@ -13,7 +13,7 @@ from model.foundation.artifact import Artifact
 from model.networks import NETWORKS
 from tests.conftest import ROOT
 
-PRECISIONS = ("float32", "float16", "int8", "int8_fp16")
+PRECISIONS = ("float32", "float16", "dynamic", "int8", "int8_fp16")
 
 
 def _make(build: Path, calibration: Path, *more: str) -> subprocess.CompletedProcess[str]:

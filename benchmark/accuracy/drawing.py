@@ -39,8 +39,8 @@ def draw_faces(
     """
     scale = width / image_rgb.shape[1]
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    canvas = cv2.resize(image_rgb, (width, max(1, round(image_rgb.shape[0] * scale))), interpolation=shrink)
-    canvas = np.ascontiguousarray(canvas, np.uint8)
+    size = width, max(1, round(image_rgb.shape[0] * scale))
+    canvas: Pixels = np.ascontiguousarray(cv2.resize(image_rgb, size, interpolation=shrink), np.uint8)
     colours = [SHOWN] * len(found) if colours is None else colours
     thick = max(1, round(width / 320))
     boxes, landmarks = (
@@ -53,7 +53,7 @@ def draw_faces(
             for x, y in points:
                 cv2.circle(canvas, (x, y), thick + 1, colour, -1, cv2.LINE_AA)
             _label(canvas, f"{score:.2f}", (x0, y0 - thick), colour)
-    return np.asarray(canvas, np.uint8)
+    return canvas
 
 
 def _label(canvas: Pixels, text: str, corner: tuple[int, int], colour: tuple[int, int, int]) -> None:

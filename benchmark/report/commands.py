@@ -21,7 +21,7 @@ def report(
         list[tuple[str, Path, Path]],
         Parameter(name="set", help="NAME IMAGES LABELS of a labelled set; may be given several times"),
     ],
-    cost: Annotated[Files, Parameter(help="results of `latency` and of `predict` (JSON)")] = [],
+    cost: Annotated[Files, Parameter(help="results of `latency`, `predict`, `summary` (JSON)")] = [],
     layers: Annotated[Files, Parameter(help="tables by layer: sensitivities, SQNR (JSON)")] = [],
     calibration: Annotated[
         flags.Calibration, Parameter(help="manifests or ranges of the calibration (JSON)")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmark.accuracy.tables import DASH, TextTable
-from benchmark.report.rows import FileRecord
+from benchmark.report.rows import FileRecord, Timings
 from convert.difference import Difference
 from convert.verdict import Verdict, judged_difference, verdict_of
 from model.foundation.artifact import Artifact
@@ -20,21 +20,7 @@ from model.foundation.errors import InputError
 from model.foundation.records import from_json, read_record, write_record
 from model.runtime.running import open_model
 
-WARM_UP, RUNS = 3, 20
-
-
-@dataclass(frozen=True)
-class Timings:
-    """Median milliseconds of one inference on this computer.
-
-    Attributes:
-        latency_ms: SHA-256 of a file -> milliseconds.
-        runs, threads: How they were taken.
-    """
-
-    latency_ms: dict[str, float] = field(default_factory=dict)
-    runs: int = RUNS
-    threads: int = 1
+WARM_UP = 3
 
 
 @dataclass(frozen=True)
@@ -46,12 +32,14 @@ class MadeFile:
         difference: From what it is judged against, PyTorch where its checkpoint was at hand.
         verdict: Whether it can be used.
         latency_ms: Median of one inference on this computer, one thread.
+        precision: Name of its recipe, or "float32".
     """
 
     path: Path
     difference: Difference
     verdict: Verdict
     latency_ms: float
+    precision: str
 
     @property
     def bytes(self) -> int:
@@ -79,7 +67,7 @@ def made_files(models: Sequence[Path], timings: Path) -> list[MadeFile]:
         if record.sha256 not in known:
             with step(f"{path.name}: latency"):
                 known = {**known, record.sha256: _median_ms(path)}
-        made.append(MadeFile(path, difference, verdict, known[record.sha256]))
+        made.append(MadeFile(path, difference, verdict, known[record.sha256], record.precision))
     write_record(timings, Timings(known))
     return made
 
@@ -106,13 +94,19 @@ def _worst(difference: Difference, output: str) -> str:
 
 
 def advice(made: Sequence[MadeFile]) -> list[str]:
-    """What to do: why a file is not good, a line each, then which file to use, the smallest good one."""
+    """What to do: why a file is not good, a line each, then which file to use: the smallest good one.
+
+    A dynamic file is the last resort: its layers turn floats into integers and back in each inference.
+    """
     lines = [
         f"{one.verdict.grade}: {one.path.name} {one.verdict.reason}"
         for one in made
         if one.verdict.grade != "good"
     ]
-    good = sorted((one for one in made if one.verdict.grade == "good"), key=lambda one: one.bytes)
+    good = sorted(
+        (one for one in made if one.verdict.grade == "good"),
+        key=lambda one: (one.precision == "dynamic", one.bytes),
+    )
     if not good:
         return [*lines, "no file is surely good: see what each finds with 'featherface detect'"]
     best = good[0]
@@ -126,7 +120,7 @@ def _median_ms(path: Path) -> float:
     shape = (model.spec.input_height, model.spec.input_width, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     times = []
-    for _ in range(WARM_UP + RUNS):
+    for _ in range(WARM_UP + Timings.runs):
         started = time.perf_counter()
         model.run(pixels)
         times.append((time.perf_counter() - started) * 1e3)

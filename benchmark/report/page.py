@@ -56,6 +56,8 @@ def page(report: Report, pictures: Sequence[Picture]) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         files=tables.files(report),
+        marks={row.file: plots.marks(report)[row.sha256] for row in report.artefacts},
+        concerns=tables.concerns(report),
         predictions=tables.predictions(report),
         sets=sets,
         layers=[(one, plots.layer_bars(one)) for one in report.layers],
@@ -67,6 +69,8 @@ def page(report: Report, pictures: Sequence[Picture]) -> str:
 def markdown(report: Report) -> str:
     """The tables as Markdown, for a README or a comment of a CI."""
     parts = ["# Report", f"Made {report.made_at}, seed {report.seed}."]
+    concerns = [f"- {grade}: {file}: {why}" for file, (grade, why) in tables.concerns(report).items()]
+    parts += ["\n".join(concerns)] if concerns else []
     sections = {"Files": tables.files(report), "Predicted, not measured": tables.predictions(report)}
     for name in report.sets:
         evaluations = [one for one in report.evaluations if one.set == name]

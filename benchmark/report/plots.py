@@ -22,7 +22,43 @@ if TYPE_CHECKING:
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d31")
 """Told apart by the colour-blind too. Source: Okabe and Ito, Color Universal Design, 2008."""
 
-MARKERS = "osD^vPX*"
+MARKERS, GLYPHS = "osD^vPX*", "●■◆▲▼✚✖★"
+"""Of points in plots, and the same in text."""
+DASHES, HATCHES = ("-", "--", ":", "-."), ("", "//", "..", "xx")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What tells a file from the others in every plot and table: no two of 32 have the same."""
+
+    number: int
+
+    @property
+    def colour(self) -> str:
+        """As #rrggbb."""
+        return COLOURS[self.number % len(COLOURS)]
+
+    @property
+    def round(self) -> int:
+        """How often all colours were taken before."""
+        return self.number // len(COLOURS) % len(DASHES)
+
+    @property
+    def shape(self) -> int:
+        """Place in MARKERS and GLYPHS."""
+        return (self.number + self.round) % len(MARKERS)
+
+    @property
+    def glyph(self) -> str:
+        """The marker as a letter."""
+        return GLYPHS[self.shape]
+
+
+def marks(report: Report) -> dict[str, Mark]:
+    """Hash of a file -> its mark."""
+    return {row.sha256: Mark(number) for number, row in enumerate(report.artefacts)}
+
+
 SETTINGS: Any = {
     "svg.hashsalt": "featherface",  # the same figures give the same bytes
     "svg.fonttype": "none",
@@ -34,6 +70,8 @@ SETTINGS: Any = {
     "grid.alpha": 0.3,
 }
 MAX_BARS = 30
+SHOWN_POINTS = 15
+"""Of the headline metric below the best file's: what finds nothing would press all others together."""
 
 
 def svg_url(figure: Figure) -> str:
@@ -85,13 +123,16 @@ def _pareto(report: Report, evaluations: Sequence[Evaluation]) -> str:
         figure, axes = _figure()
         bytes_of = {row.sha256: row.bytes for row in report.artefacts}
         points = [
-            (bytes_of[one.model_sha256] / 1024, 100 * ap, one.model)
+            (bytes_of[one.model_sha256] / 1024, 100 * ap, one)
             for one in evaluations
             if (ap := one.headline) is not None
         ]
-        for index, (size, ap, name) in enumerate(points):
-            colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
-            axes.plot(size, ap, marker, color=colour, markersize=8, label=name)
+        floor = max((ap for _, ap, _ in points), default=0.0) - SHOWN_POINTS
+        for size, ap, one in points:
+            mark, place = marks(report)[one.model_sha256], max(ap, floor)
+            axes.plot(size, place, MARKERS[mark.shape], color=mark.colour, markersize=8)
+            if ap < floor:
+                axes.annotate(f"{ap:.1f} ↓", (size, floor), (8, -4), textcoords="offset points")
         front = [
             (size, ap)
             for size, ap, _ in sorted(points, key=lambda one: (one[0], -one[1]))
@@ -100,25 +141,24 @@ def _pareto(report: Report, evaluations: Sequence[Evaluation]) -> str:
         axes.plot(*zip(*front, strict=True), "--", color="0.5", linewidth=1, zorder=0)
         axes.set(xlabel="file size, KiB", ylabel=f"{METRICS[HEADLINE].title} on {evaluations[0].set}, %")
         axes.margins(0.12)
-        _legend(axes)
         return svg_url(figure)
 
 
-def _precision_recall(_: Report, evaluations: Sequence[Evaluation]) -> str:
+def _precision_recall(report: Report, evaluations: Sequence[Evaluation]) -> str:
     """Precision against recall at IoU 0.5, one line a model."""
     with mpl.rc_context(SETTINGS):
         figure, axes = _figure()
-        for index, one in enumerate(evaluations):
-            style = "-" if index < len(COLOURS) else "--"
+        for one in evaluations:
+            mark, curve = marks(report)[one.model_sha256], one.curve
+            style: Any = {"marker": MARKERS[mark.shape], "markevery": 0.15, "color": mark.colour, "lw": 1.2}
             label = f"{one.model} ({percent(one.headline)})"
-            colour = COLOURS[index % len(COLOURS)]
-            axes.plot(one.curve.recall, one.curve.precision, style, color=colour, lw=1.5, label=label)
+            axes.plot(curve.recall, curve.precision, DASHES[mark.round], label=label, markersize=5, **style)
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.005), ylim=(0, 1.02))
         _legend(axes)
         return svg_url(figure)
 
 
-def _height_recall(_: Report, evaluations: Sequence[Evaluation]) -> str:
+def _height_recall(report: Report, evaluations: Sequence[Evaluation]) -> str:
     """Recall by face height, a group of bars a band."""
     with mpl.rc_context(SETTINGS):
         figure, axes = _figure()
@@ -128,7 +168,8 @@ def _height_recall(_: Report, evaluations: Sequence[Evaluation]) -> str:
             rows = [one.recall_by_height[band] for band in bands]
             shares = [100 * row.found / row.faces if row.faces else 0.0 for row in rows]
             places = [place + (index - (len(evaluations) - 1) / 2) * wide for place in range(len(bands))]
-            axes.bar(places, shares, wide, color=COLOURS[index % len(COLOURS)], label=one.model)
+            mark = marks(report)[one.model_sha256]
+            axes.bar(places, shares, wide, color=mark.colour, hatch=HATCHES[mark.round], label=one.model)
         labels = [f"{band} px\n{row.faces} faces" for band, row in bands.items()]
         axes.set_xticks(range(len(bands)), labels)
         axes.set(ylabel="recall at the score floor, %", ylim=(0, 101))
@@ -140,7 +181,7 @@ SET_PLOTS: tuple[tuple[Callable[[Report, Sequence[Evaluation]], str], str, str],
     (
         _pareto,
         "Accuracy against file size",
-        "Accuracy against file size; the dashed line joins the files that no other beats in both.",
+        "Marks as in the table; the dashed line joins the files that no other beats in accuracy and size.",
     ),
     (_precision_recall, "Precision-recall curves", "Precision and recall at IoU 0.5; AP in brackets."),
     (

@@ -12,6 +12,7 @@ from benchmark.accuracy.evaluation import Evaluation
 from benchmark.devices.results import Measurement
 from benchmark.prediction.cycles import Prediction
 from convert.difference import Difference
+from convert.verdict import Verdict, verdict_of
 from model.foundation.artifact import Artifact, read_json, sha256_of
 from model.foundation.errors import InputError
 from model.foundation.records import from_json, read_record
@@ -75,6 +76,11 @@ class ArtefactRow:
     input_height: int
     input_width: int
     record: FileRecord = FileRecord()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Whether it can be used; None where its parity was not recorded."""
+        return verdict_of(self.record.parity)
 
     @property
     def size(self) -> str:
@@ -227,25 +233,41 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Costs:
+class Timings:
+    """Median milliseconds of one inference on this computer, as `summary` takes them.
+
+    Attributes:
+        latency_ms: SHA-256 of a file -> milliseconds.
+        runs, threads: How they were taken.
+    """
+
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    runs: int = 20
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class _Costs(Timings):
     measurements: tuple[Measurement, ...] = ()
     predictions: tuple[Prediction, ...] = ()
 
 
 def read_costs(paths: Sequence[Path]) -> list[CostRow]:
-    """Rows from result files of `latency` and of `predict`.
+    """Rows from result files of `latency`, of `predict` and of `summary`.
 
     Raises:
-        InputError: a file holds neither measurements nor predictions.
+        InputError: a file holds no such results.
     """
     rows: list[CostRow] = []
     for path in paths:
         value = read_json(path)
-        if not value.keys() & {"measurements", "predictions"}:
-            raise InputError(f"{path}: expected the harness's measurements or predictions, found neither")
+        if not value.keys() & {"measurements", "predictions", "latency_ms"}:
+            raise InputError(f"{path}: expected measurements, predictions or timings, found none")
         costs = from_json(_Costs, value, str(path))
         rows += [_measured(one) for one in costs.measurements]
         rows += [_predicted(one) for one in costs.predictions]
+        here = "this computer", f"{costs.threads} thread(s), median of {costs.runs}"
+        rows += [CostRow("", sha256, *here, ms) for sha256, ms in costs.latency_ms.items()]
     return rows
 
 

@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
-from benchmark.accuracy.drift import Drift
+from benchmark.accuracy.drift import Drift, DriftRow
 from benchmark.accuracy.tables import DASH, TextTable, percent, signed
 from benchmark.report.rows import CostRow, Report
 from convert.difference import SILENT_DB, TensorDifference
+from convert.verdict import Grade
 from model.evaluation.metrics import HEADLINE, METRICS
 
 
 def files(report: Report) -> TextTable:
     """All files: size, headline metric and its drift on every set, cost."""
     title = METRICS[HEADLINE].title
-    measured = [one for one in report.costs if one.predicted_fps is None]
+    measured = [one for row in report.artefacts for one in report.costs_of(row) if one.predicted_fps is None]
     machines = list(dict.fromkeys((one.machine, one.setting) for one in measured))
-    columns = ["file", "input", "precision", "KiB"]
+    columns = ["file", "verdict", "input", "precision", "KiB"]
     for name in report.sets:
         columns += [f"{title} {name}", f"drift {name} (95 % interval)"]
     columns += [f"{machine}, {setting}" for machine, setting in machines]
     rows = []
     for artefact in report.artefacts:
-        cells = [artefact.file, artefact.size, artefact.record.precision, f"{artefact.bytes / 1024:.0f}"]
+        verdict = DASH if artefact.verdict is None else artefact.verdict.grade
+        cells = [artefact.file, verdict, artefact.size, artefact.record.precision]
+        cells.append(f"{artefact.bytes / 1024:.0f}")
         for name in report.sets:
             found = report.evaluation(artefact, name)
             cells.append(percent(found.headline if found else None))
             cells.append(_drift_cell(report.drift(artefact, name)))
         costs = {(one.machine, one.setting): one for one in report.costs_of(artefact) if one in measured}
         rows.append([*cells, *(_cost_cell(costs.get(machine)) for machine in machines)])
-    return TextTable.named(columns, rows, names=3)
+    return TextTable.named(columns, rows, names=4)
+
+
+def concerns(report: Report) -> dict[str, tuple[Grade, str]]:
+    """File -> (grade, why) of each that is not simply good: by its verdict, or by what it loses on a set."""
+    found: dict[str, tuple[Grade, str]] = {}
+    for artefact in report.artefacts:
+        for name in report.sets:
+            row = (drift := report.drift(artefact, name)) and drift.of(HEADLINE)
+            if row and _loses(row):
+                figure = f"{METRICS[HEADLINE].title} {_drift_cell(drift)} points on {name}"
+                found[artefact.file] = "look at it", figure
+        if artefact.verdict is not None and artefact.verdict.grade != "good":
+            found[artefact.file] = artefact.verdict.grade, artefact.verdict.reason
+    return found
+
+
+def _loses(row: DriftRow) -> bool:
+    """More than the metric permits, and not by chance."""
+    permitted = METRICS[HEADLINE].permitted_drift or 0.0
+    return row.difference is not None and row.difference < -permitted and (row.high is None or row.high < 0)
 
 
 def _drift_cell(drift: Drift | None) -> str:
@@ -47,18 +70,20 @@ def _cost_cell(cost: CostRow | None) -> str:
 
 
 def predictions(report: Report) -> TextTable:
-    """Predicted frames a second with their interval."""
+    """Predicted frames a second with their interval, a column for each class of phones."""
+    predicted = {(one.model, one.machine): one for one in report.costs if one.predicted_fps is not None}
+    phones = list(dict.fromkeys(phone for _, phone in predicted))
     rows = [
-        (
-            one.model,
-            one.machine,
-            f"{one.predicted_fps:.1f}",
-            f"{one.predicted_low:.1f} .. {one.predicted_high:.1f}",
-        )
-        for one in report.costs
-        if one.predicted_fps is not None
+        (model, *(_predicted(predicted.get((model, phone))) for phone in phones))
+        for model in dict.fromkeys(model for model, _ in predicted)
     ]
-    return TextTable.named(("file", "phone", "predicted FPS", "interval"), rows, names=2)
+    return TextTable.named(("file", *phones), rows)
+
+
+def _predicted(one: CostRow | None) -> str:
+    if one is None:
+        return DASH
+    return f"{one.predicted_fps:.1f} ({one.predicted_low:.1f} .. {one.predicted_high:.1f})"
 
 
 def parity(report: Report) -> TextTable:

@@ -7,7 +7,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from model.foundation.command_line.flags import Checkpoint, Images, Json, Limit, Model, Network, Seed, Size
+from model.foundation.command_line.flags import (
+    Checkpoint,
+    Images,
+    Json,
+    Limit,
+    Model,
+    Models,
+    Network,
+    Seed,
+    Size,
+)
 from model.foundation.errors import GateError, InputError
 from quantize.inspect.figures import FIGURES, parse_requirements, require
 from quantize.inspect.findings import Level
@@ -53,22 +63,25 @@ def lint(
 
 
 def audit(
-    model: Annotated[Model, Parameter(help="a TFLite file, whoever made it")],
+    model: Annotated[Models, Parameter(help="TFLite files, whoever made them")],
     *,
     require_: Requirements = None,
     json: Json = None,
 ) -> None:
-    """What is really in a TFLite file; --require makes it a gate."""
+    """What is really in TFLite files; --require makes it a gate, which each of them must pass."""
     from model.foundation.records import write_record
     from quantize.inspect.audit import audit as look
     from quantize.inspect.audit_page import print_audit
 
     requirements = [] if require_ is None else parse_requirements(require_)
-    found = look(model)
-    print_audit(found)
+    found = []
+    for path in model:
+        found.append(look(path))
+        print_audit(found[-1])
     if json is not None:
-        write_record(json, found)
-    require(requirements, found.figures, model.name)
+        write_record(json, {"audits": found})
+    for one in found:
+        require(requirements, one.figures, one.file)
 
 
 def compare(

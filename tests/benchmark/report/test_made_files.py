@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.__main__ import main
-from benchmark.report.made_files import MadeFile, Timings, advice
+from benchmark.report.made_files import MadeFile, advice
+from benchmark.report.rows import Timings
 from convert.difference import Difference, TensorDifference
 from convert.verdict import Verdict, parity_facts
 from model.foundation.artifact import Artifact
@@ -80,8 +81,12 @@ def test_the_smallest_good_file_is_recommended_and_none_if_none_is_good(tmp_path
     for place, (name, size) in enumerate({"a": 3072, "b": 1024, "c": 2048}.items()):
         (tmp_path / name).write_bytes(bytes(size))
         difference = Difference(24, {}, 0, 0, 0, 60, 60 - place, 60)
-        made.append(MadeFile(tmp_path / name, difference, Verdict("good", "because"), 1.0))
+        made.append(MadeFile(tmp_path / name, difference, Verdict("good", "because"), 1.0, "int8"))
     assert advice(made) == ["use b: 59 of 60 faces, 1 KiB"]
+    (tmp_path / "d").write_bytes(b"smallest")
+    dynamic = replace(made[0], path=tmp_path / "d", precision="dynamic")
+    assert advice([dynamic, *made])[-1] == "use b: 59 of 60 faces, 1 KiB"
+    assert advice([dynamic])[-1].startswith("use d: ")
     made[1] = replace(made[1], verdict=Verdict("look at it", "keeps 5 of 10 faces"))
     assert advice(made) == ["look at it: b keeps 5 of 10 faces", "use c: 58 of 60 faces, 2 KiB"]
     assert advice(made[1:2])[-1] == "no file is surely good: see what each finds with 'featherface detect'"

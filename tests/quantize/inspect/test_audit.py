@@ -199,7 +199,7 @@ def test_the_gate_is_an_exit_code_and_the_json_holds_everything(
 ) -> None:
     path, written = _with_island(tmp_path), tmp_path / "audit.json"
     assert main(["audit", str(path), "--require", "int8_macs>=90%, islands<=1", "--json", str(written)]) == 0
-    value = json.loads(written.read_text())
+    (value,) = json.loads(written.read_text())["audits"]
     assert value["figures"]["islands"] == 1
     assert {one["layer"] for one in value["operators"]} >= {"stem", "head"}
     capsys.readouterr()
@@ -208,6 +208,20 @@ def test_the_gate_is_an_exit_code_and_the_json_holds_everything(
     assert "outputs>=3 (found 1)" in error
     assert "islands<=0 (found 1)" in error
     assert "int8_macs" not in error
+
+
+def test_several_files_are_looked_at_and_the_one_that_misses_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, written = _with_island(tmp_path), tmp_path / "audits.json"
+    again = path.with_name("again.tflite")
+    again.write_bytes(path.read_bytes())
+    assert main(["audit", str(path), str(again), "--json", str(written)]) == 0
+    assert [one["file"] for one in json.loads(written.read_text())["audits"]] == [path.name, again.name]
+    assert main(["audit", str(again), str(path), "--require", "islands<=0"]) == 1
+    shown = capsys.readouterr()
+    assert path.name in shown.out
+    assert "gate failed: again.tflite" in shown.err
 
 
 @pytest.mark.parametrize(
