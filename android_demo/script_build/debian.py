@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 
@@ -18,24 +17,17 @@ PACKAGES = {
 
 
 def tool(name: str) -> str:
-    """The path of a tool; installs its Debian package if it is missing and that is allowed.
+    """The path of a tool.
 
     Raises:
-        InputError: it is missing and cannot be installed.
+        InputError: it is missing; the message has the command that installs it.
     """
     if found := shutil.which(name):
         return found
-    package = PACKAGES[name]
-    advice = f"install Debian's package '{package}' (apt-get install {package}) or put {name} on the PATH"
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise InputError(f"{name} is not installed: {advice}")
-    print(f"installing Debian's package {package}", flush=True)
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", package]):
-        subprocess.run(command, capture_output=True, check=False, env=environment)
-    if found := shutil.which(name):
-        return found
-    raise InputError(f"{name} could not be installed: {advice}")
+    raise InputError(
+        f"{name} is not installed: 'apt-get install {PACKAGES[name]}', or put it on the PATH "
+        "(the app's build takes aapt and apksigner)"
+    )
 
 
 def run(name: str, *arguments: object) -> str:
