@@ -19,7 +19,8 @@ from benchmark.accuracy.drift import ChangedImage, Drift, DriftRow
 from benchmark.accuracy.evaluation import CurvePoints, Evaluation, HeightRecall
 from benchmark.report.build import float_pairs, write_report
 from benchmark.report.gate import Baseline, baseline_of, check
-from benchmark.report.page import Picture, page
+from benchmark.report.page import Picture, markdown, page
+from benchmark.report.plots import GLYPHS, MARKERS, Mark
 from benchmark.report.rows import (
     ArtefactRow,
     CalibrationFile,
@@ -32,6 +33,8 @@ from benchmark.report.rows import (
     read_costs,
     read_layers,
 )
+from benchmark.report.tables import concerns
+from convert.difference import Difference
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
 from model.foundation.records import from_json, read_record, to_json
@@ -211,7 +214,7 @@ def test_markdown_has_the_same_figures(report: Report, tmp_path: Path) -> None:
     write_report(tmp_path, report, [])
     text = (tmp_path / "report.md").read_text()
     for words in (
-        "| net_64x64_int8.tflite | look at it | 64x64 | int8 | 391 | 89.00 |",
+        "| net_64x64_int8.tflite | – | 64x64 | int8 | 391 | 89.00 |",
         "1 lost (1 of them labelled)",
         "hard",
     ):
@@ -227,6 +230,34 @@ def test_a_report_without_anything_optional_is_a_page(tmp_path: Path) -> None:
     parsed = _Page()
     parsed.feed((tmp_path / "report.html").read_text())
     assert parsed.open == []
+
+
+def test_what_is_bad_stands_out(report: Report) -> None:
+    assert concerns(report) == {}
+    kept = {"torch": Difference(24, {}, 90, 0, 0, faces=34, faces_kept=0, faces_found=453)}
+    dead = artefact("dynamic", parity=kept)
+    planted = replace(
+        report,
+        artefacts=[*report.artefacts, dead],
+        drifts=[drift(report.artefacts[0], report.artefacts[1], -0.03)],
+        costs=[replace(report.costs[0], valid=False)],
+    )
+    assert concerns(planted) == {
+        "net_64x64_int8.tflite": ("look at it", "AP50 -3.00 (-4.00 .. -2.00) points on a <set>"),
+        "net_64x64_dynamic.tflite": ("dead", "keeps 0 of 34 faces and shows 453 in all"),
+    }
+    html = page(planted, [])
+    rows = re.findall(r'<tr class="(\w+)">.*?</b>(\S+?)</td>', html)
+    assert ("dead", "net_64x64_dynamic.tflite") in rows
+    assert ("look", "net_64x64_int8.tflite") in rows
+    assert 'class="n invalid">10.00 ms (invalid)' in html
+    assert "- dead: net_64x64_dynamic.tflite: keeps 0 of 34" in markdown(planted)
+
+
+def test_32_files_are_told_apart_by_colour_and_mark() -> None:
+    seen = {(one.colour, one.glyph) for one in map(Mark, range(32))}
+    assert len(seen) == 32
+    assert len(MARKERS) == len(GLYPHS)
 
 
 def test_each_file_is_held_against_the_float_file_of_its_own_weights() -> None:
@@ -289,8 +320,11 @@ def test_costs_never_show_emulated_time(tmp_path: Path) -> None:
     emulated, real = read_costs([path])
     assert (emulated.p50_ms, emulated.instructions) == (None, 7)
     assert (real.p50_ms, real.valid) == (123.0, False)
+    path.write_text(json.dumps({"latency_ms": {"a" * 64: 4.5}, "runs": 20, "threads": 1}))
+    (here,) = read_costs([path])
+    assert (here.machine, here.model_sha256, here.p50_ms) == ("this computer", "a" * 64, 4.5)
     path.write_text(json.dumps({"rows": []}))
-    with pytest.raises(InputError, match="found neither"):
+    with pytest.raises(InputError, match="found none"):
         read_costs([path])
 
 
