@@ -49,10 +49,10 @@ class Window:
 
         self._shown = ImageTk.PhotoImage(Image.fromarray(picture_rgb), master=self._root)
         self._label.configure(image=self._shown)
-        if self._waits:
+        self._seen.set(False)
+        self._root.update()
+        if self._waits and not (self.closed or self._seen.get()):
             self._root.wait_variable(self._seen)
-        else:
-            self._root.update()
 
     def close(self) -> None:
         """Take the window away; a picture that is waited at is left."""
