@@ -16,7 +16,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = ("model", "calibration_data", "convert", "quantize", "benchmark", "android_demo")
 BROUGHT = {"skimage": "scikit-image", "PIL": "pillow", "cv2": "opencv-python-headless"}
 METADATA = [*PROJECT["dependencies"]] + [
-    f"{one}; extra == '{extra}'" for extra, asked in PROJECT["optional-dependencies"].items() for one in asked
+    f"{one}; extra == '{extra}'"
+    for extra, asked in sorted(PROJECT["optional-dependencies"].items())
+    for one in asked
 ]
 """As `importlib.metadata.requires` gives it."""
 
@@ -27,6 +29,10 @@ def _imported() -> set[str]:
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - set(OURS)
+
+
+def test_every_extra_has_its_place() -> None:
+    assert sorted(errors.EXTRAS) == sorted(PROJECT["optional-dependencies"])
 
 
 def test_what_is_imported_is_declared() -> None:

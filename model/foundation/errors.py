@@ -54,18 +54,21 @@ def exit_code_of(main: Callable[[], int]) -> int:
         return 130
 
 
+EXTRAS = ("onnx", "devices", "report", "convert", "train")
+"""Those of pyproject.toml, what brings least first."""
+
+
 def _extra_of(module: str) -> str | None:
-    """The first extra of this project that brings a module along; None if none does."""
+    """The extra of this project that brings a module along, and least besides; None if none does."""
     root = module.split(".", maxsplit=1)[0]
     package = {"skimage": "scikit-image"}.get(root, root.replace("_", "-"))
     try:
         asked = requires("featherface-mobile") or []
     except PackageNotFoundError:
         return None
-    found = (
-        re.fullmatch(rf"{re.escape(package)}\b[^-\w].*extra == ['\"]([a-z]+)['\"]", one) for one in asked
-    )
-    return next((one[1] for one in found if one), None)
+    brought = rf"{re.escape(package)}\b[^-\w].*extra == ['\"]([a-z]+)['\"]"
+    found = {match[1] for one in asked if (match := re.fullmatch(brought, one))}
+    return next((extra for extra in EXTRAS if extra in found), None)
 
 
 def _one_line(error: Exception) -> str:
