@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from model.foundation.command_line import flags
 from model.foundation.command_line.command_table import Command
 
@@ -24,6 +29,12 @@ COMMANDS = (
         "train a network from marks, and from a teacher's answers; goes on where it stopped",
         "--data widerface --network retinaface --output build/training_retinaface",
     ),
+    Command(
+        "merge",
+        "model.commands:merge",
+        "bring together what several machines finished with --shard",
+        "machine1/evaluation machine2/evaluation --into build/evaluation",
+    ),
 )
 
 
@@ -42,3 +53,20 @@ def summary(
     if json is not None:
         write_record(json, found)
     Console().print(compare(found, summarize(REFERENCE, height, width)))
+
+
+def merge(
+    finished: Annotated[
+        list[Path], Parameter(help="journals (.jsonl), or folders of them", consume_multiple=True)
+    ],
+    *,
+    into: Annotated[Path, Parameter(help="folder: the --cache of evaluate, or where --journal stands")],
+) -> None:
+    """Bring together what several machines finished with --shard: the same command without it does the rest.
+
+    Journals of one name are of one work; what stands in the folder already stays.
+    """
+    from model.foundation.journal import merge as merge_journals
+
+    for path, count in merge_journals(finished, into).items():
+        print(f"{path}: {count} finished pieces")

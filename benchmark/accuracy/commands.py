@@ -23,6 +23,7 @@ def evaluate(
         Path | None, Parameter(help="also write WIDER FACE's text format into FOLDER/MODEL")
     ] = None,
     of: SetOptions = SetOptions(),
+    shard: flags.Part = None,
     opened: ModelOptions = ModelOptions(),
     how: RunOptions = RunOptions(),
 ) -> None:
@@ -34,13 +35,19 @@ def evaluate(
 
     with passing("loading what models run on"):
         from benchmark.accuracy.evaluation import evaluate as evaluate_run
-        from benchmark.accuracy.evaluation import run_model
+        from benchmark.accuracy.evaluation import run_model, run_part
         from benchmark.accuracy.tables import accuracy, set_line
         from benchmark.accuracy.wider_predictions import write_set
     from model.foundation.command_line.terminal import wide_console
     from model.foundation.records import write_record
+    from model.foundation.workers import Shard
 
     pictures, wider = of.read(images, labels), of.wider_truth()
+    if shard is not None:
+        for path in model:
+            done = run_part(path, pictures, opened, how, Shard.parse(shard))
+            print(f"{path.name}: shard {shard}, {done} of {len(pictures.images)} images kept in {how.cache}")
+        return
     evaluations = []
     for path in model:
         run = run_model(path, pictures, opened, how)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,13 @@ from benchmark.accuracy.wider_predictions import Key, Rows
 from benchmark.accuracy.wider_protocol import wider_average_precision
 from calibration_data.image_set import ImageSet
 from model.evaluation.average_precision import COCO_IOUS, Curve, Matched, Truth, match
-from model.evaluation.detections import DetectionJob, ImageDetections, detect_all, usable_cores
+from model.evaluation.detections import DetectionJob, ImageDetections, detect_all
 from model.evaluation.loop import Scored, scored, truth_of
 from model.evaluation.metrics import HEADLINE
 from model.evaluation.protocol import LETTERBOX, InputProtocol, input_scale
 from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
+from model.foundation.workers import Shard
 from model.geometry.boxes import Detections
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import open_model
@@ -81,14 +82,30 @@ def run_model(path: Path, images: ImageSet, opened: ModelOptions, how: RunOption
     Raises:
         InputError: the model or an image cannot be used, or the flags contradict one another.
     """
-    given, protocol, sha256 = opened.spec_for(path), how.input_protocol(), sha256_of(path)
-    spec = open_model(path, given).spec
-    cache = None if how.no_resume else how.cache
-    job = DetectionJob(path, given, images.images, protocol, how.processes or usable_cores(), cache, sha256)
+    job = _job(path, images, opened, how)
+    spec, sha256 = open_model(path, job.spec).spec, sha256_of(path)
     started = time.perf_counter()
-    found = detect_all(job, quiet=how.quiet)
+    found = detect_all(replace(job, sha256=sha256), quiet=how.quiet)
     speed = len(found) / (time.perf_counter() - started)
-    return Run(path, sha256, spec, protocol, images, found, speed if cache is None else None)
+    return Run(path, sha256, spec, job.protocol, images, found, speed if job.cache is None else None)
+
+
+def run_part(path: Path, images: ImageSet, opened: ModelOptions, how: RunOptions, shard: Shard) -> int:
+    """Run one model file on a part of a set, for the cache alone; gives the number of images.
+
+    Raises:
+        InputError: as `run_model`, or there is no cache to keep them in.
+    """
+    if how.no_resume:
+        raise InputError("--shard keeps what it finishes for a later run; leave out --no-resume")
+    return len(detect_all(_job(path, images, opened, how).part(shard), quiet=how.quiet))
+
+
+def _job(path: Path, images: ImageSet, opened: ModelOptions, how: RunOptions) -> DetectionJob:
+    cache = None if how.no_resume else how.cache
+    return DetectionJob(
+        path, opened.spec_for(path), images.images, how.input_protocol(), how.workers(), cache
+    )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from benchmark.accuracy.wider_ground_truth import WiderImage
     from calibration_data.image_set import ImageSet
     from model.evaluation.protocol import InputProtocol
+    from model.foundation.workers import Workers
     from model.geometry.spec import DetectorSpec
 
 
@@ -107,10 +108,17 @@ class RunOptions:
     score_floor: Annotated[float | None, Parameter(help="detections below are dropped (default: 0.02)")] = (
         None
     )
-    processes: Annotated[int | None, Parameter(help="that share the work (default: all cores)")] = None
+    processes: flags.Processes = None
+    executor: flags.Cluster = None
     cache: Annotated[Path, Parameter(help="folder where finished images are kept")] = Path("build/evaluation")
     no_resume: Annotated[bool, Parameter(help="neither read nor write finished images")] = False
     quiet: flags.Quiet = False
+
+    def workers(self) -> Workers:
+        """Who does the work."""
+        from model.foundation.workers import Workers, usable_cores
+
+        return Workers(self.processes or usable_cores(), self.executor)
 
     def input_protocol(self) -> InputProtocol:
         """The input protocol that the flags ask for.

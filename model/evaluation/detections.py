@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +20,12 @@ from model.evaluation.protocol import LETTERBOX, InputProtocol
 from model.foundation.artifact import sha256_of, tool_versions
 from model.foundation.errors import InputError
 from model.foundation.journal import Journal
+from model.foundation.workers import ALONE, Shard, Workers, chunks
 from model.geometry.boxes import Detections
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import RunningModel, open_model
 
-__all__ = ["DEFAULT_CACHE", "DetectionJob", "ImageDetections", "detect_all", "usable_cores"]
+__all__ = ["DEFAULT_CACHE", "DetectionJob", "ImageDetections", "detect_all"]
 
 DEFAULT_CACHE = Path("build/evaluation")
 
@@ -42,7 +39,7 @@ class DetectionJob:
         spec: Needed for a .pth; None takes the spec that the file carries.
         images: Name -> file, in order.
         protocol: How images are fed.
-        processes: Processes that share the work; 1 runs in this one.
+        workers: Who does the work.
         cache: Folder for finished images; None neither resumes nor stores.
         sha256: Hash that the model file must have when the last image is done; None does not look.
     """
@@ -51,9 +48,13 @@ class DetectionJob:
     spec: DetectorSpec | None
     images: dict[str, Path]
     protocol: InputProtocol = LETTERBOX
-    processes: int = 1
+    workers: Workers = ALONE
     cache: Path | None = DEFAULT_CACHE
     sha256: str | None = None
+
+    def part(self, shard: Shard) -> DetectionJob:
+        """The same job for a part of the images."""
+        return replace(self, images=dict(shard.part(list(self.images.items()))))
 
 
 def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetections]:
@@ -66,81 +67,75 @@ def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetecti
         InputError: the model or an image cannot be used, or the model file changed meanwhile.
     """
     journal = _journal(job)
+    hashes = {name: sha256_of(path) for name, path in job.images.items()}
     done = {
         name: journal[name].detections()
-        for name, path in job.images.items()
-        if name in journal and journal[name].file == _fingerprint(path)
+        for name, sha256 in hashes.items()
+        if name in journal and journal[name].sha256 == sha256
     }
-    waiting = [(name, path) for name, path in job.images.items() if name not in done]
+    waiting = [
+        _Image(name, path.absolute(), hashes[name]) for name, path in job.images.items() if name not in done
+    ]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task(
             job.model.name, total=len(job.images), completed=len(job.images) - len(waiting)
         )
-        for name, one in _run(job, waiting):
-            done[name] = one
-            journal.add(name, _Finished.of(job.images[name], one))
+        for image, one in _run(job, waiting):
+            done[image.name] = one
+            journal.add(image.name, _Finished.of(image.sha256, one))
             progress.advance(task)
     if job.sha256 is not None and sha256_of(job.model) != job.sha256:
         raise InputError(f"{job.model} was replaced while it was evaluated; run again")
     return {name: done[name] for name in job.images}
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@dataclass(frozen=True)
+class _Image:
+    name: str
+    path: Path
+    sha256: str
 
 
-def _run(job: DetectionJob, waiting: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, ImageDetections]]:
-    if not waiting:
-        return
-    if job.processes <= 1 or len(waiting) < 2 * job.processes:
-        running = open_model(job.model, job.spec, threads=max(1, job.processes))
-        for name, path in waiting:
-            yield name, detect_file(running, path, job.protocol)
-        return
-    # spawn: the runtimes' own threads do not survive a fork
-    pool = ProcessPoolExecutor(
-        job.processes,
-        get_context("spawn"),
-        initializer=_open_in_worker,
-        initargs=(job.model, job.spec, job.protocol),
-    )
-    try:
-        chunk = max(1, min(8, len(waiting) // (4 * job.processes)))
-        results = pool.map(_detect_in_worker, [path for _, path in waiting], chunksize=chunk)
-        for (name, _), result in zip(waiting, results, strict=True):
-            if isinstance(result, str):
-                raise InputError(result)
-            yield name, result
-    except BrokenProcessPool:
-        raise InputError(
-            f"a process that ran {job.model} died (out of memory?); what it finished is kept: "
-            "run again with fewer --processes"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+@dataclass(frozen=True)
+class _Piece:
+    """A few images for one model: what a worker is given."""
+
+    model: Path
+    sha256: str
+    spec: DetectorSpec | None
+    protocol: InputProtocol
+    images: list[_Image]
 
 
-_worker: tuple[RunningModel, InputProtocol] | str | None = None
+def _run(job: DetectionJob, waiting: list[_Image]) -> Iterator[tuple[_Image, ImageDetections]]:
+    sha256 = sha256_of(job.model)
+    pieces = [
+        _Piece(job.model.absolute(), sha256, job.spec, job.protocol, images)
+        for images in chunks(waiting, job.workers)
+    ]
+    for piece, found in job.workers.each(_detect, pieces):
+        yield from zip(piece.images, found, strict=True)
 
 
-def _open_in_worker(path: Path, spec: DetectorSpec | None, how: InputProtocol) -> None:
-    global _worker  # noqa: PLW0603 - a pool's initializer has no other way to hand something on
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C ends the parent, which ends the pool
-    try:
-        _worker = (open_model(path, spec), how)
-    except InputError as error:
-        _worker = str(error)
+def _detect(piece: _Piece) -> list[ImageDetections]:
+    running = _opened(piece.model, piece.sha256, piece.spec)
+    found = []
+    for image in piece.images:
+        _require(image.path, image.sha256)
+        found.append(detect_file(running, image.path, piece.protocol))
+    return found
 
 
-def _detect_in_worker(path: Path) -> ImageDetections | str:
-    if not isinstance(_worker, tuple):
-        return _worker or "the process was not prepared"
-    try:
-        return detect_file(_worker[0], path, _worker[1])
-    except InputError as error:
-        return str(error)
+@lru_cache(maxsize=1)
+def _opened(path: Path, sha256: str, spec: DetectorSpec | None) -> RunningModel:
+    _require(path, sha256)
+    return open_model(path, spec)
+
+
+def _require(path: Path, sha256: str) -> None:
+    if sha256_of(path) != sha256:
+        raise InputError(f"{path} is another file here, or was replaced meanwhile; run again")
 
 
 @dataclass(frozen=True)
@@ -148,26 +143,26 @@ class _Finished:
     """An image's line in the journal.
 
     Attributes:
-        file: Path, size in bytes and time of change: another file of this name is run again.
+        sha256: Of the image file: another file of this name is run again.
         height, width: Of the image in pixels.
         rows: Boxes, scores and landmarks, float32 [K, 5 + 2 P], little-endian, as base64.
         points: P, landmarks of a face.
     """
 
-    file: tuple[str, int, int]
+    sha256: str
     height: int
     width: int
     rows: str
     points: int = 5
 
     @classmethod
-    def of(cls, path: Path, one: ImageDetections) -> _Finished:
+    def of(cls, sha256: str, one: ImageDetections) -> _Finished:
         found = one.found
         points = found.landmarks.shape[1]
         columns = [found.boxes_xyxy, found.scores[:, None], found.landmarks.reshape(len(found), 2 * points)]
         rows = np.ascontiguousarray(np.concatenate(columns, axis=1), "<f4")
         packed = base64.b64encode(rows.tobytes()).decode()
-        return cls(_fingerprint(path), one.height, one.width, packed, points)
+        return cls(sha256, one.height, one.width, packed, points)
 
     def detections(self) -> ImageDetections:
         rows = np.frombuffer(base64.b64decode(self.rows), "<f4").astype(np.float32)
@@ -190,11 +185,6 @@ def _journal(job: DetectionJob) -> Journal[_Finished]:
         ),
     }
     return Journal.about(job.cache, job.model.stem, facts, _Finished)
-
-
-def _fingerprint(path: Path) -> tuple[str, int, int]:
-    status = path.stat()
-    return str(path.resolve()), status.st_size, status.st_mtime_ns
 
 
 def code_that_detects() -> list[Path]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model.foundation.artifact import write_json
+from model.foundation.artifact import read_json, write_json
 from model.foundation.errors import InputError
 from model.foundation.records import fingerprint, from_json, to_json
 
@@ -85,3 +85,44 @@ class Journal(Mapping[str, T]):
                 raise InputError(
                     f"{where} is no finished piece of work; remove the line or the file"
                 ) from None
+
+
+def merge(sources: Sequence[Path], into: Path) -> dict[Path, int]:
+    """Bring what several machines finished into one folder; what stands there already stays.
+
+    Args:
+        sources: Journals, or folders of journals. Those of one name are of one work: the name holds the hash
+            of what decides its records.
+        into: A folder.
+
+    Returns:
+        Each journal in `into` that was merged, and how many records it has now.
+
+    Raises:
+        InputError: there is no journal, a line is none, or two machines found different things for one piece.
+    """
+    counts: dict[Path, int] = {}
+    for source in sources:
+        journals = sorted(source.glob("*.jsonl")) if source.is_dir() else [source]
+        if not journals:
+            raise InputError(f"{source}: no finished work (*.jsonl) is there")
+        for path in journals:
+            counts[into / path.name] = _add_all(path, into / path.name)
+    return counts
+
+
+def _add_all(path: Path, target: Path) -> int:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    facts = path.with_suffix(".json")
+    if facts.is_file() and not target.is_file():
+        write_json(target.with_suffix(".json"), read_json(facts))
+    found, kept = Journal(path, Any), Journal(target, Any)
+    for key, record in found.items():
+        if key not in kept:
+            kept.add(key, record)
+        elif kept[key] != record:
+            raise InputError(
+                f"{path} and {target} say different things of {key}: remove the one that is wrong"
+            )
+    return len(kept)

@@ -39,16 +39,26 @@ def sensitivity(
     layers: Annotated[str | None, Parameter(help="only layers whose name this expression matches")] = None,
     damage_only: DamageOnly = False,
     journal: Trials = None,
+    processes: flags.Processes = None,
+    executor: flags.Cluster = None,
+    shard: flags.Part = None,
 ) -> None:
     """AP and SQNR with each layer alone in INT8, and with each alone in float."""
+    from model.foundation.workers import Shard, Workers, usable_cores
     from quantize.tune.plots import plot_sensitivity
     from quantize.tune.search import chosen_layers
-    from quantize.tune.sensitivity import measure_sensitivity
+    from quantize.tune.sensitivity import measure_sensitivity, sensitivity_recipes
     from quantize.tune.tables import print_sensitivity
 
+    workers = Workers(processes or usable_cores(), executor)
     bench = of.bench("search", journal or output.with_suffix(".jsonl"))
     chosen = chosen_layers(of.layers, layers)
-    table = measure_sensitivity(bench, chosen, of.estimator, repairs=not damage_only)
+    if shard is not None:
+        part = Shard.parse(shard).part(sensitivity_recipes(chosen, of.estimator, repairs=not damage_only))
+        bench.try_all(part, workers, f"{of.model.name}: shard {shard}")
+        print(f"shard {shard}: {len(part)} trials are kept in {journal or output.with_suffix('.jsonl')}")
+        return
+    table = measure_sensitivity(bench, chosen, of.estimator, repairs=not damage_only, workers=workers)
     _publish(
         output,
         table.to_json(f"Sensitivity of {of.model.name}"),
@@ -69,6 +79,8 @@ def search(
     ] = None,
     damage_only: DamageOnly = False,
     journal: Trials = None,
+    processes: flags.Processes = None,
+    executor: flags.Cluster = None,
     quiet: flags.Quiet = False,
 ) -> None:
     """The smallest or fastest mix of INT8 and FP16 whose AP50 falls by no more than a limit.
@@ -79,6 +91,7 @@ def search(
     from msgspec import structs
 
     from model.foundation.records import write_record
+    from model.foundation.workers import Workers, usable_cores
     from quantize.tune.plots import plot_search
     from quantize.tune.search import Cost, Search, counted_cost, ranked_layers, recipe_name
     from quantize.tune.sensitivity import measure_sensitivity
@@ -91,7 +104,10 @@ def search(
     if sensitivity is not None:
         order = ranked_layers(sensitivity, of.layers)
     else:
-        table = measure_sensitivity(choosing, of.layers, of.estimator, repairs=not damage_only)
+        workers = Workers(processes or usable_cores(), executor)
+        table = measure_sensitivity(
+            choosing, of.layers, of.estimator, repairs=not damage_only, workers=workers
+        )
         order = [row.layer for row in table.rows]
     macs = sum(layer.macs for layer in of.layers)
     stem = of.model.name.removesuffix("_float32.tflite")

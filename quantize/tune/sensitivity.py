@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rich.progress import track
-
+from model.foundation.workers import ALONE, Workers
 from quantize.precision import FLOAT16, INT8
 from quantize.recipe import LayerRule, Recipe
 from quantize.tune.recipe_layers import Layer
@@ -110,7 +109,12 @@ def except_for(layers: Sequence[Layer], estimator: str, name: str = "int8_fp16")
 
 
 def measure_sensitivity(
-    bench: Bench, layers: Sequence[Layer], estimator: str, *, repairs: bool = True
+    bench: Bench,
+    layers: Sequence[Layer],
+    estimator: str,
+    *,
+    repairs: bool = True,
+    workers: Workers = ALONE,
 ) -> SensitivityTable:
     """Try each layer both ways; what the bench has tried before is not repeated.
 
@@ -119,20 +123,33 @@ def measure_sensitivity(
         layers: Which ones.
         estimator: That the bounds are by; it is part of a trial's key.
         repairs: Whether to try each layer as the only float one too.
+        workers: Who tries them.
     """
+    recipes = sensitivity_recipes(layers, estimator, repairs=repairs)
+    bench.try_all(recipes, workers, f"{bench.model.name}: each layer alone")
     whole_float, whole_int8 = bench.float_file(), bench.try_recipe(all_int8(estimator))
     rows = []
-    for layer in track(layers, f"{bench.model.name}: each layer alone in INT8"):
-        alone = bench.try_recipe(Recipe("only", (LayerRule(layer.pattern, INT8.name),), estimator))
+    for layer in layers:
+        alone = bench.try_recipe(_alone(layer, estimator))
         damage = whole_float.ap50 - alone.ap50
         rows.append(Sensitivity(layer, alone, None, damage, min(ratio(alone, n) for n in OUTPUTS)))
     if repairs:
         rows = [
             _with_repair(row, bench.try_recipe(except_for([row.layer], estimator)), whole_int8)
-            for row in track(rows, f"{bench.model.name}: each layer alone in float")
+            for row in rows
         ]
     ranked = sorted(rows, key=lambda row: row.rank, reverse=True)
     return SensitivityTable(whole_float, whole_int8, tuple(ranked), len(bench.images))
+
+
+def sensitivity_recipes(layers: Sequence[Layer], estimator: str, *, repairs: bool) -> list[Recipe]:
+    """All that `measure_sensitivity` tries; none depends on another."""
+    spared = [except_for([layer], estimator) for layer in layers] if repairs else []
+    return [all_int8(estimator), *(_alone(layer, estimator) for layer in layers), *spared]
+
+
+def _alone(layer: Layer, estimator: str) -> Recipe:
+    return Recipe("only", (LayerRule(layer.pattern, INT8.name),), estimator)
 
 
 def _with_repair(row: Sensitivity, spared: Trial, whole: Trial) -> Sensitivity:

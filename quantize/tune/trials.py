@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.progress import track
+
 from calibration_data.readers import LabelledImage
 from convert.difference import TensorSums
 from model.evaluation import evaluate
@@ -20,6 +22,7 @@ from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
 from model.foundation.journal import Journal
 from model.foundation.records import to_json
+from model.foundation.workers import Workers
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import RawOutputs, open_model
 from quantize.apply.quantizer import apply_recipe
@@ -64,8 +67,9 @@ class Bench:
         if not images:
             raise InputError("no labelled image to try recipes on")
         self.model, self.bounds, self.images, self.spec = model, dict(bounds), list(images), spec
-        content = [sha256_of(model), sorted(self.bounds.items()), [image.name for image in images]]
-        self._setting = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        pictures = [[image.name, sha256_of(image.path), image.boxes_xyxy.tolist()] for image in images]
+        content = [sha256_of(model), sorted(self.bounds.items()), pictures]
+        self.setting = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
         self._done = Journal(journal, Trial)
         self._float: list[RawOutputs] = []
         self._trial_of_float: Trial | None = None
@@ -89,7 +93,7 @@ class Bench:
     def key(self, recipe: Recipe) -> str:
         """Under which a recipe's result is kept."""
         content = json.dumps({**to_json(recipe), "name": ""}, sort_keys=True)
-        return hashlib.sha256(f"{self._setting}{content}".encode()).hexdigest()[:24]
+        return hashlib.sha256(f"{self.setting}{content}".encode()).hexdigest()[:24]
 
     def knows(self, recipe: Recipe) -> bool:
         """Whether a recipe was tried before, in this run or an earlier one."""
@@ -107,6 +111,26 @@ class Bench:
                 self._done.add(key, self.score(file))
             self.tried += 1
         return self._done[key]
+
+    def try_all(self, recipes: Sequence[Recipe], workers: Workers, said: str) -> None:
+        """Try recipes that do not depend on each other, by several workers; none is tried twice.
+
+        Args:
+            recipes: In any order.
+            workers: Who tries them. Each result is kept as soon as it is there.
+            said: Beside the progress.
+
+        Raises:
+            InputError: a worker has another float file or other images.
+        """
+        new = {self.key(recipe): recipe for recipe in recipes if not self.knows(recipe)}
+        _replicas[self.setting] = self
+        what = (self.setting, self.model.absolute(), self.bounds, self.images, self.spec)
+        pieces = [_Piece(*what, recipe) for recipe in new.values()]
+        for piece, trial in track(workers.each(_try, pieces), said, total=len(pieces)):
+            if not self.knows(piece.recipe):
+                self._done.add(self.key(piece.recipe), trial)
+                self.tried += 1
 
     def score(self, file: Path) -> Trial:
         """A quantized file of this float file, however it was made; kept nowhere."""
@@ -127,3 +151,29 @@ class Bench:
 def _trial(file: Path, matched: Matched, sqnr_db: dict[str, float | None]) -> Trial:
     recall = {band: (one.faces, one.found) for band, one in matched.recall_by_height().items()}
     return Trial(file.stat().st_size, round(100 * matched.average_precision(), 4), sqnr_db, recall)
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A recipe with all that it is tried on: what a worker is given."""
+
+    setting: str
+    model: Path
+    bounds: Bounds
+    images: list[LabelledImage]
+    spec: DetectorSpec | None
+    recipe: Recipe
+
+
+_replicas: dict[str, Bench] = {}
+"""The bench of this process, by its setting: the float file runs once a worker, not once a recipe."""
+
+
+def _try(piece: _Piece) -> Trial:
+    if piece.setting not in _replicas:
+        bench = Bench(piece.model, piece.bounds, piece.images, None, piece.spec)
+        if bench.setting != piece.setting:
+            raise InputError(f"{piece.model} or one of its images is another file on this worker")
+        _replicas.clear()
+        _replicas[piece.setting] = bench
+    return _replicas[piece.setting].try_recipe(piece.recipe)

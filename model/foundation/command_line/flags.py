@@ -31,6 +31,21 @@ Called = Annotated[
 Photographs = Annotated[
     Path, Parameter(help="folder of photographs to compare outputs on; not those of the calibration")
 ]
+Processes = Annotated[int | None, Parameter(help="that share the work (default: all cores)")]
+Cluster = Annotated[
+    str | None,
+    Parameter(
+        name="--executor",
+        help="a Dask scheduler that hands the work out, dask://host:8786, instead of --processes",
+    ),
+]
+Part = Annotated[
+    str | None,
+    Parameter(
+        name="--shard",
+        help="do only the i-th of n parts, i/n; when all are done: `merge`, and this command without --shard",
+    ),
+]
 Calibration = Annotated[
     list[Path],
     Parameter(help="manifests of images that `calibration_data select` wrote", consume_multiple=True),

@@ -14,6 +14,7 @@ from model.evaluation import detections as detections_module
 from model.evaluation.detections import DetectionJob, detect_all
 from model.evaluation.protocol import InputProtocol
 from model.foundation.errors import InputError
+from model.foundation.workers import Workers
 from model.geometry.boxes import Detections
 from model.runtime.running import RunningModel
 from tests.conftest import Converted
@@ -34,7 +35,7 @@ def job(converted: Converted, demo_set: Path, **changes: Any) -> DetectionJob:
 
 def test_processes_change_nothing(converted: Converted, demo_set: Path) -> None:
     alone = detect_all(job(converted, demo_set), quiet=True)
-    together = detect_all(job(converted, demo_set, processes=2), quiet=True)
+    together = detect_all(job(converted, demo_set, workers=Workers(2)), quiet=True)
     assert list(alone) == list(together)
     assert all(same(alone[name].found, together[name].found) for name in alone)
     assert any(len(one.found) for one in alone.values())

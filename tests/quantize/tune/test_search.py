@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,10 @@ class Landscape(Bench):
             lost += self.worse if lost else 0.0
             self._known[recipe] = self._trial(90.0 - lost, 1000 - 10 * len(integer))
         return self._known[recipe]
+
+    def try_all(self, recipes: Sequence[Recipe], *_: object) -> None:
+        for recipe in recipes:
+            self.try_recipe(recipe)
 
     def _trial(self, ap50: float, size: int) -> Trial:
         ratio = 10 + ap50 / 10
