@@ -123,7 +123,7 @@ def _write_frames(model: Path, images: Iterable[Path], target: Path) -> None:
 
 
 def read_outputs(folder: Path, tensors: Sequence[Tensor]) -> list[NDArray[np.generic]]:
-    """Read what `Machine.run` wrote: one array an output, [frames, *shape without the leading 1].
+    """Read what `Machine.run` wrote: one array an output, [frames, *shape without a leading 1].
 
     Raises:
         InputError: a file does not hold whole frames.
@@ -135,7 +135,8 @@ def read_outputs(folder: Path, tensors: Sequence[Tensor]) -> list[NDArray[np.gen
         size = int(np.prod(tensor.shape))
         if values.size % size:
             raise InputError(f"{path}: {values.size} values are no multiple of {size}")
-        arrays.append(values.reshape(-1, *tensor.shape[1:]))
+        frame = tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
+        arrays.append(values.reshape(-1, *frame))
     return arrays
 
 

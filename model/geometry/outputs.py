@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,13 +95,12 @@ def logit_names(spec: DetectorSpec) -> tuple[str, ...]:
 
 def without_sigmoids(spec: DetectorSpec) -> DetectorSpec:
     """The same outputs, read as the file stores them."""
-    fields = ("boxes_from", "scores_from", "landmarks_from", "objectness_from")
-    bare = {
+    bare: dict[str, Any] = {
         field: tuple(
             text.removeprefix("sigmoid(").removesuffix(")") if Part.read(text).logits else text
             for text in getattr(spec, field)
         )
-        for field in fields
+        for field in ("boxes_from", "scores_from", "landmarks_from", "objectness_from")
     }
     return replace(spec, **bare)
 

@@ -34,7 +34,8 @@ class Roles:
         rows = joined(numbered, without_sigmoids(spec))  # moved about, never computed with
         self._places = [torch.from_numpy(one[0].astype(np.int64)) for one in rows]
         # A sigmoid makes 0.5 of zeros, and everything else leaves them.
-        boxes, scores, landmarks = joined({name: np.zeros(one.shape) for name, one in numbered.items()}, spec)
+        zeros = {name: np.zeros(one.shape, np.float32) for name, one in numbered.items()}
+        boxes, scores, landmarks = joined(zeros, spec)
         if boxes.any() or landmarks.any():
             raise InputError(
                 "boxes or landmarks are read through sigmoid(...): such a file cannot be trained"

@@ -126,6 +126,8 @@ def test_raw_outputs_come_back_frame_by_frame(tmp_path):
     (array,) = read_outputs(tmp_path, [Tensor("boxes", "float32", (1, 2, 3), 24)])
     assert array.shape == (2, 2, 3)
     assert array.reshape(-1).tolist() == values.tolist()
+    (rows,) = read_outputs(tmp_path, [Tensor("443", "float32", (3, 2), 24)])  # SCRFD's have no batch
+    assert rows.shape == (2, 3, 2)
     with pytest.raises(InputError, match="no multiple of 5"):
         read_outputs(tmp_path, [Tensor("boxes", "float32", (1, 5), 20)])
 
