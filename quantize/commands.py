@@ -86,6 +86,12 @@ COMMANDS: tuple[Command, ...] = (
         f"--network featherface_v2 {_WEIGHTS}",
     ),
     Command(
+        "lint-truth",
+        "quantize.inspect.commands:lint_truth",
+        "Lint's errors beside measured losses, pair by pair of a detector and a recipe.",
+        "quantize/inspect/lint_pairs.json --models build",
+    ),
+    Command(
         "audit",
         "quantize.inspect.commands:audit",
         "Say what is really in a TFLite file; --require makes it a gate.",

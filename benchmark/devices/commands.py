@@ -210,7 +210,10 @@ def run(
         return
     first, second = (name for name, _, _ in machines)
     agreement = {
-        one.name: raw_outputs.compare(output / first / one.stem, output / second / one.stem) for one in models
+        one.name: raw_outputs.compare(
+            output / first / one.stem, output / second / one.stem, raw_outputs.output_names(one)
+        )
+        for one in models
     }
     found = raw_outputs.Comparison(
         (first, second),

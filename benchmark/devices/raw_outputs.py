@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,9 @@ from convert.tflite.cost import MachineFacts, ModelFile
 from model.evaluation.loop import letterboxed
 from model.foundation.errors import InputError
 from model.foundation.records import write_record
+from model.runtime.flatbuffer import read_model, text
 from model.runtime.interpreter import TfliteInterpreter
 from model.runtime.running import open_model
-
-OUTPUT_NAMES = ("boxes", "scores", "landmarks")
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ def run_model(machine: Machine, model: Path, images: Sequence[Path], folder: Pat
         machine: Where it runs.
         model: A TFLite file of the project.
         images: Photographs.
-        folder: Gets `OUTPUT.npy` ([images, N, C], the file's own type) and `run.json`.
+        folder: Gets `OUTPUT.npy` ([images, ...], the file's own type) for each output, and `run.json`.
 
     Raises:
-        InputError: a photograph is unreadable, or the model's outputs are not boxes, scores and landmarks.
+        InputError: a photograph is unreadable.
         DeviceError: the machine fails.
     """
     with tempfile.TemporaryDirectory() as temporary:
@@ -87,17 +87,31 @@ def run_model(machine: Machine, model: Path, images: Sequence[Path], folder: Pat
             outputs=raw,
             max_seconds=3600,
         )
-        tensors = machine.run(request).outputs
-        if len(tensors) != len(OUTPUT_NAMES):
-            raise InputError(f"{model}: expected {', '.join(OUTPUT_NAMES)}, found {len(tensors)} outputs")
-        arrays = read_outputs(raw, tensors)
+        arrays = read_outputs(raw, machine.run(request).outputs)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for name, array in zip(OUTPUT_NAMES, arrays, strict=True):
-            np.save(folder / f"{name}.npy", array)
+        for name, array in zip(output_names(model), arrays, strict=True):
+            np.save(_stored(folder, name), array)
     names = tuple(image.name for image in images)
     stored = StoredRun(machine.facts, machine.runner, ModelFile.of(model), names, now())
     write_record(folder / "run.json", stored)
+
+
+def output_names(model: Path) -> list[str]:
+    """What a TFLite file calls its outputs, in its order, which every runner keeps."""
+    parsed = read_model(model)
+    graph = parsed.subgraphs[0]
+    called = {
+        int(entry.tensorIndex): text(entry.name)
+        for signature in parsed.signatureDefs or ()
+        for entry in signature.outputs
+    }
+    return [called.get(int(index), text(graph.tensors[index].name)) for index in graph.outputs]
+
+
+def _stored(folder: Path, output: str) -> Path:
+    """Where an output is kept: other people's names have slashes in them."""
+    return folder / f"{quote(output, safe='')}.npy"
 
 
 def _write_frames(model: Path, images: Iterable[Path], target: Path) -> None:
@@ -109,7 +123,7 @@ def _write_frames(model: Path, images: Iterable[Path], target: Path) -> None:
 
 
 def read_outputs(folder: Path, tensors: Sequence[Tensor]) -> list[NDArray[np.generic]]:
-    """Read what `Machine.run` wrote: one array an output, [frames, *shape without the leading 1].
+    """Read what `Machine.run` wrote: one array an output, [frames, *shape without a leading 1].
 
     Raises:
         InputError: a file does not hold whole frames.
@@ -121,19 +135,24 @@ def read_outputs(folder: Path, tensors: Sequence[Tensor]) -> list[NDArray[np.gen
         size = int(np.prod(tensor.shape))
         if values.size % size:
             raise InputError(f"{path}: {values.size} values are no multiple of {size}")
-        arrays.append(values.reshape(-1, *tensor.shape[1:]))
+        frame = tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
+        arrays.append(values.reshape(-1, *frame))
     return arrays
 
 
-def compare(first: Path, second: Path) -> dict[str, TensorDifference]:
+def compare(first: Path, second: Path, outputs: Sequence[str]) -> dict[str, TensorDifference]:
     """Compare what `run_model` stored of one model on two machines, output by output.
+
+    Args:
+        first, second: Their folders.
+        outputs: `output_names` of the model.
 
     Raises:
         InputError: an output differs in shape or type.
     """
     return {
-        name: difference(name, np.load(first / f"{name}.npy"), np.load(second / f"{name}.npy"))
-        for name in OUTPUT_NAMES
+        name: difference(name, np.load(_stored(first, name)), np.load(_stored(second, name)))
+        for name in outputs
     }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ _PART = re.compile(
     r"^(?P<logits>sigmoid\()?(?P<name>.+?)(?P<turned>\.T)?(\[(?P<first>\d+):(?P<last>\d+)\])?(?(logits)\))$"
 )
 LARGEST_LOGIT = 80.0
-"""Its sigmoid is 1 in single precision, and its exponential still finite."""
+"""Its sigmoid is 1 in single precision: larger ones, infinite ones too, are read as this."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Part:
 
 
 def _sigmoid(values: Floats) -> Floats:
-    bounded = np.clip(values, -LARGEST_LOGIT, LARGEST_LOGIT, dtype=np.float32)
+    """In double precision, rounded once: Kotlin and JavaScript compute the same number."""
+    bounded = np.clip(values.astype(np.float64), -LARGEST_LOGIT, LARGEST_LOGIT)
     return np.asarray(1 / (1 + np.exp(-bounded)), np.float32)
 
 
@@ -89,6 +91,18 @@ def logit_names(spec: DetectorSpec) -> tuple[str, ...]:
     parts = [Part.read(text) for texts in _sources(spec) for text in texts]
     plain = {part.name for part in parts if not part.logits}
     return tuple(dict.fromkeys(part.name for part in parts if part.name not in plain))
+
+
+def without_sigmoids(spec: DetectorSpec) -> DetectorSpec:
+    """The same outputs, read as the file stores them."""
+    bare: dict[str, Any] = {
+        field: tuple(
+            text.removeprefix("sigmoid(").removesuffix(")") if Part.read(text).logits else text
+            for text in getattr(spec, field)
+        )
+        for field in ("boxes_from", "scores_from", "landmarks_from", "objectness_from")
+    }
+    return replace(spec, **bare)
 
 
 def output_names(found: Sequence[str], spec: DetectorSpec) -> Sequence[str]:

@@ -15,6 +15,7 @@ from model.foundation.command_line.flags import (
     Model,
     Models,
     Network,
+    Recipe,
     Seed,
     Size,
 )
@@ -30,13 +31,14 @@ Requirements = Annotated[str | None, Parameter(name="--require", help=_REQUIRE)]
 
 
 def lint(
-    model: Annotated[Model | None, Parameter(help="an ONNX file, whoever made it")] = None,
+    model: Annotated[Model | None, Parameter(help="an ONNX or float TFLite file, whoever made it")] = None,
     *,
     network: Annotated[Network | None, Parameter(help="one of this project's instead of a file")] = None,
     checkpoint: Annotated[
         Checkpoint | None, Parameter(help="its weights (.pth); without them rules about weights are left out")
     ] = None,
     size: Size = "320",
+    recipe: Annotated[Recipe | None, Parameter(help="leave out what this recipe keeps in float")] = None,
     level: Annotated[
         Level, Parameter(help="exit code 1 when there is a finding of this level or worse")
     ] = "warning",
@@ -44,14 +46,17 @@ def lint(
 ) -> None:
     """Before calibration: what of a network will not survive INT8, by layer, why, and the remedy."""
     if (model is None) == (network is None):
-        raise InputError("lint: give either an ONNX file or --network NAME")
-    if checkpoint is not None and network is None:
-        raise InputError("lint: --checkpoint goes with --network; an ONNX file has its weights inside")
+        raise InputError("lint: give either an ONNX or TFLite file, or --network NAME")
+    if (checkpoint is not None and network is None) or (recipe is not None and model is None):
+        raise InputError(
+            "lint: --checkpoint goes with --network, --recipe with a file: it has its own weights"
+        )
     from model.foundation.records import write_record
     from quantize.inspect.lint import LintReport, lint_file, lint_network, print_findings
+    from quantize.recipe import read_recipe
 
     if model is not None:
-        what, findings = model.name, lint_file(model)
+        what, findings = model.name, lint_file(model, None if recipe is None else read_recipe(recipe))
     else:
         what, findings = f"{network} at {size}", lint_network(str(network), size, checkpoint)
     print_findings(what, findings, weights=bool(model or checkpoint))
@@ -60,6 +65,18 @@ def lint(
         write_record(json, report)
     if grave := report.at_least(level):
         raise GateError(f"{what}: {len(grave)} finding(s) of level {level} or worse")
+
+
+def lint_truth(
+    pairs: Annotated[Path, Parameter(help="what was measured: see quantize/inspect/lint_pairs.json")],
+    *,
+    models: Annotated[Path, Parameter(help="folder of the float files that it names")],
+) -> None:
+    """Hold lint's errors against measured losses, pair by pair of a detector and a recipe."""
+    from model.foundation.records import read_record
+    from quantize.inspect.lint_truth import Pairs, judge, table
+
+    print(table(judge(read_record(pairs, Pairs).pairs, models)))
 
 
 def audit(

@@ -11,14 +11,20 @@ from rich.markup import escape
 
 from convert.onnx_file.export import simplified_onnx
 from convert.onnx_file.graph import OnnxGraph
+from convert.tflite.as_onnx import as_onnx
+from convert.tflite.graph import Graph
 from model.checkpoint import load_checkpoint
 from model.foundation.artifact import sha256_of
 from model.foundation.command_line.progress import step
+from model.foundation.errors import InputError
 from model.geometry.spec import parse_size
 from model.networks import NETWORKS, spec_of
+from model.runtime.flatbuffer import read_model, spec_inside
 from model.runtime.onnx_file import read_onnx
+from quantize.apply.passes import FLOAT_PASSES
 from quantize.inspect.findings import LEVELS, Finding, Level
 from quantize.inspect.lint_rules import RULES
+from quantize.recipe import Recipe
 
 FORMAT, VERSION = "featherface-lint", 1
 COLOURS = {"note": "cyan", "warning": "yellow", "error": "red"}
@@ -52,13 +58,30 @@ class LintReport:
         return [one for one in self.findings if LEVELS.index(one.level) >= LEVELS.index(level)]
 
 
-def lint_file(path: Path) -> list[Finding]:
-    """Lint an ONNX file, whoever made it.
+def lint_file(path: Path, recipe: Recipe | None = None) -> list[Finding]:
+    """Lint an ONNX or float TFLite file, whoever made it.
+
+    Args:
+        path: Of a TFLite file that carries a spec the outputs are looked at as `apply` will cut them.
+        recipe: Leaves out what it keeps in float: where no integers are, nothing is lost.
 
     Raises:
-        InputError: no such file, or not an ONNX model.
+        InputError: no such file, neither of the two, or quantized already.
     """
-    return lint(OnnxGraph.of(read_onnx(path)), weights=True)
+    graph = _tflite_graph(path) if path.suffix == ".tflite" else OnnxGraph.of(read_onnx(path))
+    found = lint(graph, weights=True)
+    return [one for one in found if recipe is None or recipe.precision_of(one.layer).needs_ranges]
+
+
+def _tflite_graph(path: Path) -> OnnxGraph:
+    model, spec = read_model(path), spec_inside(path)
+    if spec is not None:
+        for each in FLOAT_PASSES:
+            spec = each(model, spec)
+    graph = Graph.of(model)
+    if any(one.scales is not None for one in graph.tensors):
+        raise InputError(f"{path} is quantized already: audit looks at such files, lint at the float file")
+    return as_onnx(graph)
 
 
 def lint_network(name: str, size: str, checkpoint: Path | None) -> list[Finding]:

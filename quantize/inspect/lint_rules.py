@@ -158,8 +158,7 @@ def _joined(graph: OnnxGraph, node: Any, output: str) -> Spot:
         for source, passed in graph.sources(name, _FINAL):
             parts.append(graph.layer(source))
             ends.add(tuple(sorted({one.op_type for one in passed} & {"Sigmoid", "Softmax"})))
-    rank = len(graph.shape(node.output[0])) or 3
-    mixed = attribute(node, "axis", 0) % rank == rank - 1 or len(ends) > 1
+    mixed = _along_channels(graph, node) or len(ends) > 1
     names = ", ".join(dict.fromkeys(parts))
     level: Level = "error" if mixed else "warning"
     reason = (
@@ -177,6 +176,13 @@ def _joined(graph: OnnxGraph, node: Any, output: str) -> Spot:
         f"{FLOAT16.name}"
     )
     return Spot(output, reason, remedy, level)
+
+
+def _along_channels(graph: OnnxGraph, node: Any) -> bool:
+    """Whether a Concat joins channels, not cells: of [1, N, C] or [1, C, N] the cells are more."""
+    shape = graph.shape(node.output[0])
+    axis = attribute(node, "axis", 0) % (len(shape) or 3)
+    return shape[axis] < shape[3 - axis] if len(shape) == 3 and axis else axis == (len(shape) or 3) - 1
 
 
 @rule("warning")

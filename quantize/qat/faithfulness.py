@@ -16,7 +16,7 @@ from convert.tflite.graph import RESCALING, Graph, read_graph
 from model.foundation.errors import GateError, InputError
 from model.geometry.decoders import decoder_of
 from model.geometry.letterbox import Pixels
-from model.geometry.outputs import joined, output_names
+from model.geometry.outputs import joined, output_names, without_sigmoids
 from model.geometry.spec import DetectorSpec
 from model.runtime.interpreter import TfliteInterpreter
 from model.runtime.running import Answer, open_model
@@ -27,6 +27,8 @@ MOST_AP_DIFFERENCE = 0.001
 """A tenth of a point."""
 COMPARED_SCORE = 0.3
 """Outputs must agree on anchors that either scores above this: everything that may become a face."""
+LEAST_PROBABILITY = 1e-7
+"""Single precision tells nothing nearer to 1 apart."""
 TRACED = 2
 """Photographs, those that agree worst, on which every tensor of the file is compared."""
 
@@ -98,14 +100,14 @@ def measure_agreement(
     anchors = int(sum(face.sum() for face in faces))
     if not anchors:
         raise InputError("the photographs show no face that the network scores above 0.3: give others")
-    steps = _steps(graph, spec)
+    steps, stored = _steps(graph, spec), [tuple(_unsquashed(one, mirror) for one in pair) for pair in pairs]
     return Agreement(
         len(photographs),
         anchors,
         compared,
         tuple(other),
         {
-            name: _agreement(pairs, faces, place, steps[place])
+            name: _agreement(pairs, faces, place, _in_steps(stored, place, steps[place]))
             for place, name in enumerate(spec.output_names)
             if steps[place].size
         },
@@ -200,24 +202,40 @@ def _share(mine: NDArray[Any], stored: NDArray[Any], zero_point: int | None) -> 
 
 
 def _steps(graph: Graph, spec: DetectorSpec) -> Answer:
-    """The quantization step of every value of boxes, scores and landmarks; 1 / 256 of a float output."""
+    """The quantization step of every value of boxes, scores and landmarks; 1 / 256 of a float output.
+
+    Of scores that the file leaves as logits it is the logits'.
+    """
     outputs = [graph.tensors[index] for index in graph.outputs]
     steps = [
         np.full(one.shape, 1 / 256 if one.scales is None else one.scales[0], np.float32) for one in outputs
     ]
-    return joined(dict(zip(output_names([one.name for one in outputs], spec), steps, strict=True)), spec)
+    named = dict(zip(output_names([one.name for one in outputs], spec), steps, strict=True))
+    return joined(named, without_sigmoids(spec))
+
+
+def _unsquashed(answer: Answer, mirror: Mirror) -> Answer:
+    """Scores as the file stores them: logits where it leaves logits."""
+    boxes, scores, landmarks = answer
+    bounded = np.clip(scores.astype(np.float64), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    logits = np.log(bounded / (1 - bounded)).astype(np.float32)
+    return boxes, np.where(mirror.squashed.cpu().numpy(), logits, scores), landmarks
+
+
+def _in_steps(stored: Sequence[Any], index: int, step: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By how many quantization steps every value of a role differs."""
+    return np.concatenate([(np.abs(one[index] - other[index]) / step).reshape(-1) for one, other in stored])
 
 
 def _agreement(
     pairs: Sequence[tuple[Answer, Answer]],
     faces: Sequence[NDArray[np.bool_]],
     index: int,
-    step: NDArray[np.float32],
+    steps: NDArray[np.float32],
 ) -> OutputAgreement:
     sums = TensorSums()
     for (mine, theirs), face in zip(pairs, faces, strict=True):
         sums.add(mine[index][0, face], theirs[index][0, face])
-    steps = np.concatenate([(np.abs(a[index] - b[index]) / step).reshape(-1) for a, b in pairs])
     return OutputAgreement(
         sums.result().sqnr_db,
         float((steps < 0.5).mean()),

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from model.foundation.artifact import Artifact
 from model.geometry.boxes import Detections, detect
 from model.geometry.letterbox import Letterbox, letterbox
-from model.geometry.outputs import joined
+from model.geometry.outputs import joined, logit_names
 from model.geometry.spec import DetectorSpec
 from model.networks import spec_of
 
@@ -104,6 +104,12 @@ def decoder_cases() -> dict[str, tuple[DetectorSpec, dict[str, tuple[int, ...]]]
         "score_channels": 2,
         "points": 2,
     }
+    squashed = {
+        "boxes_from": ("reg[0:4]",),
+        "scores_from": ("sigmoid(cls_8)", "sigmoid(cls_16.T[1:2])"),
+        "landmarks_from": ("reg[4:14]",),
+    }
+    squashed_shapes = {"reg": (1, 80, 14), "cls_8": (1, 64, 1), "cls_16": (1, 2, 4, 4)}
     maps = {"boxes_from": ("wh.T",), "scores_from": ("hm.T",), "landmarks_from": ("lm.T",)}
     map_shapes = {"hm": (1, 1, 8, 16), "wh": (1, 4, 8, 16), "lm": (1, 10, 8, 16)}
     single = {"strides": (4,), "anchor_sizes": ((1,),)}
@@ -116,6 +122,7 @@ def decoder_cases() -> dict[str, tuple[DetectorSpec, dict[str, tuple[int, ...]]]
 
     cases = {
         "anchor_offsets_plain": (spec("anchor_offsets:plain", 2, **by_level), pairs),
+        "anchor_offsets_plain_logits": (spec("anchor_offsets:plain", 2, **squashed), squashed_shapes),
         "cell_distances": (spec("cell_distances", 2, **by_level), pairs),
         "cell_distances_centre": (spec("cell_distances:centre", **turned), channels_first),
         "cell_sizes": (spec("cell_sizes", **by_level, **two_scores), grids),
@@ -130,9 +137,11 @@ def decoder_cases() -> dict[str, tuple[DetectorSpec, dict[str, tuple[int, ...]]]
 
 
 def random_outputs(spec: DetectorSpec, shapes: dict[str, tuple[int, ...]]) -> dict[str, Stored]:
-    """Numbers between 0 and 1, as int8 in every second output."""
+    """Numbers between 0 and 1, logits between -6 and 6, as int8 in every second output."""
     generator = np.random.default_rng(zlib.crc32(spec.decoder.encode()))
     values = {name: generator.random(shape, np.float32) for name, shape in shapes.items()}
+    for name in logit_names(spec):
+        values[name] = 12 * values[name] - 6
     return {
         name: quantize(array) if number % 2 else (array, 1.0, 0)
         for number, (name, array) in enumerate(values.items())

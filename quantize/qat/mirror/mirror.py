@@ -127,8 +127,13 @@ class Mirror(nn.Module):
         }
         self._last_use = _last_uses(self.graph.operators, self.graph.outputs)
         self._roles = Roles(self.graph, placement.spec)
-        self._ways = {index: self._way(index) for index in self._roles.scored}
+        self._ways = {index: self._way(index) for index in self._roles.probable}
         self._on_the_way = frozenset[int]().union(*self._ways.values())
+
+    @property
+    def squashed(self) -> Tensor:
+        """Which scores [N, C] the file leaves as logits."""
+        return self._roles.squashed
 
     def _way(self, output: int) -> frozenset[int]:
         """The tensors from where probabilities are computed to an output of scores.
@@ -146,8 +151,8 @@ class Mirror(nn.Module):
                 way.update(left)
         if not found:
             raise InputError(
-                f"no LOGISTIC or SOFTMAX computes the scores {self.graph.tensors[output].name}: "
-                "quantization-aware training needs their logits"
+                f"no LOGISTIC or SOFTMAX computes the scores {self.graph.tensors[output].name}: quantization-"
+                "aware training needs their logits (if the output is logits, say sigmoid(NAME) in the spec)"
             )
         return frozenset(way)
 
@@ -194,7 +199,12 @@ class Mirror(nn.Module):
     def answer(self, pixels: Tensor) -> Outputs:
         """Boxes, scores (probabilities) and landmarks, as the file returns them."""
         run = self.run(pixels)
-        return self._roles.rows([run.real(index) for index in self.graph.outputs], len(pixels))
+        boxes, scores, landmarks = self._roles.rows(
+            [run.real(index) for index in self.graph.outputs], len(pixels)
+        )
+        # In double precision, as whoever reads the file.
+        probabilities = torch.sigmoid(scores.double()).float()
+        return boxes, torch.where(self.squashed.to(scores.device), probabilities, scores), landmarks
 
     def raw(self, input_rgb: Pixels) -> Answer:
         """The same for one picture, uint8 RGB [H, W, 3], as a running file returns it: float32 [1, N, C]."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convert.tflite.graph import Graph
 from model.foundation.errors import InputError
-from model.geometry.outputs import joined, logit_names, output_names
+from model.geometry.outputs import joined, output_names, without_sigmoids
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Outputs
 
@@ -24,20 +24,28 @@ class Roles:
     def __init__(self, graph: Graph, spec: DetectorSpec) -> None:
         """
         Raises:
-            InputError: the spec computes with an output, so that no value stands anywhere as it is read.
+            InputError: boxes or landmarks are read through a sigmoid.
         """
-        if found := logit_names(spec):
-            raise InputError(f"{found[0]} is read through sigmoid(...): such a file cannot be trained yet")
         shapes = [graph.tensors[index].shape for index in graph.outputs]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         numbers = np.split(np.arange(ends[-1]), ends[:-1])
         names = output_names([graph.tensors[index].name for index in graph.outputs], spec)
         numbered = {name: one.reshape(shape) for name, one, shape in zip(names, numbers, shapes, strict=True)}
-        rows = joined(numbered, spec)  # moved about, never computed with
+        rows = joined(numbered, without_sigmoids(spec))  # moved about, never computed with
         self._places = [torch.from_numpy(one[0].astype(np.int64)) for one in rows]
-        read = set(np.searchsorted(ends, rows[1].reshape(-1).astype(np.int64), side="right").tolist())
-        self.scored = frozenset(graph.outputs[number] for number in read)
-        """Indices of the outputs that scores are read from."""
+        # A sigmoid makes 0.5 of zeros, and everything else leaves them.
+        zeros = {name: np.zeros(one.shape, np.float32) for name, one in numbered.items()}
+        boxes, scores, landmarks = joined(zeros, spec)
+        if boxes.any() or landmarks.any():
+            raise InputError(
+                "boxes or landmarks are read through sigmoid(...): such a file cannot be trained"
+            )
+        self.squashed = torch.from_numpy(scores[0] > 0)
+        """Which scores [N, C] the file leaves as logits."""
+        through = rows[1][scores == 0].astype(np.int64)
+        read = set(np.searchsorted(ends, through, side="right").tolist())
+        self.probable = frozenset(graph.outputs[number] for number in read)
+        """Indices of the outputs that scores are read from as probabilities."""
 
     def rows(self, outputs: Sequence[Tensor], batch: int) -> Outputs:
         """Boxes [B, N, 4], scores [B, N, C] and landmarks [B, N, 2 P] of the file's outputs, in its order."""

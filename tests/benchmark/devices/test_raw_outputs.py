@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from benchmark.devices.machine import Machine, Runner, RunRequest
 from benchmark.devices.parsing import duration_s, thread_counts
-from benchmark.devices.raw_outputs import Comparison, compare, difference, read_outputs
-from benchmark.runner.output import Tensor
+from benchmark.devices.raw_outputs import (
+    Comparison,
+    compare,
+    difference,
+    output_names,
+    read_outputs,
+    run_model,
+)
+from benchmark.runner.output import RunnerOutput, Tensor
+from convert.tflite.cost import MachineFacts
 from model.foundation.errors import InputError
+from model.geometry.spec import DetectorSpec
+from model.runtime.flatbuffer import put_spec
+from model.runtime.interpreter import TfliteInterpreter
+from tests.small_tflite import SmallModel
 
 
 def test_one_different_byte_is_seen():
@@ -41,7 +57,8 @@ def test_a_model_differs_by_one_frame_of_one_output(tmp_path):
         for output in ("boxes", "scores", "landmarks"):
             changed = faces if output == "scores" else 0
             np.save(tmp_path / name / f"{output}.npy", np.array([[0], [changed]], np.int8))
-    agreement = {"m": compare(tmp_path / "one", tmp_path / "other"), "same": {}}
+    outputs = ("boxes", "scores", "landmarks")
+    agreement = {"m": compare(tmp_path / "one", tmp_path / "other", outputs), "same": {}}
     found = Comparison(("one", "other"), ("a.jpg", "b.jpg"), (), agreement, "")
     assert found.different == ["m"]
     assert {name: one.identical for name, one in agreement["m"].items()} == {
@@ -51,12 +68,66 @@ def test_a_model_differs_by_one_frame_of_one_output(tmp_path):
     }
 
 
+class ThisMachine(Machine):
+    """Runs frames on the interpreter here and leaves outputs as the runners do."""
+
+    @property
+    def facts(self) -> MachineFacts:
+        return MachineFacts("host", "here", "here")
+
+    @property
+    def runner(self) -> Runner:
+        return Runner("scripted")
+
+    def run(self, request: RunRequest) -> RunnerOutput:
+        file = TfliteInterpreter(request.model)
+        request.outputs.mkdir()
+        for frame in np.fromfile(request.frames, np.float32).reshape(-1, *file.inputs[0].shape):
+            file.run_real(frame)
+            for number, one in enumerate(file.outputs):
+                with (request.outputs / f"{number}.raw").open("ab") as stream:
+                    stream.write(file.stored(one).tobytes())
+        outputs = [Tensor(one.name, "float32", one.shape, 0) for one in file.outputs]
+        return RunnerOutput(0, 0, None, None, outputs=tuple(outputs))
+
+
+def _foreign(path: Path) -> Path:
+    """A detector of four outputs, two of them with a slash in their names."""
+    small, names = SmallModel(), ("head/8", "head/16", "cls_8", "cls_16")
+    entry = small.tensor("pixels", "float32", [1, 32, 32, 3])
+    made = []
+    for number, name in enumerate(names):
+        made.append(small.tensor(name, "float32", [1, 32, 32, 3]))
+        small.add("MUL", [entry, small.constant(f"{name}_gain", np.float32([number]))], [made[-1]])
+    spec = DetectorSpec("four", 32, 32, boxes_from=names[:2], scores_from=names[2:], points=0)
+    put_spec(small.model, spec)
+    return small.write(path, [entry], made)
+
+
+def test_outputs_of_any_number_and_name_are_kept_and_compared(tmp_path):
+    model = _foreign(tmp_path / "four.tflite")
+    for name, shade in (("a.png", 7), ("b.png", 9)):
+        Image.new("RGB", (32, 32), (shade, shade, shade)).save(tmp_path / name)
+    images, names = [tmp_path / "a.png", tmp_path / "b.png"], output_names(model)
+    assert names == ["head/8", "head/16", "cls_8", "cls_16"]
+    for folder in ("one", "other"):
+        run_model(ThisMachine(), model, images, tmp_path / folder)
+    kept = np.load(tmp_path / "one" / "cls_16.npy")
+    assert kept.shape == (2, 32, 32, 3)
+    assert kept[:, 0, 0, 0].tolist() == [21, 27]
+    np.save(tmp_path / "other" / "head%2F16.npy", np.load(tmp_path / "other" / "head%2F16.npy") + 1)
+    found = compare(tmp_path / "one", tmp_path / "other", names)
+    assert [one.identical for one in found.values()] == [2, 0, 2, 2]
+
+
 def test_raw_outputs_come_back_frame_by_frame(tmp_path):
     values = np.arange(12, dtype=np.float32)
     values.tofile(tmp_path / "0.raw")
     (array,) = read_outputs(tmp_path, [Tensor("boxes", "float32", (1, 2, 3), 24)])
     assert array.shape == (2, 2, 3)
     assert array.reshape(-1).tolist() == values.tolist()
+    (rows,) = read_outputs(tmp_path, [Tensor("443", "float32", (3, 2), 24)])  # SCRFD's have no batch
+    assert rows.shape == (2, 3, 2)
     with pytest.raises(InputError, match="no multiple of 5"):
         read_outputs(tmp_path, [Tensor("boxes", "float32", (1, 5), 20)])
 

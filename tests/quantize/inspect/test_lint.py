@@ -146,6 +146,27 @@ def test_joined_outputs(kind: str, levels: list[str]) -> None:
         assert "boxes_head" in one.reason
 
 
+@pytest.mark.parametrize(
+    ("axis", "shape", "level"),
+    [
+        (1, [1, 64, 4], "warning"),
+        (2, [1, 32, 8], "error"),
+        (2, [1, 4, 64], "warning"),
+        (1, [1, 8, 32], "error"),
+    ],
+)
+def test_rows_of_levels_are_no_different_quantities(axis: int, shape: list[int], level: str) -> None:
+    """Levels one behind the other, whether candidates or channels come last; and channels side by side."""
+    half = [side // 2 if place == axis else side for place, side in enumerate(shape)]
+    nodes = [helper.make_node("Conv", ["image", "w"], [f"{one}_map"], name=one) for one in "ab"]
+    nodes += [helper.make_node("Reshape", [f"{one}_map", "rows"], [one], name=f"{one}_rows") for one in "ab"]
+    nodes.append(helper.make_node("Concat", ["a", "b"], ["y"], name="joined", axis=axis))
+    side = int(np.prod(half)) // 64
+    constants = {"w": np.ones((side, 4, 1, 1), np.float32), "rows": np.array(half)}
+    (finding,) = _found(_model(nodes, {"y": shape}, constants))
+    assert (finding.rule, finding.level) == ("joined_outputs", level)
+
+
 def test_an_amplified_quiet_channel_is_found(rng: np.random.Generator) -> None:
     """What equalization repairs: the function stays the same, the middle's channel is 1,000x smaller."""
     first, second = (rng.uniform(0.5, 1, (4, 4)).astype(np.float32) for _ in range(2))

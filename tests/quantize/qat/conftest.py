@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.foundation.artifact import Artifact
+from model.geometry.outputs import logit_names
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Outputs
 from model.runtime.flatbuffer import name_interface
@@ -74,6 +75,17 @@ SMALL = DetectorSpec(
 @pytest.fixture
 def foreign(tmp_path: Path, rng: np.random.Generator) -> Path:
     """Somebody's float file of two levels: two factors of a score, one output with channels before cells."""
+    return _foreign(tmp_path, rng, SMALL)
+
+
+@pytest.fixture
+def foreign_logits(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """The same, whose scores of a face are logits."""
+    logits = tuple(f"sigmoid({name})" for name in SMALL.scores_from)
+    return _foreign(tmp_path, rng, replace(SMALL, scores_from=logits))
+
+
+def _foreign(folder: Path, rng: np.random.Generator, spec: DetectorSpec) -> Path:
     small = SmallModel()
     image = small.tensor("image", "float32", [1, 32, 32, 3])
     level_8 = _conv(small, "stem", image, (8, 8), rng, RELU)
@@ -84,7 +96,7 @@ def foreign(tmp_path: Path, rng: np.random.Generator) -> Path:
             name, rows = f"{role}_{stride}", (32 // stride) ** 2
             head = _conv(small, f"{name}/head", level, (channels, 1), rng)
             turned = name == "box_8"
-            if role != "box":
+            if role != "box" and name not in logit_names(spec):
                 squashed = small.tensor(f"{name}/sigmoid", "float32", _shape(small, head))
                 small.add("LOGISTIC", [head], [squashed])
                 head = squashed
@@ -98,11 +110,11 @@ def foreign(tmp_path: Path, rng: np.random.Generator) -> Path:
                 head = order
             small.add("RESHAPE", [head, small.constant(f"{name}/shape", np.int32(shape))], [heads[-1]])
     small.sign([image], [heads[place] for place in (2, 5, 0, 3, 1, 4)])  # as the spec's roles come
-    name_interface(small.model, SMALL)
-    weights, file = tmp_path / "somebodys.onnx", tmp_path / "small_32x32_float32.tflite"
+    name_interface(small.model, spec)
+    weights, file = folder / "somebodys.onnx", folder / "small_32x32_float32.tflite"
     weights.write_bytes(b"theirs")
     small.write(file, [image], heads)
-    Artifact.save(file, sources={"checkpoint": weights}, spec=SMALL.to_json())
+    Artifact.save(file, sources={"checkpoint": weights}, spec=spec.to_json())
     return file
 
 

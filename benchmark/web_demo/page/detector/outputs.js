@@ -6,7 +6,11 @@
 
 import { Problem } from "./problem.js";
 
+const SQUASHED = /^sigmoid\((.+)\)$/;
 const PART = /^(.+?)(\.T)?(?:\[(\d+):(\d+)\])?$/;
+
+/** Its sigmoid is 1 in single precision. */
+const LARGEST_LOGIT = 80;
 
 /**
  * @param {Map<string, {data: Float32Array, shape: number[]}>} outputs real numbers by the output's name
@@ -58,8 +62,10 @@ function stacked(parts, outputs) {
 }
 
 function rowsOf(text, outputs) {
+  const inner = SQUASHED.exec(text);
+  if (inner !== null) return probabilities(rowsOf(inner[1], outputs));
   const match = PART.exec(text);
-  if (match === null) throw new Problem(`an output is written NAME, NAME.T or NAME[FIRST:LAST], found '${text}'`);
+  if (match === null) throw new Problem(`an output is written NAME, NAME.T, NAME[FIRST:LAST] or sigmoid(NAME), found '${text}'`);
   const [, name, turned, first, last] = match;
   const output = outputs.get(name);
   if (output === undefined) throw new Problem(`the spec names an output '${name}'; the file has ${[...outputs.keys()].join(", ")}`);
@@ -68,6 +74,12 @@ function rowsOf(text, outputs) {
   const whole = { data: output.data, rows: output.data.length / columns, columns };
   const rows = turned ? transposed(whole) : whole;
   return first === undefined ? rows : channels(rows, Number(first), Number(last), name);
+}
+
+/** The file leaves the sigmoid to whoever reads it. */
+function probabilities({ data, rows, columns }) {
+  const squashed = data.map((logit) => 1 / (1 + Math.exp(-Math.min(Math.max(logit, -LARGEST_LOGIT), LARGEST_LOGIT))));
+  return { data: squashed, rows, columns };
 }
 
 /** Channels stand before cells in the file. */

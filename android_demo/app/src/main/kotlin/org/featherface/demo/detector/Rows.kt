@@ -1,5 +1,7 @@
 package org.featherface.demo.detector
 
+import kotlin.math.exp
+
 /** Boxes, scores or landmarks as a decoder reads them, `[count, channels]`, whatever the file calls and however it cuts them. */
 interface Rows {
     val count: Int
@@ -40,9 +42,27 @@ internal class OutputRows(
     }
 }
 
+/** Probabilities of the logits in [logits]. */
+internal class SquashedRows(
+    private val logits: Rows,
+) : Rows by logits {
+    override fun get(
+        row: Int,
+        channel: Int,
+    ): Float {
+        val logit = logits[row, channel].toDouble().coerceIn(-LARGEST_LOGIT, LARGEST_LOGIT)
+        return (1 / (1 + exp(-logit))).toFloat()
+    }
+
+    private companion object {
+        /** Its sigmoid is 1 in single precision. */
+        const val LARGEST_LOGIT = 80.0
+    }
+}
+
 /** The rows of several outputs, one below the other. */
 internal class StackedRows(
-    private val parts: Array<OutputRows>,
+    private val parts: Array<Rows>,
 ) : Rows {
     override val count = parts.sumOf { it.count }
     override val channels = parts.first().channels

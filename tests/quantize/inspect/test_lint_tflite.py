@@ -1,0 +1,104 @@
+"""TFLite files are looked at by the same rules as ONNX files; a recipe leaves out what it keeps in float."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.foundation.errors import InputError
+from model.geometry.spec import DetectorSpec
+from model.runtime.flatbuffer import put_spec
+from quantize.__main__ import main
+from quantize.inspect.lint import lint_file
+from quantize.inspect.lint_truth import judge
+from quantize.recipe import LayerRule, Recipe
+from tests.small_tflite import SmallModel, planted_file
+
+INT8 = Recipe("int8", (LayerRule(".", "int8"),))
+HEAD_IN_FLOAT = Recipe("mixed", (LayerRule(".", "int8"), LayerRule("^output$", "float16")))
+
+
+def _joining(path: Path, *, described: bool) -> Path:
+    """Boxes and probabilities of 16 cells in one output [1, 16, 5], behind a layer of a quiet channel."""
+    small, rng = SmallModel(), np.random.default_rng(0)
+    entry = small.tensor("image", "float32", [1, 32, 32, 3])
+    first, second = (rng.uniform(0.5, 1, (8, 3, 3, 3)), rng.uniform(0.5, 1, (5, 8, 8, 8)))
+    first[2] /= 1000
+    second[..., 2] *= 1000
+    stem = small.tensor("stem", "float32", [1, 32, 32, 8])
+    small.add(
+        "CONV_2D", [entry, small.constant("w", first.astype(np.float32))], [stem], fusedActivationFunction=1
+    )
+    parts = []
+    for name, rows in (("boxes", slice(0, 4)), ("logits", slice(4, 5))):
+        weight = small.constant(f"{name}/weight", np.ascontiguousarray(second[rows], np.float32))
+        made = small.tensor(name, "float32", [1, 4, 4, rows.stop - rows.start])
+        small.add("CONV_2D", [stem, weight], [made], strideH=8, strideW=8)
+        flat = small.tensor(f"{name}/rows", "float32", [1, 16, rows.stop - rows.start])
+        shape = small.constant(f"{name}/shape", np.int32([1, 16, rows.stop - rows.start]))
+        small.add("RESHAPE", [made, shape], [flat])
+        parts.append(flat)
+    scores, output = (
+        small.tensor("scores", "float32", [1, 16, 1]),
+        small.tensor("output", "float32", [1, 16, 5]),
+    )
+    small.add("LOGISTIC", [parts[1]], [scores])
+    small.add("CONCATENATION", [parts[0], scores], [output], axis=2)
+    small.sign([entry], [output])
+    small.model.signatureDefs[0].outputs[0].name = "output"
+    spec = DetectorSpec(
+        "joining", 32, 32, strides=(8,), anchor_sizes=((8,),), score_channels=1, points=0, decoder="boxes",
+        boxes_from=("output[0:4]",), scores_from=("output[4:5]",),
+    )  # fmt: skip
+    if described:
+        put_spec(small.model, spec)
+    return small.write(path, [entry], [output])
+
+
+def test_a_tflite_file_is_looked_at_as_apply_will_cut_it(tmp_path: Path) -> None:
+    bare = {one.rule: one for one in lint_file(_joining(tmp_path / "bare.tflite", described=False))}
+    assert (bare["joined_outputs"].layer, bare["joined_outputs"].level) == ("output", "error")
+    assert bare["uneven_channels"].layer == "stem"
+    described = lint_file(_joining(tmp_path / "described.tflite", described=True))
+    assert [one.rule for one in described] == ["uneven_channels"]
+
+
+def test_a_recipe_leaves_out_what_it_keeps_in_float(tmp_path: Path) -> None:
+    file = _joining(tmp_path / "bare.tflite", described=False)
+    assert [one.rule for one in lint_file(file, INT8)] == ["joined_outputs", "uneven_channels"]
+    assert [one.rule for one in lint_file(file, HEAD_IN_FLOAT)] == ["uneven_channels"]
+    assert lint_file(file, Recipe("float16", (LayerRule(".", "float16"),))) == []
+
+
+def test_a_quantized_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is quantized already"):
+        lint_file(planted_file(tmp_path / "int8.tflite", 1, integer=True))
+
+
+def test_errors_are_held_against_losses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _joining(tmp_path / "bare.tflite", described=False)
+    _joining(tmp_path / "described.tflite", described=True)
+    recipe = {"name": "int8", "estimator": "mse", "layers": [{"match": ".", "precision": "int8"}]}
+    pairs = [
+        {
+            "model": f"{name}.tflite",
+            "recipe": recipe,
+            "set": "photographs",
+            "float_ap": 90.0,
+            "quantized_ap": ap,
+        }
+        for name, ap in (("bare", 40.0), ("described", 89.0), ("described", 80.0))
+    ]
+    (tmp_path / "pairs.json").write_text(json.dumps({"pairs": pairs}))
+    assert main(["lint-truth", str(tmp_path / "pairs.json"), "--models", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "| bare.tflite | int8, mse | photographs | 90.00 | 40.00 | -50.00 | joined_outputs |  |" in said
+    assert "| described.tflite | int8, mse | photographs | 90.00 | 80.00 | -10.00 | - | wrong |" in said
+    assert (
+        "3 pairs; 2 lost more than 2 points, 1 of them called an error; of 1 called an error 1 lost" in said
+    )
+    with pytest.raises(InputError, match="no pair"):
+        judge([], tmp_path)
