@@ -68,7 +68,7 @@ class MainActivity :
         model = kept ?: newModel(saved)
         message = MessagePanel(find(R.id.message))
         stats = StatsText(find(R.id.sheet), overlay)
-        controls = Controls(find(R.id.sheet), model, ::openPicture, ::openModel)
+        controls = Controls(find(R.id.sheet), model, ::openPicture, ::openModel) { model.measure(::startActivity) }
         EdgeToEdge.apply(find(R.id.root), find(R.id.sheet), find(R.id.message))
         if (saved == null) takePicture(intent)
     }

@@ -27,7 +27,14 @@ class PickedFile(
         ): PickedFile {
             val name =
                 try {
-                    resolver.query(uri, arrayOf(OpenableColumns.DISPLAY_NAME), null, null, null)?.use { if (it.moveToFirst()) it.getString(0) else null }
+                    resolver
+                        .query(
+                            uri,
+                            arrayOf(OpenableColumns.DISPLAY_NAME),
+                            null,
+                            null,
+                            null,
+                        )?.use { if (it.moveToFirst()) it.getString(0) else null }
                 } catch (error: RuntimeException) {
                     throw DetectorException("$uri cannot be read: $error", error)
                 }

@@ -17,6 +17,7 @@ class Controls(
     private val model: DemoModel,
     openPicture: () -> Unit,
     openModel: () -> Unit,
+    measure: () -> Unit,
 ) {
     private val body: View = root.find(R.id.controls)
     private val toggle: View = root.find(R.id.toggle_controls)
@@ -50,6 +51,7 @@ class Controls(
         }
         root.find<View>(R.id.open_picture).setOnClickListener { openPicture() }
         root.find<View>(R.id.open_model).setOnClickListener { openModel() }
+        root.find<View>(R.id.measure).setOnClickListener { measure() }
         root.find<View>(R.id.sheet_head).setOnClickListener { toggle() }
         toggle.setOnClickListener { toggle() }
         steady.setOnCheckedChangeListener { _, isOn -> model.change(model.settings.copy(isSteady = isOn)) }
@@ -97,7 +99,7 @@ class Controls(
         labels: List<String>,
         choose: (Int) -> Unit,
     ) {
-        val adapter = ArrayAdapter(spinner.context, android.R.layout.simple_spinner_item, labels)
+        val adapter = ArrayAdapter(spinner.context, R.layout.choice, labels)
         adapter.setDropDownViewResource(android.R.layout.simple_spinner_dropdown_item)
         spinner.adapter = adapter
         spinner.onItemSelectedListener =

@@ -1,6 +1,7 @@
 package org.featherface.demo.ui
 
 import android.content.Context
+import android.content.Intent
 import android.graphics.SurfaceTexture
 import android.media.ImageReader
 import android.net.Uri
@@ -8,6 +9,7 @@ import android.os.Handler
 import android.os.HandlerThread
 import android.os.Looper
 import android.os.Process
+import org.featherface.demo.benchmark.OwnOrder
 import org.featherface.demo.camera.CameraController
 import org.featherface.demo.camera.CameraListener
 import org.featherface.demo.camera.CameraMode
@@ -147,6 +149,20 @@ class DemoModel(
                 main.post { use(name) }
             } catch (error: DetectorException) {
                 main.post { become(UiState.BrokenModel(files.joinToString { it.lastPathSegment.orEmpty() }, error.message.orEmpty())) }
+            }
+        }
+    }
+
+    /** Lay the chosen model out for a measurement; [start] then gets what starts it. */
+    fun measure(start: (Intent) -> Unit) {
+        val wanted = settings
+        val name = wanted.model ?: return
+        thread(name = "measure") {
+            try {
+                val order = OwnOrder.prepare(context, models.open(name), wanted.options)
+                main.post { start(order) }
+            } catch (error: DetectorException) {
+                main.post { become(UiState.BrokenModel(name, error.message.orEmpty())) }
             }
         }
     }

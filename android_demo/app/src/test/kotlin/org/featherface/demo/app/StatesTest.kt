@@ -17,6 +17,7 @@ import android.widget.TextView
 import org.featherface.demo.MainActivity
 import org.featherface.demo.R
 import org.featherface.demo.Wiring
+import org.featherface.demo.benchmark.BenchmarkActivity
 import org.featherface.demo.detector.Delegate
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.Golden
@@ -344,6 +345,17 @@ class StatesTest : AppTest() {
         activity.find<Button>(R.id.message_action).performClick()
         await("as before") { activity.model.state is UiState.NoCamera }
         assertEquals("featherface_v2_320x320_int8.tflite", activity.model.settings.model)
+    }
+
+    @Test
+    fun theModelInForceIsMeasured() {
+        val activity = start().get()
+        await("loaded") { activity.model.state is UiState.NoCamera }
+        activity.find<View>(R.id.measure).performClick()
+        var asked: Intent? = null
+        await("asked") { shadowOf(activity).nextStartedActivity?.also { asked = it } != null }
+        assertEquals(BenchmarkActivity::class.java.name, asked?.component?.className)
+        assertEquals("models/featherface_v2_320x320_int8.tflite", asked?.getStringExtra("model"))
     }
 
     @Test

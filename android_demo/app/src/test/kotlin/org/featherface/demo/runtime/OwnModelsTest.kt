@@ -39,7 +39,7 @@ class OwnModelsTest {
     @Test
     fun ofTwoModelsOfOneNameTheNewerCounts() {
         models.add(listOf(model("packed.tflite"), file("spec.json", spec)))
-        models.add(listOf(model("packed.tflite"), file("spec.json", spec.replace("\"network\":\"", "\"network\":\"newer_"))))
+        models.add(listOf(model("packed.tflite"), file("spec.json", spec.replace("\"network\": \"", "\"network\": \"newer_"))))
         assertEquals(listOf("packed.tflite"), models.names())
         assertTrue(
             models
