@@ -17,7 +17,12 @@ def main() -> int:
     commands.add_parser("build", help="build, sign and verify the APK")
     commands.add_parser("verify", help="verify the APK that was built last")
     test = commands.add_parser("test", help="run the JVM and Robolectric tests")
-    test.add_argument("pattern", nargs="?", default="", help="only test classes with this in their name")
+    test.add_argument(
+        "pattern",
+        nargs="?",
+        default="",
+        help="only test classes whose name this regular expression finds",
+    )
     lint = commands.add_parser("lint", help="check the Kotlin sources with ktlint")
     lint.add_argument("--format", action="store_true", help="correct what can be corrected")
     assets = commands.add_parser("assets", help="put these models, and no others, into the app's assets")

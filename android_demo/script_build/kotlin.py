@@ -14,6 +14,9 @@ from model.foundation.errors import InputError
 
 JVM_TARGET = "11"
 
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For a JVM that lives a minute: what its optimizing compiler costs it never earns back."""
+
 
 def compile_app(generated: Path) -> Path:
     """Compile the app against the real framework jar; `generated` holds R.java's classes.
@@ -72,7 +75,7 @@ def _compile(name: str, sources: list[Path], classpath: list[Path], *options: st
     print(f"compiling {len(files)} Kotlin files ({name})", flush=True)
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
-    command = [java(), "-Xmx2g", "-cp", ":".join(map(str, files_of("compiler")))]
+    command = [java(), "-Xmx2g", *SHORT_LIVED, "-cp", ":".join(map(str, files_of("compiler")))]
     command += ["org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-stdlib", "-no-reflect"]
     command += ["-jvm-target", JVM_TARGET, "-module-name", name, "-Werror", "-progressive", *options]
     command += ["-classpath", ":".join(map(str, classpath)), "-d", str(output), *map(str, files)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import zipfile
 from pathlib import Path
 
 from android_demo.script_build.jvm_tests.expected import write_expected
-from android_demo.script_build.kotlin import compile_app, compile_tests, java, runtime_jars
+from android_demo.script_build.kotlin import SHORT_LIVED, compile_app, compile_tests, java, runtime_jars
 from android_demo.script_build.layout import GOLDEN, OUTPUT, PACKAGE, cache
 from android_demo.script_build.native import library
 from android_demo.script_build.pins import files_of
@@ -21,7 +22,7 @@ SCREENSHOTS = OUTPUT / "screenshots"
 
 
 def run_tests(pattern: str = "") -> int:
-    """Compile and run the test classes whose name contains `pattern`.
+    """Compile and run the test classes in whose name `pattern`, a regular expression, is found.
 
     Returns:
         How many test classes were run.
@@ -35,10 +36,10 @@ def run_tests(pattern: str = "") -> int:
     names = [
         ".".join(path.relative_to(tests).with_suffix("").parts)
         for path in sorted(tests.rglob("*Test.class"))
-        if path.stem != "AppTest" and pattern in path.stem
+        if path.stem != "AppTest" and re.search(pattern, path.stem)
     ]
     if not names:
-        raise GateError(f"no test class is called *{pattern}*Test")
+        raise GateError(f"no test class is called {pattern}")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     # Robolectric brings its own Android; the framework jar only lets the JVM load annotations that name it.
     classpath = [
@@ -50,7 +51,7 @@ def run_tests(pattern: str = "") -> int:
         *runtime_jars(),
         *files_of("framework"),
     ]
-    command = [java(), "-Xmx2g", "-XX:+IgnoreUnrecognizedVMOptions", "-cp", ":".join(map(str, classpath))]
+    command = [java(), "-Xmx2g", *SHORT_LIVED, "-cp", ":".join(map(str, classpath))]
     for package in ("java.lang", "java.io", "java.util", "java.net", "java.nio", "sun.nio.ch"):
         command.append(f"--add-opens=java.base/{package}=ALL-UNNAMED")
     # System.loadLibrary finds the app's C library there, built for this computer, as on a phone in the APK.

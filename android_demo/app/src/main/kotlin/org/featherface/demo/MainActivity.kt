@@ -23,6 +23,7 @@ import org.featherface.demo.ui.Controls
 import org.featherface.demo.ui.DemoModel
 import org.featherface.demo.ui.DemoScreen
 import org.featherface.demo.ui.DisplayTurns
+import org.featherface.demo.ui.EdgeToEdge
 import org.featherface.demo.ui.MessagePanel
 import org.featherface.demo.ui.OverlayView
 import org.featherface.demo.ui.PreviewTransform
@@ -66,15 +67,16 @@ class MainActivity :
         val kept = lastNonConfigurationInstance as DemoModel?
         model = kept ?: newModel(saved)
         message = MessagePanel(find(R.id.message))
-        stats = StatsText(find(R.id.stats), overlay)
-        controls = Controls(find(android.R.id.content), model, ::openPicture)
+        stats = StatsText(find(R.id.sheet), overlay)
+        controls = Controls(find(R.id.sheet), model, ::openPicture, ::openModel) { model.measure(::startActivity) }
+        EdgeToEdge.apply(find(R.id.root), find(R.id.sheet), find(R.id.message))
         if (saved == null) takePicture(intent)
     }
 
     private fun newModel(saved: Bundle?): DemoModel {
-        val settings = saved?.getBundle(SETTINGS)?.let(Settings::restored) ?: Settings.kept(this)
         @Suppress("DEPRECATION") // its successor exists only from API 33 on
-        return DemoModel(applicationContext, Wiring.models(this), Wiring.factory, settings, saved?.getParcelable(STILL))
+        val still: Uri? = saved?.getParcelable(STILL)
+        return DemoModel(applicationContext, Wiring.models(this), Wiring.factory, Settings.kept(this), still)
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -98,7 +100,6 @@ class MainActivity :
     override fun onSaveInstanceState(state: Bundle) {
         super.onSaveInstanceState(state)
         state.putBoolean(HAS_ASKED, hasAsked)
-        state.putBundle(SETTINGS, Bundle().also(model.settings::save))
         state.putParcelable(STILL, model.still)
     }
 
@@ -169,8 +170,14 @@ class MainActivity :
         result: Int,
         data: Intent?,
     ) {
-        if (request == OPEN_PICTURE && result == RESULT_OK) data?.data?.let(model::showStill)
+        if (result != RESULT_OK || data == null) return
+        if (request == OPEN_PICTURE) data.data?.let(model::showStill)
+        if (request == OPEN_MODEL) model.openModel(pickedFiles(data))
     }
+
+    /** One file is given by itself, several in a list. */
+    private fun pickedFiles(data: Intent): List<Uri> =
+        data.clipData?.let { clip -> List(clip.itemCount) { clip.getItemAt(it).uri } } ?: listOfNotNull(data.data)
 
     override fun onSurfaceTextureAvailable(
         texture: SurfaceTexture,
@@ -241,16 +248,31 @@ class MainActivity :
                 model.showStill(null)
             }
 
+            is UiState.NoModel -> {
+                openModel()
+            }
+
             else -> {
                 model.refresh()
             }
         }
     }
 
+    private fun openPicture() = pick("image/*", R.string.open_picture, OPEN_PICTURE, several = false)
+
+    /** Model files have no type of their own, and with one goes the file of its spec. */
+    private fun openModel() = pick("*/*", R.string.open_model, OPEN_MODEL, several = true)
+
     @Suppress("DEPRECATION") // the framework has no successor
-    private fun openPicture() {
-        val intent = Intent(Intent.ACTION_GET_CONTENT).setType("image/*").addCategory(Intent.CATEGORY_OPENABLE)
-        startActivityForResult(Intent.createChooser(intent, getString(R.string.open_picture)), OPEN_PICTURE)
+    private fun pick(
+        type: String,
+        title: Int,
+        request: Int,
+        several: Boolean,
+    ) {
+        val intent = Intent(Intent.ACTION_GET_CONTENT).setType(type).addCategory(Intent.CATEGORY_OPENABLE)
+        intent.putExtra(Intent.EXTRA_ALLOW_MULTIPLE, several)
+        startActivityForResult(Intent.createChooser(intent, getString(title)), request)
     }
 
     private fun takePicture(intent: Intent?) {
@@ -267,8 +289,8 @@ class MainActivity :
 
     private companion object {
         const val OPEN_PICTURE = 2
+        const val OPEN_MODEL = 3
         const val HAS_ASKED = "has_asked"
-        const val SETTINGS = "settings"
         const val STILL = "still"
     }
 }

@@ -4,15 +4,18 @@ import android.app.Activity
 import android.content.Intent
 import android.os.Build
 import android.os.Bundle
+import android.view.View
 import android.widget.ProgressBar
 import android.widget.TextView
 import org.featherface.demo.R
 import org.featherface.demo.ui.find
 
-/** Takes orders over adb and shows how they go; the work belongs to [BenchmarkSession], so the screen may turn or go off. */
+/** Takes orders, over adb or from the app itself, and shows how they go; the work belongs to [BenchmarkSession], so the screen may turn or go off. */
 class BenchmarkActivity : Activity() {
     private lateinit var progress: ProgressBar
     private lateinit var status: TextView
+    private lateinit var cardText: TextView
+    private lateinit var share: View
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
@@ -23,6 +26,8 @@ class BenchmarkActivity : Activity() {
         }
         progress = find(R.id.benchmark_progress)
         status = find(R.id.benchmark_status)
+        cardText = find(R.id.benchmark_card)
+        share = find(R.id.benchmark_share)
         // A rotation brings the same intent again: only the first start counts.
         if (saved == null) take(intent)
     }
@@ -62,6 +67,8 @@ class BenchmarkActivity : Activity() {
 
     private fun render() {
         val state = BenchmarkSession.state
+        render((state as? BenchmarkState.Done)?.result?.let(ResultCard::of))
+        progress.visibility = if (state is BenchmarkState.Running) View.VISIBLE else View.INVISIBLE
         progress.isIndeterminate = state is BenchmarkState.Running && state.task == null
         if (state is BenchmarkState.Running) {
             progress.max = state.total
@@ -90,5 +97,14 @@ class BenchmarkActivity : Activity() {
                     getString(R.string.benchmark_failed, state.message)
                 }
             }
+    }
+
+    private fun render(card: ResultCard?) {
+        for (view in listOf(cardText, share)) view.visibility = if (card == null) View.GONE else View.VISIBLE
+        cardText.text = card?.text
+        share.setOnClickListener {
+            val sent = Intent(Intent.ACTION_SEND).setType("text/plain").putExtra(Intent.EXTRA_TEXT, "${card?.text}\n\n${card?.json}")
+            startActivity(Intent.createChooser(sent, getString(R.string.benchmark_share)))
+        }
     }
 }

@@ -107,6 +107,8 @@ class BenchmarkFolder(
         }
 
     companion object {
+        /** Of the folder, wherever it is. */
+        const val NAME = "benchmark"
         const val MODELS = "models"
         const val IMAGES = "images"
         const val RESULTS = "results"

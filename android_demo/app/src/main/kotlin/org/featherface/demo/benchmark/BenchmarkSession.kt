@@ -230,7 +230,7 @@ object BenchmarkSession {
                 Root.EXTERNAL -> context.getExternalFilesDir(null)
                 Root.INTERNAL -> context.filesDir
             }
-        return place?.let { BenchmarkFolder(File(it, "benchmark")) }
+        return place?.let { BenchmarkFolder(File(it, BenchmarkFolder.NAME)) }
     }
 
     /** The first place that adb can read, if there is one. */

@@ -34,7 +34,7 @@ class ModelFile private constructor(
                 return ModelFile(name, bytes, DetectorSpec.fromJson(it), it, "metadata")
             }
             val record =
-                sidecar() ?: throw DetectorException("$name carries no $METADATA metadata and no $name.json stands beside it")
+                sidecar() ?: throw DetectorException("$name carries no $METADATA metadata and no $name.json is with it")
             val text =
                 try {
                     JSONObject(record).getJSONObject("spec").toString()

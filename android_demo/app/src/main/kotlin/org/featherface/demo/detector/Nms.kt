@@ -37,23 +37,24 @@ class Nms(
             if (found == keep) break
             kept[found++] = best
             for (other in best + 1 until count) {
-                if (!dropped[other] && overlap(boxes, 4 * best, 4 * other) > iou) dropped[other] = true
+                if (!dropped[other] && overlap(boxes, 4 * best, boxes, 4 * other) > iou) dropped[other] = true
             }
         }
         return found
     }
 
     companion object {
-        /** Intersection over union of the boxes at [a] and [b] of [boxes]; 0 where both are empty. */
+        /** Intersection over union of the box at [a] of [boxes] and the one at [b] of [others]; 0 where both are empty. */
         fun overlap(
             boxes: FloatArray,
             a: Int,
+            others: FloatArray,
             b: Int,
         ): Float {
-            val width = max(min(boxes[a + 2], boxes[b + 2]) - max(boxes[a], boxes[b]), 0f)
-            val height = max(min(boxes[a + 3], boxes[b + 3]) - max(boxes[a + 1], boxes[b + 1]), 0f)
+            val width = max(min(boxes[a + 2], others[b + 2]) - max(boxes[a], others[b]), 0f)
+            val height = max(min(boxes[a + 3], others[b + 3]) - max(boxes[a + 1], others[b + 1]), 0f)
             val shared = width * height
-            val union = area(boxes, a) + area(boxes, b) - shared
+            val union = area(boxes, a) + area(others, b) - shared
             return if (union > 0) shared / union else 0f
         }
 

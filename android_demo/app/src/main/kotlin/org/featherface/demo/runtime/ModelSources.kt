@@ -73,16 +73,18 @@ object PushedModel {
      * Read the model in [file].
      *
      * @param sidecar the JSON with its spec; null if there is none
+     * @param name what it is called, and is named by where something is wrong
      * @throws DetectorException a file cannot be read or is not a usable model
      */
     fun open(
         file: File,
         sidecar: File?,
+        name: String = file.name,
     ): ModelFile =
         try {
             val bytes = FileInputStream(file).use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, file.length()) }
-            ModelFile.read(file.name, bytes) { sidecar?.readText() }
+            ModelFile.read(name, bytes) { sidecar?.readText() }
         } catch (error: IOException) {
-            throw DetectorException("${file.name} cannot be read: ${error.message}", error)
+            throw DetectorException("$name cannot be read: ${error.message}", error)
         }
 }

@@ -6,16 +6,22 @@ import android.widget.ArrayAdapter
 import android.widget.Button
 import android.widget.SeekBar
 import android.widget.Spinner
+import android.widget.Switch
 import android.widget.TextView
 import org.featherface.demo.R
 import org.featherface.demo.detector.Delegate
 
-/** The controls below the picture. */
+/** The sheet of controls below the picture, which can be closed. */
 class Controls(
     private val root: View,
     private val model: DemoModel,
     openPicture: () -> Unit,
+    openModel: () -> Unit,
+    measure: () -> Unit,
 ) {
+    private val body: View = root.find(R.id.controls)
+    private val toggle: View = root.find(R.id.toggle_controls)
+    private val steady: Switch = root.find(R.id.steady)
     private val models: Spinner = root.find(R.id.model)
     private val delegates: Spinner = root.find(R.id.delegate)
     private val threads: Spinner = root.find(R.id.threads)
@@ -26,11 +32,9 @@ class Controls(
     /** Most phones gain nothing from more. */
     private val threadCounts = (1..Runtime.getRuntime().availableProcessors().coerceIn(1, 8)).toList()
 
+    private var shownModels = listOf<String>()
+
     init {
-        fill(models, model.modelLabels) { position ->
-            // An empty list reports a selection, too.
-            model.modelNames.getOrNull(position)?.let { model.change(model.settings.copy(model = it)) }
-        }
         fill(
             delegates,
             listOf(R.string.processor_cpu, R.string.processor_cpu_reference, R.string.processor_gpu).map(root.resources::getString),
@@ -46,11 +50,19 @@ class Controls(
             if (model.still != null) model.showStill(null) else model.change(model.settings.copy(frontCamera = !model.settings.frontCamera))
         }
         root.find<View>(R.id.open_picture).setOnClickListener { openPicture() }
+        root.find<View>(R.id.open_model).setOnClickListener { openModel() }
+        root.find<View>(R.id.measure).setOnClickListener { measure() }
+        root.find<View>(R.id.sheet_head).setOnClickListener { toggle() }
+        toggle.setOnClickListener { toggle() }
+        steady.setOnCheckedChangeListener { _, isOn -> model.change(model.settings.copy(isSteady = isOn)) }
     }
+
+    private fun toggle() = model.change(model.settings.copy(showsControls = !model.settings.showsControls))
 
     /** Show the settings in force. */
     fun render() {
         val settings = model.settings
+        fillModels()
         models.setSelection(model.modelNames.indexOf(settings.model).coerceAtLeast(0))
         delegates.setSelection(settings.options.delegate.ordinal)
         threads.setSelection(threadCounts.indexOf(settings.options.threads).coerceAtLeast(0))
@@ -59,6 +71,19 @@ class Controls(
         thresholdValue.text = root.resources.getString(R.string.threshold, percent)
         camera.setText(if (model.still != null) R.string.back_to_camera else R.string.switch_camera)
         camera.visibility = if (model.still != null || model.hasBothCameras) View.VISIBLE else View.INVISIBLE
+        steady.isChecked = settings.isSteady
+        body.visibility = if (settings.showsControls) View.VISIBLE else View.GONE
+        toggle.rotation = if (settings.showsControls) 0f else 180f
+        toggle.contentDescription = root.resources.getString(if (settings.showsControls) R.string.hide_controls else R.string.show_controls)
+    }
+
+    private fun fillModels() {
+        if (model.modelNames == shownModels) return
+        shownModels = model.modelNames
+        fill(models, model.modelLabels) { position ->
+            // An empty list reports a selection, too.
+            shownModels.getOrNull(position)?.let { model.change(model.settings.copy(model = it)) }
+        }
     }
 
     private fun change(
@@ -74,7 +99,7 @@ class Controls(
         labels: List<String>,
         choose: (Int) -> Unit,
     ) {
-        val adapter = ArrayAdapter(spinner.context, android.R.layout.simple_spinner_item, labels)
+        val adapter = ArrayAdapter(spinner.context, R.layout.choice, labels)
         adapter.setDropDownViewResource(android.R.layout.simple_spinner_dropdown_item)
         spinner.adapter = adapter
         spinner.onItemSelectedListener =

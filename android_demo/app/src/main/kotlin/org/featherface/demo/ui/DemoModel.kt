@@ -1,6 +1,7 @@
 package org.featherface.demo.ui
 
 import android.content.Context
+import android.content.Intent
 import android.graphics.SurfaceTexture
 import android.media.ImageReader
 import android.net.Uri
@@ -8,6 +9,7 @@ import android.os.Handler
 import android.os.HandlerThread
 import android.os.Looper
 import android.os.Process
+import org.featherface.demo.benchmark.OwnOrder
 import org.featherface.demo.camera.CameraController
 import org.featherface.demo.camera.CameraListener
 import org.featherface.demo.camera.CameraMode
@@ -16,7 +18,11 @@ import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.DetectorFactory
 import org.featherface.demo.detector.Rotation
 import org.featherface.demo.runtime.ModelSource
+import org.featherface.demo.runtime.OwnModels
+import org.featherface.demo.runtime.PickedFile
 import org.featherface.demo.still.Picture
+import java.io.File
+import kotlin.concurrent.thread
 
 /** The screen, as the model sees it. All calls come on the main thread. */
 interface DemoScreen {
@@ -31,17 +37,19 @@ interface DemoScreen {
  * Holds the app's state; outlives a rotation of the screen. Everything public is for the main thread.
  *
  * @param context the application's, never an activity's
+ * @param packed the models inside the app
  * @param settings to begin with; the first model where they name none
  * @param still photograph to begin with; null: the camera
  */
 class DemoModel(
     private val context: Context,
-    private val models: ModelSource,
+    packed: ModelSource,
     factory: DetectorFactory,
     settings: Settings = Settings(),
     still: Uri? = null,
 ) : CameraListener {
     private val main = Handler(Looper.getMainLooper())
+    private val models = OwnModels(File(context.filesDir, "models"), packed)
 
     /** The newest faces. */
     val result = FrameResult()
@@ -66,8 +74,11 @@ class DemoModel(
 
     var state: UiState = UiState.Starting
         private set
-    val modelNames: List<String> = models.names()
-    val modelLabels: List<String> = modelNames.map { ModelLabel.of(it, modelNames, models.bytes(it)) }
+    var modelNames: List<String> = models.names()
+        private set
+
+    /** What people call the models, in the order of their names. */
+    val modelLabels: List<String> get() = modelNames.map { ModelLabel.of(it, modelNames, models.bytes(it)) }
     var settings = if (settings.model in modelNames) settings else settings.copy(model = modelNames.firstOrNull())
         private set
 
@@ -76,7 +87,7 @@ class DemoModel(
         private set
 
     init {
-        detection.threshold = settings.scoreThreshold
+        heed(this.settings)
     }
 
     /** The threshold in force: the user's or the model's. */
@@ -105,16 +116,62 @@ class DemoModel(
         val previous = settings
         if (next == previous) return
         settings = next
-        detection.threshold = next.scoreThreshold
-        if (next.model != previous.model || next.options != previous.options) {
-            loaded = null
-            result.clear()
+        heed(next)
+        if (next.sameModel(previous)) {
+            if (next.frontCamera == previous.frontCamera) return renew(searches = next.scoreThreshold != previous.scoreThreshold)
+        } else {
+            forgetModel()
         }
-        if (next.scoreThreshold != previous.scoreThreshold && next.copy(scoreThreshold = previous.scoreThreshold) == previous) {
-            if (still != null && loaded != null) showPicture()
-            screen?.render()
-            return
+        refresh()
+    }
+
+    private fun heed(settings: Settings) {
+        detection.threshold = settings.scoreThreshold
+        detection.isSteady = settings.isSteady
+    }
+
+    /** Show settings that neither the camera nor the network has to do with. */
+    private fun renew(searches: Boolean) {
+        if (searches && still != null && loaded != null) showPicture()
+        screen?.render()
+    }
+
+    private fun forgetModel() {
+        loaded = null
+        result.clear()
+    }
+
+    /** Keep the model in [files], which the user has picked, and use it from now on. */
+    fun openModel(files: List<Uri>) {
+        thread(name = "model") {
+            try {
+                val name = models.add(files.map { PickedFile.of(context.contentResolver, it) })
+                main.post { use(name) }
+            } catch (error: DetectorException) {
+                main.post { become(UiState.BrokenModel(files.joinToString { it.lastPathSegment.orEmpty() }, error.message.orEmpty())) }
+            }
         }
+    }
+
+    /** Lay the chosen model out for a measurement; [start] then gets what starts it. */
+    fun measure(start: (Intent) -> Unit) {
+        val wanted = settings
+        val name = wanted.model ?: return
+        thread(name = "measure") {
+            try {
+                val order = OwnOrder.prepare(context, models.open(name), wanted.options)
+                main.post { start(order) }
+            } catch (error: DetectorException) {
+                main.post { become(UiState.BrokenModel(name, error.message.orEmpty())) }
+            }
+        }
+    }
+
+    private fun use(name: String) {
+        modelNames = models.names()
+        settings = settings.copy(model = name)
+        loading = null // of one that was called so before
+        forgetModel()
         refresh()
     }
 

@@ -6,6 +6,7 @@ import android.os.Process
 import org.featherface.demo.detector.DetectionPipeline
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.DetectorFactory
+import org.featherface.demo.detector.FaceSmoother
 import org.featherface.demo.detector.GpuUnavailableException
 import org.featherface.demo.detector.ImageSource
 import org.featherface.demo.detector.RuntimeOptions
@@ -46,6 +47,10 @@ class DetectionThread(
     @Volatile private var pipeline: DetectionPipeline? = null
     private val searchPosted = AtomicBoolean(false)
     private val search = Runnable(::searchFrame)
+    private val smoother = FaceSmoother()
+
+    /** Whether the faces of camera frames are calmed. */
+    @Volatile var isSteady = false
 
     /** Only faces with a greater score are found; null: the model's own threshold. */
     @Volatile var threshold: Float? = null
@@ -62,6 +67,7 @@ class DetectionThread(
         handler.post {
             pipeline?.detector?.close()
             pipeline = null
+            smoother.clear()
             done(
                 try {
                     val detector = factory.open(models.open(name), options)
@@ -108,6 +114,7 @@ class DetectionThread(
         val frame = current.frames.toSearch() ?: return
         try {
             val faces = current.find(frame, threshold ?: current.detector.spec.scoreThreshold)
+            if (isSteady) smoother.smooth(faces) else smoother.clear()
             result.set(faces, current.times, checkNotNull(frame.letterbox))
             found(null)
         } catch (error: DetectorException) {

@@ -50,7 +50,7 @@ class Message(
                     }
 
                     is UiState.NoModel -> {
-                        Message(getString(R.string.no_model_title), getString(R.string.no_model_text), null)
+                        Message(getString(R.string.no_model_title), getString(R.string.no_model_text), getString(R.string.open_model))
                     }
 
                     is UiState.BrokenModel -> {

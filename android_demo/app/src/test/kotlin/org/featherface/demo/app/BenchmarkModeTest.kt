@@ -3,18 +3,22 @@ package org.featherface.demo.app
 import android.content.Intent
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
+import android.view.View
 import android.widget.TextView
 import org.featherface.demo.R
 import org.featherface.demo.Wiring
 import org.featherface.demo.benchmark.BenchmarkActivity
 import org.featherface.demo.benchmark.BenchmarkSession
 import org.featherface.demo.benchmark.BenchmarkState
+import org.featherface.demo.benchmark.OwnOrder
+import org.featherface.demo.detector.Delegate
 import org.featherface.demo.detector.DetectorFactory
 import org.featherface.demo.detector.Golden
 import org.featherface.demo.detector.ModelFile
 import org.featherface.demo.detector.RuntimeOptions
 import org.featherface.demo.detector.jsonOf
 import org.featherface.demo.detector.objects
+import org.featherface.demo.ui.find
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -23,6 +27,7 @@ import org.junit.Before
 import org.junit.Test
 import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.shadows.ShadowLog
 import java.io.File
@@ -271,6 +276,38 @@ class BenchmarkModeTest : AppTest() {
         assertEquals("two", line("FAILED").getString("run_id"))
         File(external, "go/one").writeText("")
         end("one")
+    }
+
+    @Test
+    fun aMeasurementFromTheAppEndsWithACardToShare() {
+        val model = ScriptedModels().open("featherface_v2_320x320_int8.tflite")
+        val order = OwnOrder.prepare(application, model, RuntimeOptions(2, Delegate.CPU))
+        assertEquals(20, order.getIntExtra("min_seconds", 0))
+        order.putExtra("runs", 5).putExtra("min_seconds", 0)
+        val activity = Robolectric.buildActivity(BenchmarkActivity::class.java, order).setup().get()
+        end("in_app")
+        await("card") { activity.find<TextView>(R.id.benchmark_card).visibility == View.VISIBLE }
+        val card = activity.find<TextView>(R.id.benchmark_card).text.toString()
+        val lines = card.lines()
+        assertEquals("FeatherFace, int8 · 320 · 0 KB · featherface_v2", lines[0])
+        assertTrue(card, Regex("\\d+\\.\\d FPS, \\d+\\.\\d ms a frame, one of ten more than \\d+\\.\\d").matches(lines[1]))
+        assertTrue(card, lines[3].endsWith("cpu with 2 thread(s), scripted 1"))
+        assertTrue("what speaks against it is said", lines.drop(5).all { it.startsWith("but ") })
+        activity.find<View>(R.id.benchmark_share).performClick()
+        @Suppress("DEPRECATION") // its successor exists only from API 33 on
+        val sent = checkNotNull(shadowOf(activity).nextStartedActivity.getParcelableExtra<Intent>(Intent.EXTRA_INTENT))
+        val (text, json) = checkNotNull(sent.getStringExtra(Intent.EXTRA_TEXT)).split("\n\n", limit = 2)
+        assertEquals(card, text)
+        val latency = JSONObject(json).getJSONObject("latency")
+        assertEquals(5 to false, latency.getInt("runs") to latency.has("samples_ms"))
+    }
+
+    @Test
+    fun withoutTimesThereIsNoCard() {
+        val activity = start { order("faces").putExtra("tasks", "detect") }.get()
+        end("faces")
+        await("done") { activity.find<TextView>(R.id.benchmark_status).text.startsWith("faces: done") }
+        assertEquals(View.GONE, activity.find<View>(R.id.benchmark_card).visibility)
     }
 
     private fun assertLatency(latency: JSONObject) {

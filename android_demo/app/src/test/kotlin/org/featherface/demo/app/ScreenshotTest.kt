@@ -5,18 +5,27 @@ import android.content.Intent
 import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.graphics.Color
+import android.graphics.drawable.AdaptiveIconDrawable
 import android.net.Uri
+import android.os.Looper
 import android.view.View
 import android.widget.TextView
 import org.featherface.demo.MainActivity
 import org.featherface.demo.R
 import org.featherface.demo.Wiring
+import org.featherface.demo.detector.ArgbImage
+import org.featherface.demo.detector.DetectionPipeline
+import org.featherface.demo.detector.Golden
 import org.featherface.demo.detector.ModelFile
+import org.featherface.demo.detector.StageTimes
 import org.featherface.demo.inference.LiteRtFactory
 import org.featherface.demo.runtime.ModelSource
 import org.featherface.demo.runtime.PushedModel
+import org.featherface.demo.ui.StageBar
 import org.featherface.demo.ui.UiState
+import org.featherface.demo.ui.find
 import org.json.JSONArray
+import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Assume.assumeTrue
 import org.junit.Test
@@ -58,6 +67,52 @@ class ScreenshotTest : AppTest() {
         save(activity, "no_camera_night")
     }
 
+    @Test
+    @Config(qualifiers = "w411dp-h891dp-port-notnight-420dpi")
+    fun theCameraByDay() = camera("live_day", showsControls = true)
+
+    @Test
+    @Config(qualifiers = "w411dp-h891dp-port-night-420dpi")
+    fun theCameraWithClosedControls() = camera("live_closed_night", showsControls = false)
+
+    @Test
+    @Config(qualifiers = "w320dp-h533dp-port-notnight-hdpi", fontScale = 2f)
+    fun theCameraOnASmallPhoneWithLargeLetters() = camera("live_large_letters", showsControls = true)
+
+    @Test
+    fun theIconIsDrawnWholeInsideItsMask() {
+        val icon = checkNotNull(application.getDrawable(R.drawable.ic_launcher))
+        val shot = Bitmap.createBitmap(ICON, ICON, Bitmap.Config.ARGB_8888)
+        icon.setBounds(0, 0, ICON, ICON)
+        icon.draw(Canvas(shot))
+        keep(shot, "icon")
+        assertTrue(icon is AdaptiveIconDrawable)
+    }
+
+    /** Robolectric's camera delivers no picture: the faces of a real network's outputs, over black, and made-up times. */
+    private fun camera(
+        name: String,
+        showsControls: Boolean,
+    ) {
+        addCamera(application)
+        val activity = Robolectric.buildActivity(MainActivity::class.java).setup().get()
+        await("live") { activity.model.state is UiState.Live }
+        activity.model.change(activity.model.settings.copy(showsControls = showsControls))
+        val times = StageTimes().apply { doubleArrayOf(0.6, 14.2, 0.3, 0.1).copyInto(milliseconds) }
+        val pipeline = DetectionPipeline(ScriptedDetector(Golden(GOLDEN)))
+        val faces = pipeline.detect(ArgbImage(IntArray(480 * 640), 480, 640))
+        activity.model.result.set(faces, times, checkNotNull(pipeline.fitted))
+        activity.renderFaces()
+        shadowOf(Looper.getMainLooper()).idle()
+        activity.find<TextView>(R.id.fps).text = activity.getString(R.string.fps, 30.0)
+        shadowOf(Looper.getMainLooper()).idle()
+        val shot = save(activity, name)
+        val wanted = StageBar.COLOURS.map(activity::getColor)
+        assertTrue("each stage has its part of the bar", colours(shot, activity.find(R.id.stage_bar)).containsAll(wanted.take(2)))
+        val legend = activity.find<TextView>(R.id.stages)
+        if (showsControls) assertEquals("the legend is whole", legend.text.length, legend.layout.getLineEnd(legend.lineCount - 1))
+    }
+
     private fun picture(name: String) {
         val photograph = System.getProperty("featherface.photograph")?.let(::File)
         val library = System.getProperty("featherface.litert")
@@ -71,12 +126,12 @@ class ScreenshotTest : AppTest() {
         val activity = Robolectric.buildActivity(MainActivity::class.java, intent).setup().get()
         await("faces") { (activity.model.state as? UiState.Still)?.faces?.let { it >= 1 } ?: false }
         // The build machine's milliseconds would be taken for a phone's.
-        checkNotNull(activity.findViewById<TextView>(R.id.stats)).text = overlayOf(activity).contentDescription
+        activity.find<TextView>(R.id.stats).text = overlayOf(activity).contentDescription
         val shot = save(activity, name)
         assertTrue("the box is drawn", colours(shot, overlayOf(activity)).contains(activity.getColor(R.color.box)))
     }
 
-    private fun overlayOf(activity: Activity): View = checkNotNull(activity.findViewById<View>(R.id.overlay))
+    private fun overlayOf(activity: Activity): View = activity.find(R.id.overlay)
 
     private fun save(
         activity: Activity,
@@ -85,10 +140,17 @@ class ScreenshotTest : AppTest() {
         val view = activity.window.decorView
         val shot = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
         view.draw(Canvas(shot))
-        val folder = File(System.getProperty("featherface.screenshots") ?: "build/screenshots").apply { mkdirs() }
-        File(folder, "$name.png").outputStream().use { shot.compress(Bitmap.CompressFormat.PNG, 100, it) }
+        keep(shot, name)
         assertTrue("nothing is drawn", colours(shot, view).size > 2)
         return shot
+    }
+
+    private fun keep(
+        shot: Bitmap,
+        name: String,
+    ) {
+        val folder = File(System.getProperty("featherface.screenshots") ?: "build/screenshots").apply { mkdirs() }
+        File(folder, "$name.png").outputStream().use { shot.compress(Bitmap.CompressFormat.PNG, 100, it) }
     }
 
     private fun colours(
@@ -99,6 +161,10 @@ class ScreenshotTest : AppTest() {
         val pixels = IntArray(view.width * view.height)
         shot.getPixels(pixels, 0, view.width, place[0], place[1], view.width, view.height)
         return pixels.filter { Color.alpha(it) == 255 }.toSet()
+    }
+
+    private companion object {
+        const val ICON = 256
     }
 
     /** The models that Python has just run. */

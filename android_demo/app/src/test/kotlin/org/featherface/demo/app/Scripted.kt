@@ -1,5 +1,12 @@
 package org.featherface.demo.app
 
+import android.Manifest
+import android.app.Application
+import android.content.Context
+import android.graphics.ImageFormat
+import android.hardware.camera2.CameraCharacteristics
+import android.hardware.camera2.CameraManager
+import android.util.Size
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.DetectorFactory
 import org.featherface.demo.detector.DetectorSpec
@@ -12,6 +19,9 @@ import org.featherface.demo.detector.RuntimeOptions
 import org.featherface.demo.detector.TensorInfo
 import org.featherface.demo.detector.jsonOf
 import org.featherface.demo.runtime.ModelSource
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowCameraCharacteristics
+import org.robolectric.shadows.StreamConfigurationMapBuilder
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
@@ -81,4 +91,18 @@ fun tinyFile(): ByteBuffer {
     bytes.putShort(8, 4).putShort(10, 4) // the vtable: its own size, the table's size
     bytes.putInt(12, 4) // the table: how far back its vtable is
     return bytes
+}
+
+/** Give the phone a camera at its back, and the app the permission for it. */
+fun addCamera(
+    application: Application,
+    isAllowed: Boolean = true,
+) {
+    val facts = ShadowCameraCharacteristics.newCameraCharacteristics()
+    val map = StreamConfigurationMapBuilder.newBuilder().addOutputSize(ImageFormat.YUV_420_888, Size(640, 480))
+    shadowOf(facts).set(CameraCharacteristics.LENS_FACING, CameraCharacteristics.LENS_FACING_BACK)
+    shadowOf(facts).set(CameraCharacteristics.SENSOR_ORIENTATION, 90)
+    shadowOf(facts).set(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP, map.build())
+    shadowOf(application.getSystemService(Context.CAMERA_SERVICE) as CameraManager).addCamera("0", facts)
+    if (isAllowed) shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
 }

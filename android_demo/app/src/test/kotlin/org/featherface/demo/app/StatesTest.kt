@@ -1,27 +1,33 @@
 package org.featherface.demo.app
 
 import android.Manifest
-import android.content.Context
+import android.app.Activity
+import android.content.ClipData
 import android.content.Intent
 import android.content.pm.PackageManager
 import android.graphics.Bitmap
-import android.hardware.camera2.CameraCharacteristics
-import android.hardware.camera2.CameraManager
+import android.graphics.Insets
 import android.net.Uri
 import android.os.Bundle
 import android.view.View
+import android.view.WindowInsets
 import android.widget.Button
+import android.widget.Spinner
 import android.widget.TextView
 import org.featherface.demo.MainActivity
 import org.featherface.demo.R
 import org.featherface.demo.Wiring
+import org.featherface.demo.benchmark.BenchmarkActivity
 import org.featherface.demo.detector.Delegate
 import org.featherface.demo.detector.DetectorException
+import org.featherface.demo.detector.Golden
 import org.featherface.demo.detector.GpuUnavailableException
+import org.featherface.demo.detector.jsonOf
 import org.featherface.demo.runtime.BundledModels
 import org.featherface.demo.ui.CameraPermission
 import org.featherface.demo.ui.OverlayView
 import org.featherface.demo.ui.UiState
+import org.featherface.demo.ui.find
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotSame
@@ -32,8 +38,6 @@ import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
-import org.robolectric.shadows.ShadowCameraCharacteristics
-import org.robolectric.shadows.StreamConfigurationMapBuilder
 import org.robolectric.util.ReflectionHelpers
 import java.io.ByteArrayInputStream
 import java.io.ByteArrayOutputStream
@@ -55,7 +59,7 @@ class StatesTest : AppTest() {
 
     @Test
     fun withoutPermissionItAsksOnceAndThenExplains() {
-        addCamera()
+        addCamera(application, isAllowed = false)
         val controller = start()
         val activity = controller.get()
         await("permission") { activity.model.state is UiState.PermissionNeeded }
@@ -98,8 +102,7 @@ class StatesTest : AppTest() {
 
     @Test
     fun withPermissionTheCameraRuns() {
-        addCamera()
-        shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
+        addCamera(application)
         val activity = start().get()
         await("live") { activity.model.state is UiState.Live }
         assertEquals(View.VISIBLE, activity.find<View>(R.id.preview).visibility)
@@ -121,8 +124,7 @@ class StatesTest : AppTest() {
 
     @Test
     fun aCameraThatWasTakenComesBackByItself() {
-        addCamera()
-        shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
+        addCamera(application)
         val model = start().get().model
         await("live") { model.state is UiState.Live }
         model.onLost("the camera reports error 4", comesBack = false)
@@ -141,7 +143,8 @@ class StatesTest : AppTest() {
         val first = start()
         await("loaded") { first.get().model.state is UiState.NoCamera }
         val settings = first.get().model.settings
-        val changed = settings.copy(options = settings.options.copy(threads = 1), frontCamera = true, scoreThreshold = 0.8f)
+        val options = settings.options.copy(threads = 1)
+        val changed = settings.copy(options = options, frontCamera = true, scoreThreshold = 0.8f, isSteady = false)
         first.get().model.change(changed)
         first.pause().stop().destroy()
         assertEquals(changed, start().get().model.settings)
@@ -149,8 +152,7 @@ class StatesTest : AppTest() {
 
     @Test
     fun onlyAPictureAnnouncesItsFaces() {
-        addCamera()
-        shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
+        addCamera(application)
         val live = start().get()
         await("live") { live.model.state is UiState.Live }
         assertEquals(View.ACCESSIBILITY_LIVE_REGION_NONE, live.find<View>(R.id.overlay).accessibilityLiveRegion)
@@ -316,6 +318,90 @@ class StatesTest : AppTest() {
         await("closed") { factory.opened.single().isClosed }
     }
 
+    @Test
+    fun aModelFileIsOpenedAndStays() {
+        val controller = start()
+        val activity = controller.get()
+        await("loaded") { activity.model.state is UiState.NoCamera }
+        activity.find<View>(R.id.open_model).performClick()
+        val asked = checkNotNull(shadowOf(activity).nextStartedActivityForResult)
+        shadowOf(activity).receiveResult(asked.intent, Activity.RESULT_OK, picked("mine.tflite", "mine.tflite.json"))
+        await("opened") { activity.model.settings.model == "mine.tflite" && activity.model.state is UiState.NoCamera }
+        assertEquals(2, factory.opened.size)
+        assertEquals("mine", activity.find<Spinner>(R.id.model).selectedItem)
+        controller.pause().stop().destroy()
+        val next = start().get().model
+        assertEquals(listOf("mine.tflite", "featherface_v2_320x320_int8.tflite"), next.modelNames)
+        assertEquals("mine.tflite", next.settings.model)
+    }
+
+    @Test
+    fun aFileThatIsNoModelIsNamedAndTheOldOneGoesOn() {
+        val activity = start().get()
+        await("loaded") { activity.model.state is UiState.NoCamera }
+        activity.model.openModel(listOf(provide("cat.jpg", "meow".toByteArray())))
+        await("refused") { activity.model.state is UiState.BrokenModel }
+        assertTrue(activity.find<TextView>(R.id.message_text).text.contains("expected one .tflite file"))
+        activity.find<Button>(R.id.message_action).performClick()
+        await("as before") { activity.model.state is UiState.NoCamera }
+        assertEquals("featherface_v2_320x320_int8.tflite", activity.model.settings.model)
+    }
+
+    @Test
+    fun theModelInForceIsMeasured() {
+        val activity = start().get()
+        await("loaded") { activity.model.state is UiState.NoCamera }
+        activity.find<View>(R.id.measure).performClick()
+        var asked: Intent? = null
+        await("asked") { shadowOf(activity).nextStartedActivity?.also { asked = it } != null }
+        assertEquals(BenchmarkActivity::class.java.name, asked?.component?.className)
+        assertEquals("models/featherface_v2_320x320_int8.tflite", asked?.getStringExtra("model"))
+    }
+
+    @Test
+    fun theSheetOfControlsClosesAndStaysClosed() {
+        val controller = start()
+        val activity = controller.get()
+        await("loaded") { activity.model.state is UiState.NoCamera }
+        val loads = factory.opened.size
+        assertEquals(View.VISIBLE, activity.find<View>(R.id.controls).visibility)
+        activity.find<View>(R.id.toggle_controls).performClick()
+        assertEquals(View.GONE, activity.find<View>(R.id.controls).visibility)
+        assertEquals("Show the controls", activity.find<View>(R.id.toggle_controls).contentDescription)
+        assertEquals("nothing is loaded for that", loads, factory.opened.size)
+        controller.pause().stop().destroy()
+        assertEquals(View.GONE, start().get().find<View>(R.id.controls).visibility)
+    }
+
+    @Test
+    fun thePictureReachesTheEdgesAndTheSheetStaysOffTheBars() {
+        val activity = start().get()
+        val bars = WindowInsets.Builder().setInsets(WindowInsets.Type.systemBars(), Insets.of(0, 63, 0, 126)).build()
+        val root = activity.find<View>(R.id.root)
+        root.dispatchApplyWindowInsets(bars)
+        assertEquals(listOf(0, 0), listOf(root.paddingTop, root.paddingBottom))
+        assertEquals(126, activity.find<View>(R.id.sheet).paddingBottom)
+        val message = activity.find<View>(R.id.message)
+        assertEquals(message.paddingBottom + 63, message.paddingTop)
+    }
+
+    private fun picked(vararg names: String): Intent {
+        val content = mapOf(true to tinyFile().array(), false to """{"spec": ${jsonOf(Golden(GOLDEN).spec)}}""".toByteArray())
+        val uris = names.map { provide(it, content.getValue(it.endsWith(".tflite"))) }
+        val clip = ClipData.newRawUri("", uris.first())
+        uris.drop(1).forEach { clip.addItem(ClipData.Item(it)) }
+        return Intent().apply { clipData = clip }
+    }
+
+    private fun provide(
+        name: String,
+        content: ByteArray,
+    ): Uri {
+        val uri = Uri.parse("content://files/$name")
+        shadowOf(application.contentResolver).registerInputStreamSupplier(uri) { ByteArrayInputStream(content) }
+        return uri
+    }
+
     private fun start(intent: Intent = Intent(Intent.ACTION_MAIN)): ActivityController<MainActivity> =
         Robolectric.buildActivity(MainActivity::class.java, intent).setup()
 
@@ -335,19 +421,6 @@ class StatesTest : AppTest() {
         return ByteArrayOutputStream().also { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }.toByteArray()
     }
 
-    private fun addCamera() {
-        val facts = ShadowCameraCharacteristics.newCameraCharacteristics()
-        val map =
-            StreamConfigurationMapBuilder.newBuilder().addOutputSize(
-                android.graphics.ImageFormat.YUV_420_888,
-                android.util.Size(640, 480),
-            )
-        shadowOf(facts).set(CameraCharacteristics.LENS_FACING, CameraCharacteristics.LENS_FACING_BACK)
-        shadowOf(facts).set(CameraCharacteristics.SENSOR_ORIENTATION, 90)
-        shadowOf(facts).set(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP, map.build())
-        shadowOf(application.getSystemService(Context.CAMERA_SERVICE) as CameraManager).addCamera("0", facts)
-    }
-
     private fun assertShows(
         activity: MainActivity,
         title: Int,
@@ -355,6 +428,4 @@ class StatesTest : AppTest() {
         assertEquals(View.VISIBLE, activity.find<View>(R.id.message).visibility)
         assertEquals(activity.getString(title), activity.find<TextView>(R.id.message_title).text.toString())
     }
-
-    private fun <T : View> MainActivity.find(id: Int): T = checkNotNull(findViewById<T>(id))
 }

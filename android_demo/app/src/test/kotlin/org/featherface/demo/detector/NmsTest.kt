@@ -54,7 +54,7 @@ class NmsTest {
             }
             val chosen = kept(some, 0.4f)
             for (box in 0 until count) {
-                val overlapped = chosen.any { it < box && Nms.overlap(some, 4 * it, 4 * box) > 0.4f }
+                val overlapped = chosen.any { it < box && Nms.overlap(some, 4 * it, some, 4 * box) > 0.4f }
                 assertEquals("box $box of $count", !overlapped, box in chosen)
             }
         }

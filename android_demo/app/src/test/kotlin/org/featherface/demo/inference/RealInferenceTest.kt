@@ -18,7 +18,7 @@ import javax.imageio.ImageIO
 /**
  * The app's whole path, with a real runtime and the real models, on a photograph: the same faces as Python's.
  *
- * What Python finds is written by whatever starts the tests (`script_build/testing.py`), with the same files.
+ * What Python finds is written by whatever starts the tests (`script_build/jvm_tests`), with the same files.
  */
 class RealInferenceTest {
     @Test

@@ -68,6 +68,26 @@ class DetectionThreadTest : AppTest() {
     }
 
     @Test
+    fun whereAskedFacesAreCalmed() {
+        // The same outputs lie elsewhere in a frame that is a little narrower: the face has moved a little.
+        val narrower = golden.imageWidth - 2
+        val moved = yuvOf(ArgbImage(IntArray(narrower * golden.imageHeight), narrower, golden.imageHeight), false, 0)
+        val (before, after) = listOf(frame, moved).map(::rightEdgeIn)
+        detection.isSteady = true
+        assertEquals("the first is shown where it is", before, rightEdgeIn(frame), 0f)
+        assertTrue("$before to $after", rightEdgeIn(moved) in after + 0.3f * (before - after)..before - 0.2f * (before - after))
+        detection.isSteady = false
+        assertEquals(after, rightEdgeIn(moved), 0f)
+    }
+
+    /** The first face's. */
+    private fun rightEdgeIn(frame: YuvImage): Float {
+        detection.offer(frame)
+        settle()
+        return result.faces.boxes[2]
+    }
+
+    @Test
     fun aFrameThatIsSmallerThanItSaysIsRefused() {
         val cut = YuvImage()
         cut.width = 640

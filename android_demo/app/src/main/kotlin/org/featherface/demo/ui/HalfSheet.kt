@@ -2,13 +2,13 @@ package org.featherface.demo.ui
 
 import android.content.Context
 import android.util.AttributeSet
-import android.widget.ScrollView
+import android.widget.LinearLayout
 
-/** Takes at most half of the height there is and scrolls beyond it: with large letters the picture would have no room left. */
-class HalfScroll(
+/** Takes at most half of the height there is; what scrolls in it gets the rest: with large letters the picture would have no room left. */
+class HalfSheet(
     context: Context,
     attributes: AttributeSet?,
-) : ScrollView(context, attributes) {
+) : LinearLayout(context, attributes) {
     override fun onMeasure(
         widthMeasureSpec: Int,
         heightMeasureSpec: Int,
