@@ -37,7 +37,7 @@ def evaluate(
         from benchmark.accuracy.evaluation import run_model
         from benchmark.accuracy.tables import accuracy, set_line
         from benchmark.accuracy.wider_predictions import write_set
-    from model.foundation.command_line.terminal import wide_console
+    from model.foundation.command_line.terminal import console
     from model.foundation.records import write_record
 
     pictures, wider = of.read(images, labels), of.wider_truth()
@@ -49,12 +49,12 @@ def evaluate(
         evaluations.append(evaluate_run(run, wider))
     if json is not None:
         write_record(json, {"evaluations": evaluations})
-    console = wide_console()
-    console.print(f"{pictures.name}: {set_line(evaluations)}")
-    console.print(accuracy(evaluations).rich())
+    screen = console(wide=True)
+    screen.print(f"{pictures.name}: {set_line(evaluations)}")
+    screen.print(accuracy(evaluations).rich())
     for one in evaluations:
         if one.images_per_second is not None:
-            console.print(f"{one.model}: {one.images_per_second:.1f} images/s")
+            screen.print(f"{one.model}: {one.images_per_second:.1f} images/s")
 
 
 def detect(
@@ -117,7 +117,7 @@ def drift(
         from benchmark.accuracy.drawing import draw_worst
         from benchmark.accuracy.drift import measure_drift
         from benchmark.accuracy.evaluation import run_model
-    from model.foundation.command_line.terminal import wide_console
+    from model.foundation.command_line.terminal import console
     from model.foundation.records import write_record
 
     pictures, wider = of.read(images, labels), of.wider_truth()
@@ -128,11 +128,11 @@ def drift(
         draw_worst(output, runs[0], runs[1], [one.name for one in found.worst[:worst]], changes)
     if json is not None:
         write_record(json, found)
-    console = wide_console()
-    console.print(f"{found.candidate} against {found.reference} on {found.set}, {found.images} images")
-    console.print(f"protocol: {found.protocol}")
-    console.print(tables.drift(found).rich())
-    console.print(tables.drift_sentence(found))
+    screen = console(wide=True)
+    screen.print(f"{found.candidate} against {found.reference} on {found.set}, {found.images} images")
+    screen.print(f"protocol: {found.protocol}")
+    screen.print(tables.drift(found).rich())
+    screen.print(tables.drift_sentence(found))
 
 
 def wider_eval(

@@ -72,7 +72,12 @@ def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetecti
         if name in journal and journal[name].file == _fingerprint(path)
     }
     waiting = [(name, path) for name, path in job.images.items() if name not in done]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task(
             job.model.name, total=len(job.images), completed=len(job.images) - len(waiting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 
@@ -24,22 +25,26 @@ def exit_code_of(main: Callable[[], int]) -> int:
         What `main` returns; 1 after a failed gate; 2 after unusable input or a full disk; 130 after
         ctrl-C. A bug keeps its traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be of no alphabet that it has
+            stream.reconfigure(errors="backslashreplace")
     try:
         return main()
     except GateError as error:
-        print(f"gate failed: {_one_line(error)}", file=sys.stderr)
+        print(f"gate failed: {one_line(error)}", file=sys.stderr)
         return 1
     except InputError as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or _one_line(error)}", file=sys.stderr)
+        print(f"error: {where}{error.strerror or one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted: nothing that was finished before is changed", file=sys.stderr)
         return 130
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def one_line(text: object) -> str:
+    """A text in one line, without what moves a terminal's cursor or colours its text, and is in no XML."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in " ".join(str(text).split()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -129,15 +128,12 @@ def _recorded_spec(path: Path, embedded: str | None) -> DetectorSpec:
     """
     record = Artifact.record_path(path)
     beside = read_json(record).get("spec") if record.is_file() else None
-    try:
-        inside = None if embedded is None else json.loads(embedded)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: its metadata {SPEC_METADATA} is not JSON ({error})") from None
-    if not isinstance(inside, dict) and not isinstance(beside, dict):
+    if embedded is None and beside is None:
         raise InputError(
             f"{path} carries no detector spec, nor does {record.name} beside it; give one with --spec"
         )
-    specs = [DetectorSpec.from_json(value) for value in (inside, beside) if isinstance(value, dict)]
+    specs = [] if embedded is None else [DetectorSpec.from_text(embedded)]
+    specs += [] if beside is None else [DetectorSpec.from_json(beside)]
     if specs[0] != specs[-1]:
         raise InputError(f"{path}: the spec inside the file contradicts {record.name}; make the file again")
     return specs[0]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rich.progress import track
-
+from model.foundation.command_line.progress import tracked
 from quantize.precision import FLOAT16, INT8
 from quantize.recipe import LayerRule, Recipe
 from quantize.tune.recipe_layers import Layer
@@ -122,14 +121,14 @@ def measure_sensitivity(
     """
     whole_float, whole_int8 = bench.float_file(), bench.try_recipe(all_int8(estimator))
     rows = []
-    for layer in track(layers, f"{bench.model.name}: each layer alone in INT8"):
+    for layer in tracked(layers, f"{bench.model.name}: each layer alone in INT8"):
         alone = bench.try_recipe(Recipe("only", (LayerRule(layer.pattern, INT8.name),), estimator))
         damage = whole_float.ap50 - alone.ap50
         rows.append(Sensitivity(layer, alone, None, damage, min(ratio(alone, n) for n in OUTPUTS)))
     if repairs:
         rows = [
             _with_repair(row, bench.try_recipe(except_for([row.layer], estimator)), whole_int8)
-            for row in track(rows, f"{bench.model.name}: each layer alone in float")
+            for row in tracked(rows, f"{bench.model.name}: each layer alone in float")
         ]
     ranked = sorted(rows, key=lambda row: row.rank, reverse=True)
     return SensitivityTable(whole_float, whole_int8, tuple(ranked), len(bench.images))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from rich import box
@@ -12,10 +13,15 @@ WIDE = 160
 """Columns where the output is no terminal."""
 
 
-def wide_console() -> Console:
-    """The terminal, or WIDE columns where the output goes into a file."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=WIDE, highlight=False)
+def console(*, wide: bool = False, soft_wrap: bool = False) -> Console:
+    """The terminal, for words that files and devices say: brackets in them are no markup.
+
+    Args:
+        wide: WIDE columns where the output goes into a file.
+        soft_wrap: Lines are left to the terminal.
+    """
+    width = WIDE if wide and not sys.stdout.isatty() else None
+    return Console(markup=False, highlight=False, width=width, soft_wrap=soft_wrap)
 
 
 def narrow_table(*columns: str, title: str | None = None) -> Table:

@@ -91,3 +91,18 @@ def test_a_bug_keeps_its_traceback() -> None:
 
     with pytest.raises(ZeroDivisionError):
         exit_code_of(main)
+
+
+@pytest.mark.parametrize("text", ["NaN", '{"a": -Infinity}', '{"a": 1e400}', "[" * 100_000, '{"a": "\xff"}'])
+def test_what_json_does_not_have_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match="is not JSON"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_message_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> int:
+        raise InputError("a\nname \x1b[2J\udcff\u202e")
+
+    assert exit_code_of(fail) == 2
+    assert capsys.readouterr().err == "error: a name \\x1b[2J\\udcff\\u202e\n"
