@@ -128,19 +128,23 @@ class Artifact:
         return path.with_name(path.name + ".json")
 
     @classmethod
-    def save(cls, path: Path, *, sources: Mapping[str, Path], **facts: Any) -> Artifact:
+    def save(
+        cls, path: Path, *, sources: Mapping[str, Path], content: Path | None = None, **facts: Any
+    ) -> Artifact:
         """Record what `path` is and what it was made from.
 
         Args:
             path: The finished file.
+            content: Where its bytes still are, inside the block of `replacing`. The record comes first, for
+                a kill between the two then leaves the earlier file, which `make` makes anew.
             sources: Role -> file it was made from; their hashes are recorded, and where they stand from
                 `path`'s folder.
             facts: JSON values (spec, recipe, versions, parity ...), recorded as they are.
         """
         record = {
             "file": path.name,
-            "bytes": path.stat().st_size,
-            "sha256": sha256_of(path),
+            "bytes": (content or path).stat().st_size,
+            "sha256": sha256_of(content or path),
             "made_from": {
                 role: {
                     "file": source.name,

@@ -106,3 +106,14 @@ def test_a_message_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert exit_code_of(fail) == 2
     assert capsys.readouterr().err == "error: a name \\x1b[2J\\udcff\\u202e\n"
+
+
+def test_the_record_stands_before_the_file_is_replaced(tmp_path: Path) -> None:
+    made = tmp_path / "a.onnx"
+    made.write_text("earlier")
+    with replacing(made) as temporary:
+        temporary.write_text("new")
+        saved = Artifact.save(made, sources={}, content=temporary)
+        assert made.read_text() == "earlier"
+        assert read_json(Artifact.record_path(made)) == saved.record
+    assert saved.record["sha256"] == sha256_of(made)
