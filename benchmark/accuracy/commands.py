@@ -75,6 +75,7 @@ def detect(
     from benchmark.accuracy.detect import detect_photographs
     from calibration_data.images import list_images
     from model.evaluation.detector import Detector
+    from model.foundation.errors import one_line
     from model.foundation.records import write_record
 
     paths = list_images(images) if images.is_dir() else [images]
@@ -82,7 +83,7 @@ def detect(
     if json is not None:
         write_record(json, {"photographs": found})
     for one in found:
-        print(f"{one.image}: {len(one.faces)} face(s)")
+        print(f"{one_line(one.image)}: {len(one.faces)} face(s)")
         for face in one.faces:
             box = " ".join(f"{value:.0f}" for value in face.box_xyxy)
             print(f"  {face.score:.3f}  {box}")

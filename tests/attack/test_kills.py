@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 CHAIN = 3
 """Kills of one work at most, one after another, before it is left to end."""
 OF_THE_CLOCK = (
-    "time", "seconds", "samples_per_s", "images_per_second", "timing", "measured_at", "latency_ms",
+    "file", "time", "seconds", "samples_per_s", "images_per_second", "timing", "measured_at", "latency_ms",
     "replicate_ms", "conditions", "per_minute", "operators_ms", "problems", "valid", "peak_memory_mb",
 )  # fmt: skip
 """Fields that no two runs share."""
