@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,13 @@ class Work:
         command: Its arguments.
         made: Names of files that it makes, and of folders; absent before.
         kills: Of all.
+        passing: Pattern of files that hold a moment of the work; the run that goes on reads them.
     """
 
     command: Sequence[str]
     made: Sequence[str]
     kills: int
+    passing: str = "*.stamp"
 
     @property
     def name(self) -> str:
@@ -73,8 +75,8 @@ class Work:
 WORKS = (
     Work(SEARCH, ("search.json", "search.jsonl", "search.svg", "searched.json"), 20),
     Work(SENSITIVITY, ("sensitivity.json", "sensitivity.jsonl", "sensitivity.svg"), 16),
-    Work(QAT, ("qat",), 16),
-    Work(TRAIN, ("run",), 8),
+    Work(QAT, ("qat",), 16, "state.pt"),
+    Work(TRAIN, ("run/average.pth", "run/recipe.json"), 8),
     Work([*EVALUATE, "--processes", "1"], ("accuracy.json", "cache"), 24),
     Work(LATENCY, ("latency.json",), 16),
     Work(("make", "tflite", "SIZE=64"), ("made",), 4),
@@ -111,36 +113,25 @@ def fresh(work: Work, world: Path, folder: Path) -> None:
     copied(world, folder, work.command)
     for name in work.made:
         made = folder / name
-        shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
+        shutil.rmtree(made.parent if made.parent != folder else made, ignore_errors=True)
+        made.unlink(missing_ok=True)
 
 
 def contents(work: Work, folder: Path) -> dict[str, Any]:
     """What a work made, without what the clock decides; hidden files are those that a kill left behind."""
     files = [path for name in work.made for path in ((folder / name), *(folder / name).rglob("*"))]
     seen = [path for path in files if path.is_file() and not path.name.startswith(".")]
-    return {str(path.relative_to(folder)): _content(path) for path in seen if _reader(path) is not None}
-
-
-def _reader(path: Path) -> Callable[[Path], Any] | None:
-    if path.name == "state.pt" or path.suffix in (".stamp", ".npy"):
-        return None  # holds a moment of the work, and is read by the run that goes on
-    readers: Mapping[str, Callable[[Path], Any]] = {".json": _json, ".jsonl": _lines}
-    return readers.get(path.suffix, Path.read_bytes)
+    return {str(path.relative_to(folder)): _content(path) for path in seen if not path.match(work.passing)}
 
 
 def _content(path: Path) -> Any:
-    reader = _reader(path)
-    return reader(path) if reader else None
-
-
-def _json(path: Path) -> Any:
-    return _timeless(json.loads(path.read_text()))
-
-
-def _lines(path: Path) -> Any:
-    """A journal's whole lines, in any order; a kill may cut the last."""
-    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    return sorted({json.dumps(_timeless(json.loads(line))) for line in whole})
+    """Of a file. A journal's whole lines may have any order, and a kill may cut the last."""
+    if path.suffix == ".json":
+        return _timeless(json.loads(path.read_text()))
+    if path.suffix == ".jsonl":
+        whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        return sorted({json.dumps(_timeless(json.loads(line))) for line in whole})
+    return path.read_bytes()
 
 
 def _timeless(value: Any) -> Any:

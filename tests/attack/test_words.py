@@ -76,7 +76,9 @@ def test_names_of_photographs(folder: Path) -> None:
     for name in (*names, "new\nline.jpg", ".hidden.jpg"):
         shutil.copy(images / "0.jpg", images / name)
     truth = (folder / "set" / "label.txt").read_text().splitlines()[1]
-    (folder / "set" / "label.txt").write_text("".join(f"# {name}\n{truth}\n" for name in names))
+    (folder / "set" / "label.txt").write_text(
+        "".join(f"# {name}\n{truth}\n" for name in names if "\\" not in name)
+    )
     pictures = ["--images", "set/images"]
     for command in (
         ["detect", QUANTIZED, *pictures, "--output", "drawn", "--json", "found.json"],
