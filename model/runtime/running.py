@@ -199,7 +199,10 @@ class _OnnxModel(RunningModel):
             pixels = network_input(input_rgb, self.spec)
         else:
             pixels = np.ascontiguousarray(input_rgb.transpose(2, 0, 1)[None], np.float32)
-        stored = tuple(self._session.run(None, {self._name: pixels}))
+        try:
+            stored = tuple(self._session.run(None, {self._name: pixels}))
+        except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
+            raise InputError(f"{self.path}: ONNX Runtime fails on an image ({error})") from None
         names = output_names([one.name for one in self._session.get_outputs()], self.spec)
         return RawOutputs(stored, joined(dict(zip(names, stored, strict=True)), self.spec))
 
