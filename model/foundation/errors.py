@@ -47,4 +47,9 @@ def exit_code_of(main: Callable[[], int]) -> int:
 
 def one_line(text: object) -> str:
     """A text in one line, without what moves a terminal's cursor or colours its text, and is in no XML."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in " ".join(str(text).split()))
+    return visible(" ".join(str(text).split()))
+
+
+def visible(text: str) -> str:
+    """A text whose signs all show, ends of lines aside: others are written as Python would."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)

@@ -64,6 +64,8 @@ def apply_recipe(
     if made is None:
         raise RuntimeError("the quantizer returned no model")
     result = parse_model(bytes(made))
+    if not result.signatureDefs:
+        raise InputError(f"{model} has no signature: convert it, and apply recipes to what that makes")
     for each in PASSES:
         each(result)
     write_model(result, output)
