@@ -23,11 +23,16 @@ $(error $(shell $(PYTHON) -c 'import difflib, sys; name, *known = sys.argv[1:]; 
   $(firstword $(STRANGE)) $(SETTINGS)))
 endif
 
+# Targets are separated by spaces, and `make clean` removes what this names.
+ifneq ($(words $(BUILD)),1)
+$(error BUILD=$(BUILD): expected one folder, without spaces in its path)
+endif
+
 # A foreign network's name and size stand in its spec: MODEL=file.onnx SPEC=it.json, MODEL=file.tflite
 # SPEC=it.json, or CHECKPOINT=w.pth NETWORK=package.module:function SPEC=it.json.
 ifneq ($(SPEC),)
-DESCRIBED := $(shell $(PYTHON) -c 'import json, sys; s = json.load(open(sys.argv[1])); \
-  print(s["network"], "{input_height}x{input_width}".format(**s))' "$(SPEC)")
+DESCRIBED := $(shell $(PYTHON) -c 'import json, re, sys; s = json.load(open(sys.argv[1])); \
+  print(re.fullmatch(r"[\w.-]+", s["network"], re.ASCII)[0], "{input_height:d}x{input_width:d}".format(**s))' "$(SPEC)" 2>&-)
 ifeq ($(words $(DESCRIBED)),0)
 $(error SPEC=$(SPEC) is no detector spec: see convert/README.md)
 endif
@@ -60,7 +65,8 @@ FLOAT  := $(WORK)_float32.tflite
 RECIPES := $(wildcard $(addprefix quantize/recipes/,float16.json dynamic.json int8.json $(TITLE)_int8_fp16.json))
 SHIPPED := $(patsubst $(TITLE)_%,%,$(basename $(notdir $(RECIPES))))
 ifneq ($(RECIPE),)
-OWN := $(shell $(PYTHON) -c 'import json, sys; print(json.load(open(sys.argv[1]))["name"])' "$(RECIPE)" 2>&- || echo "?")
+OWN := $(shell $(PYTHON) -c 'import json, re, sys; \
+  print(re.fullmatch("[a-z0-9_]+", json.load(open(sys.argv[1]))["name"])[0])' "$(RECIPE)" 2>&- || echo "?")
 ifeq ($(OWN),?)
 $(error RECIPE=$(RECIPE) is no recipe with a "name": see quantize/README.md)
 endif

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from model.foundation.damage import DAMAGED, damage_is_said
 from model.foundation.errors import InputError
 
 Pixels = NDArray[np.uint8]
@@ -23,18 +22,6 @@ MAX_PIXELS = 100_000_000
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"}
 )
-
-_UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    struct.error,
-    zlib.error,
-    OverflowError,
-)
-"""What Pillow's decoders are known to raise on damaged files."""
 
 _TRANSPOSED = frozenset({5, 6, 7, 8})
 """EXIF orientations that exchange width and height."""
@@ -55,13 +42,10 @@ def load_rgb(path: Path) -> Pixels:
         InputError: no such file, not an image, truncated, of more than MAX_PIXELS pixels, or of
             floating-point pixels, whose range nobody knows.
     """
-    with _open(path) as image:
-        try:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            pixels = np.asarray(_to_rgb(upright))
-        except _UNREADABLE as error:
-            raise InputError(f"{path}: broken image ({error})") from None
+    with _open(path) as image, damage_is_said(f"{path}: broken image"):
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        pixels = np.asarray(_to_rgb(upright))
     return np.ascontiguousarray(pixels)
 
 
@@ -73,10 +57,8 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     with _open(path) as image:
         width, height = image.size
-        try:
+        with damage_is_said(f"{path}: broken image"):
             orientation = image.getexif().get(_EXIF_ORIENTATION)
-        except _UNREADABLE as error:
-            raise InputError(f"{path}: broken image ({error})") from None
     return (width, height) if orientation in _TRANSPOSED else (height, width)
 
 
@@ -91,7 +73,7 @@ def _open(path: Path) -> Image.Image:
         raise InputError(f"{path}: more than {MAX_PIXELS:,} pixels; scale it down first") from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image ({_beginning(path)})") from None
-    except _UNREADABLE as error:
+    except DAMAGED as error:
         raise InputError(f"{path}: broken image ({error})") from None
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -131,7 +113,7 @@ def list_images(folder: Path) -> list[Path]:
     """All image files below a folder, by name (hidden ones left out), in a reproducible order.
 
     Raises:
-        InputError: no such folder, or no image in it.
+        InputError: no such folder, no image in it, or one whose name no record can hold.
     """
     if not folder.is_dir():
         found = "a file" if folder.exists() else "nothing"
@@ -145,6 +127,8 @@ def list_images(folder: Path) -> list[Path]:
     ]
     if not images:
         raise InputError(f"no image in {folder}; looked for {', '.join(sorted(IMAGE_SUFFIXES))}")
+    if strange := [path for path in images if any("\ud800" <= letter <= "\udfff" for letter in path.name)]:
+        raise InputError(f"{strange[0]}: a name of a file that is not UTF-8; rename it (convmv does)")
     return sorted(images, key=lambda path: path.relative_to(folder).as_posix())
 
 

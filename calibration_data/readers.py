@@ -131,15 +131,19 @@ def _parse(labels: Path) -> list[_Entry]:
 def _format_of(lines: _Lines, labels: Path) -> Callable[[_Lines, Path], Iterator[_Entry]]:
     if lines[0][1].startswith("#"):
         return _label_txt
-    if len(lines) > 1 and lines[1][1].isdigit():
+    if len(lines) > 1 and _is_count(lines[1][1]):
         for index in range(2, len(lines)):
-            if lines[index - 1][1].isdigit() and int(lines[index - 1][1]) > 0:
+            if _is_count(lines[index - 1][1]) and int(lines[index - 1][1]) > 0:
                 return _fddb if len(lines[index][1].split()) == 6 else _wider
         return _wider if PurePosixPath(lines[0][1]).suffix else _fddb
     raise InputError(
         f"{labels}: expected WIDER FACE's bbx_gt.txt, RetinaFace's label.txt or an FDDB ellipse list, "
         f"found {lines[0][1][:60]!r} on line {lines[0][0]}"
     )
+
+
+def _is_count(line: str) -> bool:
+    return line.isascii() and line.isdigit()
 
 
 def _numbers(line: str, where: str, columns: Sequence[int]) -> list[float]:
@@ -187,7 +191,7 @@ def _counted(
     position = 0
     while position < len(lines):
         number, name = lines[position]
-        if position + 1 >= len(lines) or not lines[position + 1][1].isdigit():
+        if position + 1 >= len(lines) or not _is_count(lines[position + 1][1]):
             raise InputError(f"{labels}:{number + 1}: expected the number of faces in {name}")
         count = int(lines[position + 1][1])
         rows = lines[position + 2 : position + 2 + count]
@@ -222,7 +226,7 @@ def _fddb(lines: _Lines, labels: Path) -> Iterator[_Entry]:
 
 def _find(entry: _Entry, images: Path, labels: Path) -> Path | None:
     name = PurePosixPath(entry.name.replace("\\", "/"))
-    if not entry.name or name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+    if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
         raise InputError(
             f"{labels}:{entry.line}: expected a name inside the folder of images, found {entry.name!r}"
         )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model.foundation.artifact import replacing
+from model.foundation.damage import DAMAGED, damage_is_said
 from model.foundation.errors import InputError
 from model.layers.blocks import Detector
 from model.networks import NETWORKS, Network
 
 PROFILER_ENTRIES = ("total_ops", "total_params")
 WRAPPERS = ("state_dict", "model_state_dict")
-
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError)
-"""What `zipfile` raises on a damaged archive."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def load_checkpoint(path: Path, network: str) -> Loaded:
             values that are not finite; the message names the keys.
     """
     notes: list[str] = []
-    state = _cleaned(_unwrapped(_read(path), path, notes), notes)
+    state = _cleaned(_unwrapped(read_saved(path), path, notes), notes)
     kind = NETWORKS[network]
     other = _recognised(state, network)
     if other:
@@ -82,7 +80,7 @@ def load_state(module: nn.Module, path: Path, what: str) -> tuple[str, ...]:
         InputError: as `load_checkpoint`.
     """
     notes: list[str] = []
-    _fill(module, _cleaned(_unwrapped(_read(path), path, notes), notes), path, what)
+    _fill(module, _cleaned(_unwrapped(read_saved(path), path, notes), notes), path, what)
     return tuple(notes)
 
 
@@ -104,7 +102,23 @@ def _fill(module: nn.Module, state: dict[str, Tensor], path: Path, what: str) ->
     module.load_state_dict(state)
 
 
-def _read(path: Path) -> Any:
+def write_saved(path: Path, value: Any) -> None:
+    """What `read_saved` reads, whole or not at all, and the same bytes for the same values.
+
+    PyTorch's own writer of files puts the temporary one's name inside, and a full disk is no OSError of it.
+    """
+    held = io.BytesIO()
+    torch.save(value, held)
+    with replacing(path) as temporary:
+        temporary.write_bytes(held.getbuffer())
+
+
+def read_saved(path: Path, device: str | torch.device = "cpu") -> Any:
+    """What `torch.save` wrote, without running code.
+
+    Raises:
+        InputError: absent, damaged, or more than tensors.
+    """
     if not path.is_file():
         raise InputError(f"no such checkpoint file: {path}")
     with path.open("rb") as stream:
@@ -117,7 +131,7 @@ def _read(path: Path) -> Any:
         raise InputError(f"{path} is an HTML page, not a checkpoint: download the file itself")
     _check_sums(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as error:
         if "Unsupported global" in str(error) or "Unsupported class" in str(error):
             raise InputError(
@@ -125,7 +139,7 @@ def _read(path: Path) -> Any:
                 "Save the network's state_dict alone"
             ) from None
         raise InputError(f"{path} is not a PyTorch checkpoint, or it is damaged") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError):
+    except DAMAGED:
         raise InputError(f"{path} is not a PyTorch checkpoint, or it is truncated") from None
 
 
@@ -140,19 +154,9 @@ def _check_sums(path: Path) -> None:
     with path.open("rb") as stream:
         if stream.read(2) != b"PK":
             return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        OSError,
-        EOFError,
-        ValueError,
-        RuntimeError,
-    ) as error:
-        raise InputError(f"{path} is not a PyTorch checkpoint, or it is damaged ({error})") from None
+    what = f"{path} is not a PyTorch checkpoint, or it is damaged"
+    with damage_is_said(what), zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
     if damaged is not None:
         raise InputError(f"{path} is damaged: {damaged} is not what was saved; fetch the file again")
 
@@ -166,10 +170,19 @@ def _unwrapped(value: Any, path: Path, notes: list[str]) -> dict[str, Tensor]:
             break
     if not isinstance(value, Mapping) or not value:
         raise InputError(f"{path}: expected a state_dict, found {type(value).__name__}")
-    strangers = [str(key) for key, item in value.items() if not isinstance(item, Tensor)]
+    strangers = [
+        str(key)
+        for key, item in value.items()
+        if not (isinstance(key, str) and isinstance(item, Tensor) and _is_plain(item))
+    ]
     if strangers:
         raise InputError(f"{path}: expected only tensors in the state_dict, found {_listed(strangers)}")
     return dict(value)
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether a tensor holds real numbers, one for each place."""
+    return value.layout == torch.strided and value.device.type != "meta" and not value.is_complex()
 
 
 def _cleaned(state: dict[str, Tensor], notes: list[str]) -> dict[str, Tensor]:

@@ -47,11 +47,25 @@ def test_the_name_of_the_computer_is_not_that_of_the_files(
     assert "DESKTOP" not in said
 
 
+@pytest.mark.parametrize("name", ["a;touch${IFS}hit", "$(touch hit)", "../x", "a b", "", 3])
+def test_a_spec_runs_no_command(name: object, tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps({"network": name, "input_height": 64, "input_width": 64}))
+    done = _would("tflite", "MODEL=x.onnx", f"SPEC={tmp_path}/spec.json", f"BUILD={tmp_path}")
+    assert done.returncode == 2 and "is no detector spec" in done.stderr
+
+
+def test_a_folder_with_spaces_is_not_built_in() -> None:
+    done = _would("clean", "BUILD=/tmp/a b")
+    assert done.returncode == 2 and "without spaces" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
         (None, "is no recipe with a"),
         ({"layers": []}, "is no recipe with a"),
+        ({"name": "$(touch hit)"}, "is no recipe with a"),
+        ({"name": "a;touch\thit"}, "is no recipe with a"),
         ({"name": "int8"}, "of a file that is made anyway"),
         ({"name": "int8_fp16"}, "of a file that is made anyway"),
     ],

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
 from calibration_data.images import load_rgb
 from model.foundation.artifact import sha256_of, tool_versions
+from model.foundation.command_line.progress import tracked
 from model.foundation.errors import GateError, InputError
 from model.geometry.letterbox import letterbox
 from model.geometry.spec import DetectorSpec
@@ -77,7 +76,7 @@ def hash_outputs(
     """
     model = open_model(path, spec, threads)
     rows = {}
-    for name, file in track(images.items(), "hashing", len(images), console=Console(stderr=True)):
+    for name, file in tracked(images.items(), "hashing", len(images)):
         pixels, _ = letterbox(load_rgb(file), model.spec)
         rows[name] = ImageHashes(output_hash([pixels]), output_hash(model.run(pixels).stored))
     together = hashlib.sha256("".join(one.outputs for one in rows.values()).encode()).hexdigest()

@@ -38,7 +38,7 @@ def evaluate(
         from benchmark.accuracy.evaluation import run_model, run_part
         from benchmark.accuracy.tables import accuracy, set_line
         from benchmark.accuracy.wider_predictions import write_set
-    from model.foundation.command_line.terminal import wide_console
+    from model.foundation.command_line.terminal import console
     from model.foundation.records import write_record
     from model.foundation.workers import Shard
 
@@ -56,12 +56,12 @@ def evaluate(
         evaluations.append(evaluate_run(run, wider))
     if json is not None:
         write_record(json, {"evaluations": evaluations})
-    console = wide_console()
-    console.print(f"{pictures.name}: {set_line(evaluations)}")
-    console.print(accuracy(evaluations).rich())
+    screen = console(wide=True)
+    screen.print(f"{pictures.name}: {set_line(evaluations)}")
+    screen.print(accuracy(evaluations).rich())
     for one in evaluations:
         if one.images_per_second is not None:
-            console.print(f"{one.model}: {one.images_per_second:.1f} images/s")
+            screen.print(f"{one.model}: {one.images_per_second:.1f} images/s")
 
 
 def detect(
@@ -90,6 +90,7 @@ def detect(
     from benchmark.accuracy.window import Window
     from calibration_data.video import open_pictures
     from model.evaluation.detector import Detector
+    from model.foundation.errors import one_line
     from model.foundation.records import write_record
 
     found = []
@@ -103,7 +104,7 @@ def detect(
         if source.isdecimal():
             stack.push(lambda error, *_: error is KeyboardInterrupt)  # how a camera is ended
         for one in detect_pictures(Detector(model, opened.spec_for(model), score), pictures.named, takers):
-            print(f"{one.image}: {len(one.faces)} face(s), {one.ms:.1f} ms")
+            print(f"{one_line(one.image)}: {len(one.faces)} face(s), {one.ms:.1f} ms")
             for face in one.faces:
                 print(f"  {face.score:.3f}  {' '.join(f'{value:.0f}' for value in face.box_xyxy)}")
             found.append(one)
@@ -144,7 +145,7 @@ def drift(
         from benchmark.accuracy.drawing import draw_worst
         from benchmark.accuracy.drift import measure_drift
         from benchmark.accuracy.evaluation import run_model
-    from model.foundation.command_line.terminal import wide_console
+    from model.foundation.command_line.terminal import console
     from model.foundation.records import write_record
 
     pictures, wider = of.read(images, labels), of.wider_truth()
@@ -155,11 +156,11 @@ def drift(
         draw_worst(output, runs[0], runs[1], [one.name for one in found.worst[:worst]], changes)
     if json is not None:
         write_record(json, found)
-    console = wide_console()
-    console.print(f"{found.candidate} against {found.reference} on {found.set}, {found.images} images")
-    console.print(f"protocol: {found.protocol}")
-    console.print(tables.drift(found).rich())
-    console.print(tables.drift_sentence(found))
+    screen = console(wide=True)
+    screen.print(f"{found.candidate} against {found.reference} on {found.set}, {found.images} images")
+    screen.print(f"protocol: {found.protocol}")
+    screen.print(tables.drift(found).rich())
+    screen.print(tables.drift_sentence(found))
 
 
 def wider_eval(

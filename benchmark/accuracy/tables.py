@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from rich.table import Table
 
@@ -12,6 +14,7 @@ from benchmark.accuracy.evaluation import Evaluation, HeightRecall
 from benchmark.accuracy.wider_ground_truth import SUBSETS
 from model.evaluation.metrics import METRICS
 from model.foundation.command_line.terminal import narrow_table, shared_beginning, without_beginning
+from model.foundation.errors import one_line
 
 DASH = "–"
 NAME_WIDTH = 20
@@ -35,10 +38,8 @@ class TextTable:
     def markdown(self) -> str:
         """As GitHub's Markdown."""
         rule = ["---:" if one else ":---" for one in self.numeric]
-        lines = [self.columns, rule, *self.rows]
-        return "\n".join(
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-        )
+        head, *rows = ([in_markdown(cell) for cell in line] for line in (self.columns, *self.rows))
+        return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows))
 
     def rich(self) -> Table:
         """For a terminal: what all rows begin with stands above them."""
@@ -51,6 +52,11 @@ class TextTable:
         for name, *figures in self.rows:
             table.add_row(without_beginning(name, shared), *figures)
         return table
+
+
+def in_markdown(text: str) -> str:
+    """A text that is no markup, in one line of Markdown."""
+    return re.sub(r"([\\`*|\[\]])", r"\\\1", escape(one_line(text), quote=False))
 
 
 def percent(value: float | None, digits: int = 2) -> str:

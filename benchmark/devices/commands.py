@@ -51,25 +51,25 @@ def devices(*, json: flags.Json = None) -> None:
     Raises:
         DeviceError: the adb server neither runs nor starts.
     """
-    from rich.console import Console
     from rich.table import Table
 
     from benchmark.devices.kind import KINDS
     from model.foundation.artifact import write_json
+    from model.foundation.command_line.terminal import console
     from model.foundation.records import to_json
 
     found = [one for kind in KINDS.values() for one in kind.listed()]
-    console = Console()
+    screen = console()
     for one in found:
         table = Table("", "", title=one.title, show_header=False)
         for name, value in one.rows.items():
             table.add_row(name, value or "absent")
-        console.print(table)
+        screen.print(table)
     if not found:
-        console.print("no device over adb (enable USB debugging and plug one in, or `adb connect HOST:PORT`)")
+        screen.print("no device over adb (enable USB debugging and plug one in, or `adb connect HOST:PORT`)")
     always = [name for kind in KINDS.values() for name in kind.always]
-    console.print(f"always there: {', '.join(always)}")
-    console.print(f"--device takes {', '.join(kind.form for kind in KINDS.values())}", markup=False)
+    screen.print(f"always there: {', '.join(always)}")
+    screen.print(f"--device takes {', '.join(kind.form for kind in KINDS.values())}")
     if json is not None:
         write_json(json, to_json([one.record for one in found]))
 
@@ -108,14 +108,13 @@ def latency(
     """
     from dataclasses import replace
 
-    from rich.console import Console
-
     from benchmark.devices import parsing
     from benchmark.devices.kind import parse_device
     from benchmark.devices.machine import CountingMachine
     from benchmark.devices.method import QUICK, method_for, settings_of
     from benchmark.devices.results import Limits, ResultFile, Setting
     from benchmark.devices.tables import problem_lines, tables_of
+    from model.foundation.command_line.terminal import console
 
     models = parsing.whole_models(model)
     limits = replace(QUICK if quick else Limits(), sustained_s=parsing.duration_s(sustained))
@@ -144,7 +143,7 @@ def latency(
             work = [(one, setting) for one in models for setting in settings]
             found += _measured(method_for(machine), work, results, profile)
     for shown in (*tables_of(found), *problem_lines(found)):
-        Console(highlight=False).print(shown)
+        console().print(shown)
     print(f"results: {output}")
 
 
@@ -152,7 +151,7 @@ def _measured(
     method: Method, work: Sequence[tuple[Path, Setting]], results: ResultFile, profile: bool
 ) -> list[Measurement]:
     """Measure what the result file does not hold yet, or holds without a profile that is asked for."""
-    from rich.console import Console
+    from model.foundation.command_line.progress import passing
 
     found = []
     for number, (model, setting) in enumerate(work, 1):
@@ -161,7 +160,7 @@ def _measured(
         if one is None or not one.valid or (profile and not one.operators):
             cluster = f", {setting.cluster.name}" if setting.cluster else ""
             what = f"{model.name}, {setting.threads} threads, {setting.delegate}{cluster}"
-            with Console(stderr=True).status(f"[{number}/{len(work)}] {what} on {planned.machine.name}"):
+            with passing(f"[{number}/{len(work)}] {what} on {planned.machine.name}"):
                 one = method.measure(model, setting, profile=profile)
             results.add(one)
         found.append(one)
@@ -232,19 +231,19 @@ def run(
 def _run_models(
     opened: AbstractContextManager[Machine], models: list[Path], images: list[Path], folder: Path
 ) -> None:
-    from rich.console import Console
-
     from benchmark.devices.raw_outputs import run_model
+    from model.foundation.command_line.progress import passing
 
-    with Console(stderr=True).status(f"{folder.name} starts") as status, opened as machine:
+    names = ", ".join(model.name for model in models)
+    with passing(f"{folder.name} runs {names} on {len(images)} photographs"), opened as machine:
         for model in models:
-            status.update(f"{machine.facts.name} runs {model.name} on {len(images)} photographs")
             run_model(machine, model, images, folder / model.stem)
 
 
 def _show(found: Comparison) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from model.foundation.command_line.terminal import console
 
     title = f"{' and '.join(found.machines)}, {len(found.images)} photographs"
     table = Table("model", "output", "identical frames", "largest difference", "mean", title=title)
@@ -252,4 +251,4 @@ def _show(found: Comparison) -> None:
         for output, one in outputs.items():
             counts = f"{one.identical}/{len(found.images)}"
             table.add_row(name, output, counts, f"{one.max_error:.3g}", f"{one.mean_error:.3g}")
-    Console().print(table)
+    console().print(table)

@@ -34,8 +34,6 @@ def evaluate_phone(
         InputError: an option, a label or an image cannot be used, or the machine is no phone with the app.
         DeviceError: the phone or the app fails.
     """
-    from rich.console import Console
-
     from benchmark.devices import parsing
     from benchmark.devices.kind import Wish, parse_device
     from benchmark.devices.kinds.app import AppMachine
@@ -43,6 +41,8 @@ def evaluate_phone(
     from benchmark.devices.results import now
     from benchmark.phone.figures import PhoneFile, measured_on, table_of
     from calibration_data.image_set import ImageSet
+    from model.foundation.command_line.progress import passing
+    from model.foundation.command_line.terminal import console
     from model.foundation.errors import InputError
     from model.foundation.records import write_record
 
@@ -55,9 +55,9 @@ def evaluate_phone(
             raise InputError("evaluate-phone needs an Android phone with the demo app: --device app[:SERIAL]")
         for one in models:
             request = RunRequest(one, threads, delegate_, max_seconds=900)
-            with Console(stderr=True).status(f"{machine.facts.name} detects on {len(chosen)} images"):
+            with passing(f"{machine.facts.name} detects on {len(chosen)} images"):
                 found.append(measured_on(machine, request, chosen, parts_of(output)))
-            Console().print(table_of(found[-1]))
+            console().print(table_of(found[-1]))
         write_record(output, PhoneFile(machine.facts, tuple(found), now()))
 
 

@@ -27,17 +27,14 @@ def predict(
     Raises:
         InputError: no result file, or none with instructions and operator shares.
     """
-    from rich.console import Console
-
     from benchmark.devices.results import merged, now
     from benchmark.prediction.cycles import PredictionFile, predictions_of
     from benchmark.prediction.tables import CAVEATS, fit_table, prediction_table
+    from model.foundation.command_line.terminal import console
     from model.foundation.records import write_record
 
     found = predictions_of(merged(results))
-    console = Console()
-    console.print(fit_table())
-    console.print(prediction_table(found))
+    console().print(fit_table(), prediction_table(found))
     print(CAVEATS)
     write_record(output, PredictionFile(tuple(found), now()))
 

@@ -93,19 +93,19 @@ def summary(
     IoU >= 0.9. The verdict rests on them: good, look at it, or dead.
     """
     from model.foundation.command_line.progress import passing
-    from model.foundation.command_line.terminal import wide_console
+    from model.foundation.command_line.terminal import console
 
     with passing("loading what models run on"):
         from benchmark.report.made_files import advice, made_files, made_table
 
-    console = wide_console()
+    screen = console(wide=True)
     made = made_files(model, output)
-    console.print(made_table(made).rich())
-    console.print(
+    screen.print(made_table(made).rich())
+    screen.print(
         "worst error of boxes and landmarks in tenths of an anchor's side, of scores as\n"
         "probabilities; kept: faces of the demo images that stay in place (IoU >= 0.9);\n"
         "ms: one thread of this computer",
         style="dim",
     )
     for line in advice(made):
-        console.print(line, style="bold", soft_wrap=True)
+        screen.print(line, style="bold", soft_wrap=True)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from benchmark.accuracy.tables import DASH, TextTable
 from benchmark.report.rows import ArtefactRow, Report
 from model.evaluation.metrics import METRICS
-from model.foundation.errors import GateError
+from model.foundation.errors import GateError, one_line
 
 FORMAT, VERSION = "featherface-baseline", 2
 
@@ -239,10 +239,7 @@ def markdown(checks: Sequence[Check]) -> str:
     if not failed:
         return f"## Gate passed\n\n{counted}\n"
     columns = ("file", "figure", "baseline", "found", "limit", "verdict")
-    rows = [
-        (one.file, one.figure, one.baseline, one.found, one.limit or DASH, f"**{one.verdict}**")
-        for one in failed
-    ]
+    rows = [(one.file, one.figure, one.baseline, one.found, one.limit or DASH, one.verdict) for one in failed]
     table = TextTable(columns, tuple(rows), (False, False, True, True, False, False))
     return f"## Gate failed\n\n{counted}\n\n{table.markdown()}\n"
 
@@ -252,9 +249,11 @@ def junit(checks: Sequence[Check]) -> str:
     failed = sum(not one.passed for one in checks)
     suite = ElementTree.Element("testsuite", name="gate", tests=str(len(checks)), failures=str(failed))
     for one in checks:
-        case = ElementTree.SubElement(suite, "testcase", classname=one.file, name=one.figure)
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=one_line(one.file), name=one_line(one.figure)
+        )
         if not one.passed:
             message = f"{one.verdict}: {one.baseline} -> {one.found} {one.limit}".strip()
-            ElementTree.SubElement(case, "failure", message=message, type=one.verdict)
+            ElementTree.SubElement(case, "failure", message=one_line(message), type=one.verdict)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

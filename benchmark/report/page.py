@@ -8,9 +8,10 @@ from pathlib import Path
 
 import jinja2
 
-from benchmark.accuracy.tables import accuracy, drift, drift_sentence, set_line
+from benchmark.accuracy.tables import accuracy, drift, drift_sentence, in_markdown, set_line
 from benchmark.report import plots, tables
 from benchmark.report.rows import Report
+from model.foundation.errors import one_line
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -69,19 +70,29 @@ def page(report: Report, pictures: Sequence[Picture]) -> str:
 def markdown(report: Report) -> str:
     """The tables as Markdown, for a README or a comment of a CI."""
     parts = ["# Report", f"Made {report.made_at}, seed {report.seed}."]
-    concerns = [f"- {grade}: {file}: {why}" for file, (grade, why) in tables.concerns(report).items()]
+    concerns = [
+        f"- {in_markdown(f'{grade}: {file}: {why}')}"
+        for file, (grade, why) in tables.concerns(report).items()
+    ]
     parts += ["\n".join(concerns)] if concerns else []
-    sections = {"Files": tables.files(report), "Predicted, not measured": tables.predictions(report)}
+    sections = {
+        _section("Files"): tables.files(report),
+        _section("Predicted, not measured"): tables.predictions(report),
+    }
     for name in report.sets:
         evaluations = [one for one in report.evaluations if one.set == name]
-        sections[f"{name}\n\n{set_line(evaluations)}."] = accuracy(evaluations)
+        sections[_section(name, f"{set_line(evaluations)}.")] = accuracy(evaluations)
         for one in (one for one in report.drifts if one.set == name):
             title = f"{one.candidate} against {one.reference} on {name}"
-            sections[f"{title}\n\n{drift_sentence(one)}"] = drift(one)
-    sections |= {title: table(report) for title, table in tables.INSIDE.items()}
-    sections["Origin"] = tables.origin(report)
+            sections[_section(title, drift_sentence(one))] = drift(one)
+    sections |= {_section(title): table(report) for title, table in tables.INSIDE.items()}
+    sections[_section("Origin")] = tables.origin(report)
     for title, table in sections.items():
         if table.rows:
-            parts += [f"## {title}", table.markdown()]
-    parts += ["## Reproduce", "```\n" + "\n".join(report.commands) + "\n```"]
+            parts += [title, table.markdown()]
+    parts += [_section("Reproduce"), "\n".join(f"    {one_line(command)}" for command in report.commands)]
     return "\n\n".join(parts) + "\n"
+
+
+def _section(title: str, *lines: str) -> str:
+    return "\n\n".join([f"## {in_markdown(title)}", *map(in_markdown, lines)])

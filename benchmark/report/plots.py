@@ -65,6 +65,7 @@ SETTINGS: Any = {
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.spines.top": False,
+    "text.parse_math": False,  # names of layers are no formulas
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.3,

@@ -89,14 +89,13 @@ def guess_spec(file: Path, size: str = "") -> Guess:
 def _onnx_outputs(file: Path, height: int, width: int) -> list[_Output]:
     import torch
 
-    from convert.onnx_file.fix_shape import fixed
+    from convert.doors.onnx import running
     from model.runtime.onnx_file import read_onnx
-    from model.runtime.onnx_module import OnnxModule
 
-    model = read_onnx(file)
-    network = OnnxModule(fixed(model, (1, 3, height, width), str(file)))
+    model, shape = read_onnx(file), (1, 3, height, width)
+    network = running(file, model, shape)
     with torch.no_grad():
-        found = network(torch.zeros(1, 3, height, width))
+        found = network(torch.zeros(*shape))
     names = [item.name for item in model.graph.output]
     return [_read(name, tuple(one.shape)) for name, one in zip(names, found, strict=True)]
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convert.doors import Opened
+from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
+
+if TYPE_CHECKING:
+    import onnx
+
+    from model.runtime.onnx_module import OnnxModule
 
 
 def open_onnx(file: Path, spec: DetectorSpec) -> Opened:
@@ -20,10 +28,8 @@ def open_onnx(file: Path, spec: DetectorSpec) -> Opened:
         InputError: no ONNX file, an operator or size it cannot be converted with, weights outside the
             file's folder, or outputs that the spec does not describe.
     """
-    from convert.onnx_file.fix_shape import fixed
     from model.geometry.outputs import physical_names
     from model.runtime.onnx_file import read_onnx
-    from model.runtime.onnx_module import OnnxModule
 
     model = read_onnx(file)
     shape = (1, 3, spec.input_height, spec.input_width)
@@ -32,5 +38,23 @@ def open_onnx(file: Path, spec: DetectorSpec) -> Opened:
         raise InputError(
             f"{file}: the spec names the outputs {', '.join(absent)}; the file has {', '.join(names)}"
         )
-    network = OnnxModule(fixed(model, shape, str(file)), physical_names(spec))
-    return Opened(network, spec, file)
+    return Opened(running(file, model, shape, physical_names(spec)), spec, file)
+
+
+def running(
+    file: Path, model: onnx.ModelProto, shape: Sequence[int], outputs: Sequence[str] = ()
+) -> OnnxModule:
+    """A graph as a module that was seen to run: damaged ones contradict themselves, others fix another size.
+
+    Raises:
+        InputError: it cannot be built, or does not run.
+    """
+    import torch
+
+    from convert.onnx_file.fix_shape import fixed
+    from model.runtime.onnx_module import OnnxModule
+
+    with damage_is_said(f"{file} does not run on an input of {list(shape)}"), torch.no_grad():
+        network = OnnxModule(fixed(model, shape, str(file)), outputs)
+        network(torch.zeros(*shape))
+    return network

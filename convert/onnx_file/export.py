@@ -67,16 +67,17 @@ def export_onnx(
             file = open_model(temporary)
             parity[stage] = measure_difference(reference, file, photographs, spec)
             require_close(parity[stage].outputs, ONNX_LIMIT, f"{output.name}, {stage.replace('_', ' ')}")
-    return Artifact.save(
-        output,
-        sources={"checkpoint": source},
-        spec=spec.to_json(),
-        precision="float32",
-        opset=OPSET,
-        tools=tool_versions(*TOOLS),
-        operators={"exported": len(raw.graph.node), "simplified": len(simplified.graph.node)},
-        **parity_facts(parity),
-    )
+        return Artifact.save(
+            output,
+            content=temporary,
+            sources={"checkpoint": source},
+            spec=spec.to_json(),
+            precision="float32",
+            opset=OPSET,
+            tools=tool_versions(*TOOLS),
+            operators={"exported": len(raw.graph.node), "simplified": len(simplified.graph.node)},
+            **parity_facts(parity),
+        )
 
 
 def simplified_onnx(network: nn.Module, spec: DetectorSpec) -> tuple[Any, Any]:

@@ -64,15 +64,16 @@ def export_tflite(
         }
         for reference, measured in parity.items():
             require_close(measured.outputs, SCORE_LIMIT, f"{output.name} against {reference}")
-    return Artifact.save(
-        output,
-        sources=made_from,
-        spec=spec.to_json(),
-        precision="float32",
-        tools=tool_versions(*TOOLS),
-        operators=operators,
-        **parity_facts(parity),
-    )
+        return Artifact.save(
+            output,
+            content=temporary,
+            sources=made_from,
+            spec=spec.to_json(),
+            precision="float32",
+            tools=tool_versions(*TOOLS),
+            operators=operators,
+            **parity_facts(parity),
+        )
 
 
 def write_tflite(

@@ -55,15 +55,16 @@ def adopt_tflite(file: Path, spec: DetectorSpec, output: Path, photographs: Sequ
         write_model(model, temporary)
         parity = measure_difference(reference, open_model(temporary), photographs, spec)
         require_close(parity.outputs, _limits(parity.outputs), f"{output.name} against {file.name}")
-    return Artifact.save(
-        output,
-        sources={"checkpoint": file},
-        spec=spec.to_json(),
-        precision="float32",
-        tools=tool_versions(*TOOLS),
-        operators=Graph.of(model).require_builtin(),
-        **parity_facts({"foreign": parity}),
-    )
+        return Artifact.save(
+            output,
+            content=temporary,
+            sources={"checkpoint": file},
+            spec=spec.to_json(),
+            precision="float32",
+            tools=tool_versions(*TOOLS),
+            operators=Graph.of(model).require_builtin(),
+            **parity_facts({"foreign": parity}),
+        )
 
 
 def adopt(model: Any, spec: DetectorSpec, *, scale: bool) -> None:

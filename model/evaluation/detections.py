@@ -76,7 +76,12 @@ def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetecti
     waiting = [
         _Image(name, path.absolute(), hashes[name]) for name, path in job.images.items() if name not in done
     ]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task(
             job.model.name, total=len(job.images), completed=len(job.images) - len(waiting)

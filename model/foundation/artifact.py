@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -47,12 +48,37 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a text, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # A file's name may be no UTF-8, and so be text that has no UTF-8.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Read a JSON text. Python's reader takes NaN and infinity for numbers; JSON has none, nor has this.
+
+    Raises:
+        ValueError: it is none, or is nested too deeply.
+    """
+    if isinstance(text, bytes):
+        text = text.decode()
+    try:
+        value = json.loads(text, parse_constant=_number, parse_float=_number)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if "\\ud" in text.lower():  # half of a letter, maybe, which no file can hold
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number")
+    return value
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -62,10 +88,10 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: the file is absent, is not JSON, or holds something other than an object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}")
@@ -102,19 +128,23 @@ class Artifact:
         return path.with_name(path.name + ".json")
 
     @classmethod
-    def save(cls, path: Path, *, sources: Mapping[str, Path], **facts: Any) -> Artifact:
+    def save(
+        cls, path: Path, *, sources: Mapping[str, Path], content: Path | None = None, **facts: Any
+    ) -> Artifact:
         """Record what `path` is and what it was made from.
 
         Args:
             path: The finished file.
+            content: Where its bytes still are, inside the block of `replacing`. The record comes first, for
+                a kill between the two then leaves the earlier file, which `make` makes anew.
             sources: Role -> file it was made from; their hashes are recorded, and where they stand from
                 `path`'s folder.
             facts: JSON values (spec, recipe, versions, parity ...), recorded as they are.
         """
         record = {
             "file": path.name,
-            "bytes": path.stat().st_size,
-            "sha256": sha256_of(path),
+            "bytes": (content or path).stat().st_size,
+            "sha256": sha256_of(content or path),
             "made_from": {
                 role: {
                     "file": source.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Callable
@@ -27,13 +28,16 @@ def exit_code_of(main: Callable[[], int]) -> int:
         an extra is not installed; 130 after
         ctrl-C. A bug keeps its traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be of no alphabet that it has
+            stream.reconfigure(errors="backslashreplace")
     try:
         return main()
     except GateError as error:
-        print(f"gate failed: {_one_line(error)}", file=sys.stderr)
+        print(f"gate failed: {one_line(error)}", file=sys.stderr)
         return 1
     except InputError as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         extra = _extra_of(error.name or "")
@@ -47,14 +51,14 @@ def exit_code_of(main: Callable[[], int]) -> int:
         return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or _one_line(error)}", file=sys.stderr)
+        print(f"error: {where}{error.strerror or one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted: nothing that was finished before is changed", file=sys.stderr)
         return 130
 
 
-EXTRAS = ("onnx", "devices", "report", "convert", "train")
+EXTRAS = ("onnx", "devices", "report", "cluster", "convert", "train")
 """Those of pyproject.toml, what brings least first."""
 
 
@@ -71,5 +75,11 @@ def _extra_of(module: str) -> str | None:
     return next((extra for extra in EXTRAS if extra in found), None)
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def one_line(text: object) -> str:
+    """A text in one line, without what moves a terminal's cursor or colours its text, and is in no XML."""
+    return visible(" ".join(str(text).split()))
+
+
+def visible(text: str) -> str:
+    """A text whose signs all show, ends of lines aside: others are written as Python would."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model.foundation.artifact import read_json, write_json
+from model.foundation.artifact import parse_json, read_json, write_json
 from model.foundation.errors import InputError
 from model.foundation.records import fingerprint, from_json, to_json
 
@@ -79,7 +79,7 @@ class Journal(Mapping[str, T]):
         for number, line in enumerate(content.splitlines(), 1):
             where = f"{self.path}:{number}"
             try:
-                value = json.loads(line)
+                value = parse_json(line)
                 yield value["key"], from_json(self._kind, value["record"], where)
             except (ValueError, KeyError, TypeError):
                 raise InputError(

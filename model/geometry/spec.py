@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from model.foundation.artifact import read_json
+import msgspec
+
+from model.foundation.artifact import parse_json, read_json
 from model.foundation.errors import InputError
 
 MAX_SIDE = 4096
@@ -79,6 +82,15 @@ class DetectorSpec:
                 )
         if self.channel_order not in ("RGB", "BGR"):
             raise InputError(f"channel_order must be RGB or BGR, found {self.channel_order!r}")
+        if not re.fullmatch(r"[\w.-]+", self.network):
+            raise InputError(
+                f"a network's name is of letters, digits, '.', '-' and '_': files are called by it; "
+                f"found {self.network!r}"
+            )
+        for name in ("strides", "pre_nms_top_k", "max_detections", "score_threshold", "nms_iou"):
+            value = getattr(self, name)
+            if min(value if isinstance(value, tuple) else (value,)) < (0 if isinstance(value, float) else 1):
+                raise InputError(f"{name} must be above 0, found {value}")
         if len(self.strides) != len(self.anchor_sizes):
             raise InputError(
                 f"{len(self.strides)} strides but anchor sizes for {len(self.anchor_sizes)} levels"
@@ -112,22 +124,35 @@ class DetectorSpec:
         return dict(json.loads(json.dumps(asdict(self))))
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> DetectorSpec:
+    def from_json(cls, value: Any) -> DetectorSpec:
         """Build a spec from `to_json`'s value.
 
         Raises:
-            InputError: a field is missing, unknown or out of range.
+            InputError: no object, or a field is missing, unknown, of another type or out of range.
         """
+        if not isinstance(value, dict):
+            raise InputError(f"a detector spec is a JSON object, found {type(value).__name__}")
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(value) - known):
             raise InputError(f"unknown field(s) in the detector spec: {', '.join(unknown)}")
         if missing := sorted({"network", "input_height", "input_width"} - set(value)):
             raise InputError(f"missing field(s) in the detector spec: {', '.join(missing)}")
-        return cls(**{name: _tuples(item) for name, item in value.items()})
+        try:
+            return msgspec.convert(value, cls)
+        except msgspec.ValidationError as error:
+            raise InputError(f"the detector spec: {error}") from None
 
+    @classmethod
+    def from_text(cls, text: str) -> DetectorSpec:
+        """Build a spec from the JSON text that a model file holds.
 
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+        Raises:
+            InputError: it is no JSON, or as `from_json`.
+        """
+        try:
+            return cls.from_json(parse_json(text))
+        except ValueError as error:
+            raise InputError(f"the detector spec inside the file is not JSON ({error})") from None
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -6,7 +6,6 @@ The schema is the one that the LiteRT runtime package carries.
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from model.foundation.artifact import replacing
+from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.geometry.outputs import physical_names
 from model.geometry.spec import SPEC_METADATA, DetectorSpec
@@ -54,10 +54,8 @@ def read_content(path: Path) -> bytes:
         # Anything else (an operator that this runtime lacks) does not make it another kind of file.
         if "flatbuffer" in str(error).lower():
             raise InputError(f"{path} is damaged or truncated ({str(error).strip()})") from None
-    try:
+    with damage_is_said(f"{path} is damaged"):
         model = parse_model(content)
-    except (struct.error, ValueError, IndexError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is damaged ({type(error).__name__}: {error})") from None
     check_promises(model, str(path))
     return content
 
@@ -132,7 +130,8 @@ def metadata(model: Any, name: str) -> str | None:
     """The text stored under `name`, or None."""
     for entry in model.metadata or []:
         if text(entry.name) == name:
-            return bytes(model.buffers[entry.buffer].data).decode()
+            data = model.buffers[entry.buffer].data
+            return bytes(() if data is None else data).decode(errors="replace")
     return None
 
 
@@ -142,12 +141,13 @@ def metadata_inside(content: bytes, name: str) -> str | None:
     for index in range(model.MetadataLength()):
         entry = model.Metadata(index)
         if entry.Name() == name.encode():
-            held: bytes = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
-            return held.decode("utf-8").rstrip("\0")
+            buffer = model.Buffers(entry.Buffer())
+            held: bytes = buffer.DataAsNumpy().tobytes() if buffer.DataLength() else b""
+            return held.decode(errors="replace").rstrip("\0")
     return None
 
 
 def spec_inside(path: Path) -> DetectorSpec | None:
     """The spec that a TFLite file carries, or None when it carries none."""
     value = metadata_inside(read_content(path), SPEC_METADATA)
-    return None if value is None else DetectorSpec.from_json(json.loads(value))
+    return None if value is None else DetectorSpec.from_text(value)

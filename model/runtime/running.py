@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -129,15 +128,12 @@ def _recorded_spec(path: Path, embedded: str | None) -> DetectorSpec:
     """
     record = Artifact.record_path(path)
     beside = read_json(record).get("spec") if record.is_file() else None
-    try:
-        inside = None if embedded is None else json.loads(embedded)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: its metadata {SPEC_METADATA} is not JSON ({error})") from None
-    if not isinstance(inside, dict) and not isinstance(beside, dict):
+    if embedded is None and beside is None:
         raise InputError(
             f"{path} carries no detector spec, nor does {record.name} beside it; give one with --spec"
         )
-    specs = [DetectorSpec.from_json(value) for value in (inside, beside) if isinstance(value, dict)]
+    specs = [] if embedded is None else [DetectorSpec.from_text(embedded)]
+    specs += [] if beside is None else [DetectorSpec.from_json(beside)]
     if specs[0] != specs[-1]:
         raise InputError(f"{path}: the spec inside the file contradicts {record.name}; make the file again")
     return specs[0]
@@ -203,7 +199,10 @@ class _OnnxModel(RunningModel):
             pixels = network_input(input_rgb, self.spec)
         else:
             pixels = np.ascontiguousarray(input_rgb.transpose(2, 0, 1)[None], np.float32)
-        stored = tuple(self._session.run(None, {self._name: pixels}))
+        try:
+            stored = tuple(self._session.run(None, {self._name: pixels}))
+        except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
+            raise InputError(f"{self.path}: ONNX Runtime fails on an image ({error})") from None
         names = output_names([one.name for one in self._session.get_outputs()], self.spec)
         return RawOutputs(stored, joined(dict(zip(names, stored, strict=True)), self.spec))
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from model.foundation.artifact import replacing
+from model.foundation.artifact import parse_json, replacing
+from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.training.loop import LOG
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PLOT = "training.png"
 
@@ -23,10 +27,10 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"no log of a training at {path}")
     entries = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().splitlines():
         try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
+            entries.append(parse_json(line))
+        except ValueError:
             continue
     return entries
 
@@ -37,9 +41,17 @@ def plot_run(folder: Path) -> Path:
     Raises:
         InputError: there is no log.
     """
+    with damage_is_said(f"{folder / LOG} is no log of a training"):
+        figure = _figure(read_log(folder))
+    path = folder / PLOT
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    return path
+
+
+def _figure(lines: Sequence[dict[str, Any]]) -> Figure:
     from matplotlib.figure import Figure  # only this function needs it
 
-    lines = read_log(folder)
     entries = [line for line in lines if "face" in line]
     samples = [entry["samples"] / 1000 for entry in entries]
     figure = Figure(figsize=(10, 4), layout="constrained")
@@ -56,7 +68,4 @@ def plot_run(folder: Path) -> Path:
     right.grid(alpha=0.3)
     if looked:
         right.legend(fontsize="small")
-    path = folder / PLOT
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    return path
+    return figure

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from model.checkpoint import load_checkpoint
-from model.foundation.artifact import replacing
+from model.checkpoint import load_checkpoint, read_saved, write_saved
+from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector, Outputs
@@ -161,25 +160,19 @@ class Student:
 
     def save(self, path: Path) -> None:
         """Write everything that a resumed training needs, whole or not at all."""
-        with replacing(path) as temporary:
-            torch.save(
-                {
-                    "recipe": self.recipe.to_json(),
-                    "steps": self.steps,
-                    "network": self.network.state_dict(),
-                    "average": self.average.state_dict(),
-                    "optimizer": self.optimizer.state_dict(),
-                },
-                temporary,
-            )
+        state = {
+            "recipe": self.recipe.to_json(),
+            "steps": self.steps,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        write_saved(path, state)
 
     def save_weights(self, path: Path) -> None:
         """Write the averaged weights alone, as `load_checkpoint` reads them."""
-        with replacing(path) as temporary:
-            torch.save(
-                {name: value.cpu().contiguous() for name, value in self.average.state_dict().items()},
-                temporary,
-            )
+        state = self.average.state_dict()
+        write_saved(path, {name: value.cpu().contiguous() for name, value in state.items()})
 
     def restore(self, path: Path) -> None:
         """Go on where `save` stopped.
@@ -187,10 +180,8 @@ class Student:
         Raises:
             InputError: absent, damaged, or of another recipe.
         """
-        if not path.is_file():
-            raise InputError(f"no such training state: {path}")
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
+        state = read_saved(path, self.device)
+        with damage_is_said(f"{path} is no training state of this version"):
             if (saved := Recipe.from_json(state["recipe"])) != self.recipe:
                 raise InputError(
                     f"{path} belongs to another recipe ({saved.network}, seed {saved.seed}, "
@@ -199,8 +190,4 @@ class Student:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-        except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
-            raise InputError(
-                f"{path} is no training state of this version ({type(error).__name__})"
-            ) from None
-        self.steps = state["steps"]
+            self.steps = int(state["steps"])

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
-from rich.progress import track
 
 from convert.tflite.graph import WEIGHTED, Graph, read_graph
 from model.foundation.artifact import replacing
+from model.foundation.command_line.progress import tracked
 from model.foundation.errors import InputError
 from model.geometry.letterbox import Pixels
 from model.runtime.interpreter import TfliteInterpreter
@@ -61,7 +61,7 @@ def correct_biases(model: Path, quantized: Path, images: Sequence[Pixels], outpu
         raise InputError(f"{quantized} has no int8 layer with a bias to correct")
     expected = _expected(model, images, {name for layer in layers for _, name, _ in layer.outputs})
     content = bytearray(quantized.read_bytes())
-    for layer in track(layers, f"bias correction of {quantized.name}"):
+    for layer in tracked(layers, f"bias correction of {quantized.name}"):
         bias = _bias(content, layer.buffer)
         shift = _shift(bytes(content), layer, images, expected)
         limits = np.iinfo(np.int32)

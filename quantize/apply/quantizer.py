@@ -16,6 +16,7 @@ from ai_edge_quantizer.recipe import static_wi8_ai8
 from numpy.typing import NDArray
 
 from convert.tflite.graph import Graph, read_graph
+from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.runtime.flatbuffer import parse_model, write_model
 from quantize.apply.passes import PASSES
@@ -57,10 +58,14 @@ def apply_recipe(
     tool.load_quantization_recipe([])
     _configure(tool, assigned)
     statistics = _statistics(graph, bounds or {}) if recipe.is_static else None
-    made = tool.quantize(statistics, enable_progress_bar=False, enable_progress_report=False).quantized_model
+    quiet = {"enable_progress_bar": False, "enable_progress_report": False}
+    with damage_is_said(f"{model}: the quantizer cannot take its graph"):
+        made = tool.quantize(statistics, **quiet).quantized_model
     if made is None:
         raise RuntimeError("the quantizer returned no model")
     result = parse_model(bytes(made))
+    if not result.signatureDefs:
+        raise InputError(f"{model} has no signature: convert it, and apply recipes to what that makes")
     for each in PASSES:
         each(result)
     write_model(result, output)

@@ -134,23 +134,25 @@ def quantize_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact:
         point = _operating_point(job, temporary, spec)
         made = source.spec if point is None else replace(source.spec, score_threshold=point.threshold)
         _rewrite_spec(temporary, made)
+        measured = {} if job.ranges is None or ranges is None else {"ranges": job.ranges}
+        measured |= {f"calibration_{place}": one for place, one in enumerate(job.calibration)}
+        artifact = Artifact.save(
+            job.output,
+            content=temporary,
+            sources={**job.sources(), **measured},
+            spec=made.to_json(),
+            precision=recipe.name,
+            recipe=to_json(recipe),
+            ranges_measured_at=measured_at,
+            tools=tool_versions(*TOOLS),
+            operators=operators,
+            notes=source.notes,
+            operating_point=to_json(point),
+            **parity_facts(parity),
+        )
     for note in (*source.notes, *([] if point is None else [point.describe()])):
         print(f"{job.output.name}: {note}")
-    measured = {} if job.ranges is None or ranges is None else {"ranges": job.ranges}
-    measured |= {f"calibration_{place}": one for place, one in enumerate(job.calibration)}
-    return Artifact.save(
-        job.output,
-        sources={**job.sources(), **measured},
-        spec=made.to_json(),
-        precision=recipe.name,
-        recipe=to_json(recipe),
-        ranges_measured_at=measured_at,
-        tools=tool_versions(*TOOLS),
-        operators=operators,
-        notes=source.notes,
-        operating_point=to_json(point),
-        **parity_facts(parity),
-    )
+    return artifact
 
 
 def spec_made_from(model: Path, checkpoint: Path) -> DetectorSpec:

@@ -16,9 +16,7 @@ def ranges(
 
     They are what a recipe with int8 layers needs, and belong to the checkpoint that the files were made from.
     """
-    from rich.progress import track
-
-    from model.foundation.command_line.progress import passing
+    from model.foundation.command_line.progress import passing, tracked
     from model.foundation.errors import InputError
 
     with passing(f"{output.name}: loading the interpreter"):
@@ -34,7 +32,7 @@ def ranges(
     for path in model:
         spec = open_model(path).spec
         images, meter = CalibrationImages(calibration, spec), RangeMeter(path)
-        for image in track(images, f"activation ranges of {path.name}"):
+        for image in tracked(images, f"activation ranges of {path.name}"):
             meter.add(image)
         meter.warn_of_unstable()
         facts = calibration_facts(calibration, len(images))

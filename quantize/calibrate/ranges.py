@@ -47,6 +47,12 @@ class SizeRanges:
     ranges: dict[str, tuple[float, ...]]
     estimators: tuple[str, ...] = ("min_max", "mean_min_max", "percentile", "mse", "entropy")
 
+    def __post_init__(self) -> None:
+        for name, ends in self.ranges.items():
+            pairs = list(zip(ends[::2], ends[1::2], strict=False))
+            if len(ends) % 2 or not 0 < len(pairs) <= len(self.estimators) or any(a > b for a, b in pairs):
+                raise ValueError(f"{name}: expected a low and a high for each estimator, found {list(ends)}")
+
     @classmethod
     def of(cls, ranges: Ranges, images: dict[str, Any]) -> SizeRanges:
         """Ranges as they are stored."""

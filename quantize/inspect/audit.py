@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -166,8 +165,8 @@ def _output(graph: Graph, tensor: int, own: bool) -> Output:
 def _has_spec(model: Any) -> bool:
     try:
         value = metadata(model, SPEC_METADATA)
-        return value is not None and bool(DetectorSpec.from_json(json.loads(value)))
-    except (InputError, ValueError, TypeError, AttributeError):
+        return value is not None and bool(DetectorSpec.from_text(value))
+    except InputError:
         return False
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from model.foundation.command_line.terminal import WIDE, narrow_table
+from model.foundation.command_line.terminal import console, narrow_table
 from quantize.inspect.audit import Audit
 from quantize.inspect.islands import Island
 
@@ -21,26 +19,26 @@ NAMED = 4
 
 def print_audit(found: Audit) -> None:
     """Print what was found, from the whole to the parts."""
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
-    console.print(f"[bold]{escape(found.file)}[/bold]  {found.bytes:,} bytes  sha256 {found.sha256}")
-    console.print(_arithmetic(found))
-    console.print(_constants(found))
+    screen = console(wide=True, soft_wrap=True)
+    screen.print(Text.assemble((found.file, "bold"), f"  {found.bytes:,} bytes  sha256 {found.sha256}"))
+    screen.print(_arithmetic(found))
+    screen.print(_constants(found))
     for one in sorted(found.islands, key=lambda one: -len(one.layers))[:ISLANDS]:
-        console.print(escape(_island(one)))
+        screen.print(_island(one))
     if len(found.islands) > ISLANDS:
-        console.print(f"and {len(found.islands) - ISLANDS} smaller stretches of float (--json)")
+        screen.print(f"and {len(found.islands) - ISLANDS} smaller stretches of float (--json)")
     if not found.islands:
-        console.print("no float island")
+        screen.print("no float island")
     for output in found.outputs:
         scale = (
             "float" if output.scale is None else f"scale {output.scale:.6g}, zero point {output.zero_point}"
         )
         shared = "" if output.own_scale else ", SHARED with another output"
-        console.print(escape(f"output {output.name} {output.type} {list(output.shape)}: {scale}{shared}"))
-    console.print(escape(_xnnpack(found)))
+        screen.print(f"output {output.name} {output.type} {list(output.shape)}: {scale}{shared}")
+    screen.print(_xnnpack(found))
     not_builtin = ", ".join(found.not_builtin)
-    console.print(escape(f"operators: {f'NOT builtin: {not_builtin}' if not_builtin else 'builtin only'}"))
-    console.print(escape(_identity(found)))
+    screen.print(f"operators: {f'NOT builtin: {not_builtin}' if not_builtin else 'builtin only'}")
+    screen.print(_identity(found))
 
 
 def _arithmetic(found: Audit) -> Table:
@@ -61,7 +59,7 @@ def _arithmetic(found: Audit) -> Table:
             "once" if kind == "unpacking" else f"{count / computing:.1%}",
             f"{macs[kind] / 1e6:.2f}",
             f"{macs[kind] / max(1, macs.total()):.1%}",
-            escape(_some(layers[kind])),
+            _some(layers[kind]),
         )
     return table
 

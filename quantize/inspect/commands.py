@@ -118,12 +118,11 @@ def compare(
     ] = None,
 ) -> None:
     """SQNR of each layer between two TFLite files of one network, the worst first, and where they part."""
-    from rich.progress import track
-
     from calibration_data.image_set import ImageSet
     from convert.photographs import readable_inputs
     from convert.tflite.layer_difference import Watched, compare_layers
     from model.foundation.artifact import replacing
+    from model.foundation.command_line.progress import tracked
     from model.foundation.records import write_record
     from model.geometry.spec import read_spec
     from quantize.inspect.compare import print_comparison, spec_of_both
@@ -131,7 +130,7 @@ def compare(
     files = Watched(first), Watched(second)
     fed = spec_of_both(*files, None if spec is None else read_spec(spec))
     inputs = readable_inputs(ImageSet.read(images).sample(limit, seed).images.values(), fed)
-    shown = track(inputs, "both files on each image", transient=True)
+    shown = tracked(inputs, "both files on each image", transient=True)
     found, histograms = compare_layers(*files, shown, limit_db)
     print_comparison(found)
     if json is not None:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
-from rich.console import Console
-from rich.markup import escape
-
 from convert.tflite.layer_difference import LayerComparison, Watched
-from model.foundation.command_line.terminal import WIDE, narrow_table
+from model.foundation.command_line.terminal import console, narrow_table
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import spec_inside
@@ -46,25 +41,25 @@ def spec_of_both(first: Watched, second: Watched, given: DetectorSpec | None) ->
 
 def print_comparison(found: LayerComparison) -> None:
     """Print the worst layers and where the files part."""
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+    screen = console(wide=True, soft_wrap=True)
     table = narrow_table("layer")
     for title in ("operator", "SQNR, dB", "added, dB", "largest error", "outside"):
         table.add_column(title, no_wrap=True, justify="left" if title == "operator" else "right")
     for one in found.layers[:SHOWN]:
         table.add_row(
-            escape(one.layer), one.kind, f"{one.sqnr_db:.1f}", f"{one.added_db:+.1f}",
+            one.layer, one.kind, f"{one.sqnr_db:.1f}", f"{one.added_db:+.1f}",
             f"{one.max_error:.3g}", f"{one.outside:.2%}",
         )  # fmt: skip
-    console.print(table)
+    screen.print(table)
     rest = len(found.layers) - SHOWN
     if rest > 0:
-        console.print(f"and {rest} better layers (--json, --html)")
+        screen.print(f"and {rest} better layers (--json, --html)")
     if found.parting is None:
-        console.print(f"they do not part: every layer has {found.limit_db:g} dB or more")
+        screen.print(f"they do not part: every layer has {found.limit_db:g} dB or more")
     else:
         ratio = next(one.sqnr_db for one in found.layers if one.layer == found.parting)
         where = f"they part at {found.parting}: the first layer below {found.limit_db:g} dB"
-        console.print(escape(f"{where} ({ratio:.1f} dB)"))
+        screen.print(f"{where} ({ratio:.1f} dB)")
     both = zip("AB", (found.only_in_first, found.only_in_second), strict=True)
     alone = [f"{len(names)} only in {file}" for file, names in both if names]
-    console.print(f"{len(found.layers)} layers in both; {', '.join(alone) or 'none in one only'}")
+    screen.print(f"{len(found.layers)} layers in both; {', '.join(alone) or 'none in one only'}")

@@ -23,6 +23,7 @@ SETTINGS: Any = {
     "svg.fonttype": "none",
     "font.size": 9,
     "axes.spines.top": False,
+    "text.parse_math": False,  # names of layers are no formulas
     "axes.spines.right": False,
 }
 PICTURED = 24

@@ -40,20 +40,21 @@ def quantize_onnx_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact
         result = quantize_onnx(recipe, model, inputs)
         onnx.save(result, temporary)
         parity, kernels = job.parity(temporary, photographs, spec), runtime_kernels(temporary)
-    calibration = {f"calibration_{index}": path for index, path in enumerate(job.calibration) if inputs}
-    return Artifact.save(
-        job.output,
-        sources={**job.sources(), **calibration},
-        spec=spec.to_json(),
-        precision=recipe.name,
-        recipe=to_json(recipe),
-        calibration_images=len(inputs),
-        tools=tool_versions(*TOOLS),
-        operators=_kinds(result),
-        macs=weight_census(result),
-        runtime_kernels=kernels,
-        **parity_facts(parity),
-    )
+        calibration = {f"calibration_{index}": path for index, path in enumerate(job.calibration) if inputs}
+        return Artifact.save(
+            job.output,
+            content=temporary,
+            sources={**job.sources(), **calibration},
+            spec=spec.to_json(),
+            precision=recipe.name,
+            recipe=to_json(recipe),
+            calibration_images=len(inputs),
+            tools=tool_versions(*TOOLS),
+            operators=_kinds(result),
+            macs=weight_census(result),
+            runtime_kernels=kernels,
+            **parity_facts(parity),
+        )
 
 
 def runtime_kernels(path: Path) -> dict[str, int]:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.foundation.artifact import replacing
+from model.checkpoint import write_saved
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector
 
@@ -79,8 +79,7 @@ def without_place(network: Detector, names: Iterable[str]) -> set[str]:
 
 def save_weights(network: Detector, path: Path) -> None:
     """Write a state dict that `load_checkpoint` reads, whole or not at all."""
-    with replacing(path) as temporary:
-        torch.save({name: value.contiguous() for name, value in network.state_dict().items()}, temporary)
+    write_saved(path, {name: value.contiguous() for name, value in network.state_dict().items()})
 
 
 def _layers(network: nn.Module) -> list[tuple[str, tuple[Layer, nn.BatchNorm2d | None]]]:

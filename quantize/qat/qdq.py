@@ -68,15 +68,16 @@ def export_qdq(
         candidate = open_model(temporary)
         require_same_faces(reference, candidate, inputs, spec, f"{output.name} in ONNX Runtime")
         parity = measure_difference(reference, candidate, inputs, spec)
-    Artifact.save(
-        output,
-        sources={},
-        spec=spec.to_json(),
-        precision=INT8.name,
-        opset=OPSET,
-        tools=tool_versions("onnx", "onnxruntime"),
-        parity={INT8.name: to_json(parity)},
-    )
+        Artifact.save(
+            output,
+            content=temporary,
+            sources={},
+            spec=spec.to_json(),
+            precision=INT8.name,
+            opset=OPSET,
+            tools=tool_versions("onnx", "onnxruntime"),
+            parity={INT8.name: to_json(parity)},
+        )
     return {"file": output.name, "parity": to_json(parity)}
 
 

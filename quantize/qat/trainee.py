@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from model.foundation.artifact import replacing
+from model.checkpoint import read_saved, write_saved
+from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.foundation.journal import Journal
 from model.foundation.records import from_json, to_json
@@ -129,8 +129,7 @@ class Trainee:
             "scales": {side: mirror.scales.state_dict() for side, mirror in self.mirrors.items()},
             "optimizer": self.optimizer.state_dict(),
         }
-        with replacing(path) as temporary:
-            torch.save(state, temporary)
+        write_saved(path, state)
 
     def restore(self, path: Path) -> None:
         """Go on where `save` stopped.
@@ -138,10 +137,9 @@ class Trainee:
         Raises:
             InputError: absent, damaged, or of another network, other sizes or another schedule.
         """
-        if not path.is_file():
-            raise InputError(f"no such training state: {path}")
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
+        state = read_saved(path, self.device)
+        what = f"{path} is no state of this training: delete it, or choose another folder"
+        with damage_is_said(what):
             schedule = from_json(Schedule, state["schedule"], str(path))
             if schedule != self.schedule or sorted(state["scales"]) != self.sides:
                 raise InputError(
@@ -151,12 +149,7 @@ class Trainee:
             for side, scales in state["scales"].items():
                 self.mirrors[side].scales.load_state_dict(scales)
             self.optimizer.load_state_dict(state["optimizer"])
-        except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
-            raise InputError(
-                f"{path} is no state of this training ({type(error).__name__}): delete it, "
-                "or choose another folder"
-            ) from None
-        self.steps = state["steps"]
+            self.steps = int(state["steps"])
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from calibration_data.readers import LabelledImage
+from model.foundation.command_line.terminal import console
 from model.foundation.errors import GateError
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
@@ -64,12 +63,12 @@ class Proof:
         Raises:
             GateError: it does not.
         """
-        console = Console()
-        console.print(
+        screen = console()
+        screen.print(
             heights({"float": self.float_file, "INT8 before": self.before, "INT8 after": self.after})
         )
         for name in OUTPUTS:
-            console.print(f"{name}: {ratio(self.before, name):.1f} -> {ratio(self.after, name):.1f} dB")
+            screen.print(f"{name}: {ratio(self.before, name):.1f} -> {ratio(self.after, name):.1f} dB")
         if not self.helps():
             raise GateError(
                 f"{step} does not help: AP50 {self.before.ap50:.2f} -> {self.after.ap50:.2f}, "

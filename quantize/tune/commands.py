@@ -204,11 +204,9 @@ def equalize(
     """Rewrite a checkpoint exactly, so that INT8 loses less; with --data, exit code 1 if it does not help."""
     import copy
 
-    import torch
-
     from calibration_data.image_set import ImageSet
-    from model.checkpoint import load_checkpoint
-    from model.foundation.artifact import Artifact, replacing
+    from model.checkpoint import load_checkpoint, write_saved
+    from model.foundation.artifact import Artifact
     from model.foundation.command_line.progress import step
     from model.geometry.spec import parse_size
     from model.networks import spec_of
@@ -225,8 +223,7 @@ def equalize(
         equalizing.equalize(module, spec, images)
         runs = TorchModel(before, spec), TorchModel(module, spec)
         differences = equalizing.require_equal(*runs, images[:CHECKED], EXACT)
-    with replacing(output) as temporary:
-        torch.save(module.state_dict(), temporary)
+    write_saved(output, module.state_dict())
     proof = None
     if data:
         halves = (ImageSet.in_folder(folder).half("search").sample(limit, seed) for folder in data)

@@ -20,6 +20,7 @@ SETTINGS: Any = {
     "svg.hashsalt": "featherface",  # the same figures give the same bytes
     "svg.fonttype": "none",
     "axes.spines.top": False,
+    "text.parse_math": False,  # names of layers are no formulas
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.3,

@@ -263,11 +263,12 @@ def ranked_layers(path: Path, layers: Sequence[Layer]) -> list[Layer]:
         InputError: the table is no such table, or is of other layers.
     """
     by_name = {layer.name: layer for layer in layers}
-    names = [str(row.get("layer")) for row in read_json(path).get("layers", ()) if isinstance(row, dict)]
+    rows = read_json(path).get("layers")
+    names = [str(row.get("layer")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     if set(names) != set(by_name):
         odd = sorted(set(names) ^ set(by_name))
         raise InputError(f"{path} is not of this model's layers: {', '.join(odd[:3])} on one side only")
-    return [by_name[name] for name in names]
+    return [by_name[name] for name in dict.fromkeys(names)]
 
 
 def chosen_layers(layers: Sequence[Layer], only: str | None) -> list[Layer]:
@@ -276,7 +277,10 @@ def chosen_layers(layers: Sequence[Layer], only: str | None) -> list[Layer]:
     Raises:
         InputError: it matches none.
     """
-    found = [layer for layer in layers if only is None or re.search(only, layer.name)]
+    try:
+        found = [layer for layer in layers if only is None or re.search(only, layer.name)]
+    except re.error as error:
+        raise InputError(f"--layers: {only!r} is no regular expression: {error}") from None
     if not found:
         raise InputError(
             f"no layer matches {only!r}; there are {', '.join(one.name for one in layers[:5])} ..."

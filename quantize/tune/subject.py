@@ -106,14 +106,13 @@ class Subject:
     @cached_property
     def measured(self) -> Ranges:
         """Its activation ranges, measured now unless they were before."""
-        from rich.progress import track
-
+        from model.foundation.command_line.progress import tracked
         from quantize.calibrate.meter import measure_ranges
         from quantize.calibrate.ranges import checkpoint_hash, read_ranges
 
         if self.ranges is None:
             images = self.calibration_images()
-            return measure_ranges(self.model, track(images, f"activation ranges of {self.model.name}"))
+            return measure_ranges(self.model, tracked(images, f"activation ranges of {self.model.name}"))
         sha256 = checkpoint_hash(self.model, self.checkpoint)
         return read_ranges(self.ranges, sha256, self.detector.input_height, self.detector.input_width)[0]
 

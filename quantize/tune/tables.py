@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from model.foundation.command_line.terminal import narrow_table
+from model.foundation.command_line.terminal import console, narrow_table
 from quantize.tune.curve import CalibrationCurve
 from quantize.tune.search import Candidate, Cost, Found, change, pareto
 from quantize.tune.sensitivity import SensitivityTable
@@ -18,7 +17,7 @@ SHOWN_ROWS = 30
 
 def print_sensitivity(table: SensitivityTable) -> None:
     """The most sensitive layers, and what the whole files lose in each band of face heights."""
-    console = Console()
+    screen = console()
     rows = narrow_table(title=f"AP50 in points on {table.images} images; SQNR in dB")
     for column in ("layer", "operators", "MACs", "INT8 alone costs", "dB", "float alone repairs", "dB"):
         rows.add_column(
@@ -36,10 +35,10 @@ def print_sensitivity(table: SensitivityTable) -> None:
             repair,
             gain,
         )
-    console.print(rows)
+    screen.print(rows)
     if len(table.rows) > SHOWN_ROWS:
-        console.print(f"and {len(table.rows) - SHOWN_ROWS} less sensitive layers, in the JSON file")
-    console.print(heights({"float": table.float_file, "all INT8": table.int8_file}))
+        screen.print(f"and {len(table.rows) - SHOWN_ROWS} less sensitive layers, in the JSON file")
+    screen.print(heights({"float": table.float_file, "all INT8": table.int8_file}))
 
 
 def heights(trials: dict[str, Trial]) -> Table:
@@ -93,7 +92,7 @@ def search_json(found: Found, limit: float, cost: Cost, model: str) -> dict[str,
 
 def print_found(found: Found, limit: float, cost: Cost) -> None:
     """The two Pareto fronts, the winner, and its recall by face height."""
-    console = Console()
+    screen = console()
     for title, price in (
         ("Pareto front: AP50 against bytes", lambda c: float(c.trial.bytes)),
         (f"Pareto front: AP50 against cost ({cost.source})", lambda c: c.cost),
@@ -103,15 +102,15 @@ def print_found(found: Found, limit: float, cost: Cost) -> None:
             verified = "" if one.verified_drop is None else _signed(one.verified_drop)
             cells = f"{one.trial.bytes:,}", f"{one.cost:.1f}", _signed(one.drop), verified
             rows.add_row(str(len(one.in_float)), *cells)
-        console.print(rows)
+        screen.print(rows)
     winner = found.winner
     trials = {"float": found.floats[0], "winner": winner.trial}
     if winner.verified is not None:
         trials |= {"float, held aside": found.floats[1], "winner, held aside": winner.verified}
-    console.print(heights(trials))
+    screen.print(heights(trials))
     drop = winner.drop if winner.verified_drop is None else winner.verified_drop
     said = "the cheapest within" if found.within_limit else "NO assignment holds"
-    console.print(
+    screen.print(
         f"{len(found.candidates)} candidates tried; {said} the limit of {limit} points on both halves"
         + ("" if found.within_limit else "; the best")
         + f" has {len(winner.in_float)} layers in float; AP50 {_signed(drop)} against float, held aside"
@@ -124,12 +123,12 @@ def _signed(drop: float) -> str:
 
 def print_curve(curve: CalibrationCurve) -> None:
     """AP50 against the number of calibration images, with recall by face height."""
-    console = Console()
+    screen = console()
     rows = narrow_table("images", "AP50", "change", "boxes dB", "unstable scales", title="Calibration images")
     for point in curve.points:
         drop = curve.float_file.ap50 - point.trial.ap50
         decibel = point.trial.sqnr_db.get("boxes")
         boxes = "" if decibel is None else f"{decibel:.1f}"
         rows.add_row(str(point.images), f"{point.trial.ap50:.2f}", _signed(drop), boxes, str(point.unstable))
-    console.print(rows)
-    console.print(heights({"float": curve.float_file} | {str(p.images): p.trial for p in curve.points}))
+    screen.print(rows)
+    screen.print(heights({"float": curve.float_file} | {str(p.images): p.trial for p in curve.points}))

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.progress import track
-
 from calibration_data.readers import LabelledImage
 from convert.difference import TensorSums
 from model.evaluation import evaluate
 from model.evaluation.average_precision import Matched
 from model.evaluation.loop import Seen
 from model.foundation.artifact import sha256_of
+from model.foundation.command_line.progress import tracked
 from model.foundation.errors import InputError
 from model.foundation.journal import Journal
 from model.foundation.records import to_json
@@ -127,7 +126,7 @@ class Bench:
         _replicas[self.setting] = self
         what = (self.setting, self.model.absolute(), self.bounds, self.images, self.spec)
         pieces = [_Piece(*what, recipe) for recipe in new.values()]
-        for piece, trial in track(workers.each(_try, pieces), said, total=len(pieces)):
+        for piece, trial in tracked(workers.each(_try, pieces), said, total=len(pieces)):
             if not self.knows(piece.recipe):
                 self._done.add(self.key(piece.recipe), trial)
                 self.tried += 1

@@ -92,6 +92,8 @@ def test_impossible_faces_are_left_out_and_counted(folder: Path, caplog: pytest.
         ("# event/a b.jpg\n# event/a b.jpg\n", r"labels.txt:2: .* is listed twice \(line 1\)"),
         ("# ../images/event/a b.jpg\n", "inside the folder"),
         ("# /etc/passwd\n", "inside the folder"),
+        ("# .\n", "inside the folder"),
+        ("event/a b.jpg\n²\n1 2 3 4 0 0 0 0 0 0\n", "expected WIDER FACE"),
         ("# event/absent.jpg\n# event/a b.jpg\n", r"1 of 2 images named by .*: event/absent.jpg"),
     ],
 )

@@ -6,12 +6,18 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.text import Text
 
 from model.foundation.errors import GateError, InputError
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -30,19 +36,20 @@ def step(title: str) -> Iterator[None]:
         os.dup2(chatter.fileno(), 1)
         os.dup2(chatter.fileno(), 2)
         try:
-            with console.status(title):
+            with console.status(Text(title)):
                 yield
         except (InputError, GateError, OSError):
             raise  # said in one line by the command line; the tools' chatter would drown it
         except Exception:
             _restore(kept)
             chatter.seek(0)
-            console.print(f"[red]failed[/red]  {title}")
+            console.print(Text.assemble(("failed", "red"), f"  {title}"))
             console.print(chatter.read()[-4000:], markup=False, highlight=False)
             raise
         finally:
             _restore(kept)
-        console.print(f"[green]done[/green]  {title}  [dim]{time.monotonic() - started:.1f} s[/dim]")
+        lasted = (f"{time.monotonic() - started:.1f} s", "dim")
+        console.print(Text.assemble(("done", "green"), f"  {title}  ", lasted))
 
 
 @contextmanager
@@ -51,8 +58,15 @@ def passing(title: str) -> Iterator[None]:
 
     For seconds in which libraries are loaded: they are no step of the work, but silence looks like a hang.
     """
-    with Console(stderr=True).status(title):
+    with Console(stderr=True).status(Text(title)):
         yield
+
+
+def tracked(
+    work: Iterable[T], title: str, total: float | None = None, *, transient: bool = False
+) -> Iterable[T]:
+    """Walk over work beside a bar."""
+    return track(work, escape(title), total, console=Console(stderr=True), transient=transient)
 
 
 @contextmanager

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from model.foundation.errors import visible
 
 WIDE = 160
 """Columns where the output is no terminal."""
 
 
-def wide_console() -> Console:
-    """The terminal, or WIDE columns where the output goes into a file."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=WIDE, highlight=False)
+class _Console(Console):
+    """Shows what would move the cursor or colour the text, and does not do it."""
+
+    def render_str(self, text: str, *args: Any, **how: Any) -> Text:
+        return super().render_str(visible(text), *args, **how)
+
+
+def console(*, wide: bool = False, soft_wrap: bool = False) -> Console:
+    """The terminal, for words that files and devices say: brackets in them are no markup.
+
+    Args:
+        wide: WIDE columns where the output goes into a file.
+        soft_wrap: Lines are left to the terminal.
+    """
+    width = WIDE if wide and not sys.stdout.isatty() else None
+    return _Console(markup=False, highlight=False, width=width, soft_wrap=soft_wrap)
 
 
 def narrow_table(*columns: str, title: str | None = None) -> Table:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.foundation.artifact import replacing
+from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections, iou_matrix, nms
 from model.training.captured import Captured
@@ -180,10 +181,11 @@ def load_answers(path: Path) -> dict[str, Detections]:
     """
     if not path.is_file():
         raise InputError(f"no teacher's answers at {path}: run 'python -m model teach' first")
-    try:
-        with np.load(path) as file:
-            ends = np.cumsum(file["counts"])[:-1]
-            parts = (np.split(file[name], ends) for name in ("boxes", "scores", "points"))
-            return {str(key): Detections(*each) for key, *each in zip(file["keys"], *parts, strict=True)}
-    except (KeyError, ValueError, OSError) as error:
-        raise InputError(f"{path} holds no teacher's answers ({type(error).__name__})") from None
+    with damage_is_said(f"{path} holds no teacher's answers"), np.load(path) as file:
+        ends = np.cumsum(file["counts"])[:-1]
+        whole = tuple(file[name].astype(np.float32) for name in ("boxes", "scores", "points"))
+        shapes = [(len(whole[0]), 4), (len(whole[0]),), (len(whole[0]), 5, 2)]
+        if [one.shape for one in whole] != shapes or not all(np.isfinite(one).all() for one in whole):
+            raise ValueError("no faces")
+        parts = (np.split(one, ends) for one in whole)
+        return {str(key): Detections(*each) for key, *each in zip(file["keys"], *parts, strict=True)}

@@ -208,6 +208,20 @@ def test_devices_are_listed_with_what_they_say(adb_server, tmp_path, capsys):
     assert "unauthorized" in listed["B"]["problem"]
 
 
+def test_what_a_device_says_is_no_markup(adb_server, tflite_file, benchmark_model, tmp_path, capsys):
+    word = "[/red] <b> $(reboot) \x1b[31m"
+    probe = recorded("pixel_3a").replace("Pixel 3a", word).replace("94AAY0TEST", "../../x; reboot")
+    phone = Phone(probe)
+    phone.answers.append(("benchmark_model --graph", lambda _: (1, f"ERROR: {word}\n")))
+    adb_server(A=phone)
+    assert main(["devices", "--json", str(tmp_path / "devices.json")]) == 0
+    assert run(tflite_file, benchmark_model, tmp_path / "found.json") == 2
+    said = capsys.readouterr()
+    assert "[/red] <b> $(reboot)" in " ".join(said.out.split())
+    assert "[/red] <b> $(reboot)" in said.err and "\x1b" not in said.out + said.err
+    assert not any("reboot" in command for command in phone.commands)
+
+
 def test_no_device_is_no_error_for_the_list(adb_server, capsys):
     adb_server()
     assert main(["devices"]) == 0

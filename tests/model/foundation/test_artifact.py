@@ -91,3 +91,29 @@ def test_a_bug_keeps_its_traceback() -> None:
 
     with pytest.raises(ZeroDivisionError):
         exit_code_of(main)
+
+
+@pytest.mark.parametrize("text", ["NaN", '{"a": -Infinity}', '{"a": 1e400}', "[" * 100_000, '{"a": "\xff"}'])
+def test_what_json_does_not_have_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match="is not JSON"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_message_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> int:
+        raise InputError("a\nname \x1b[2J\udcff\u202e")
+
+    assert exit_code_of(fail) == 2
+    assert capsys.readouterr().err == "error: a name \\x1b[2J\\udcff\\u202e\n"
+
+
+def test_the_record_stands_before_the_file_is_replaced(tmp_path: Path) -> None:
+    made = tmp_path / "a.onnx"
+    made.write_text("earlier")
+    with replacing(made) as temporary:
+        temporary.write_text("new")
+        saved = Artifact.save(made, sources={}, content=temporary)
+        assert made.read_text() == "earlier"
+        assert read_json(Artifact.record_path(made)) == saved.record
+    assert saved.record["sha256"] == sha256_of(made)

@@ -41,6 +41,25 @@ def test_unknown_and_missing_fields_are_named() -> None:
         DetectorSpec.from_json(value)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("variances", ["<script>", 1]), ("input_height", "320"), ("strides", []), ("strides", [0, 32]),
+        ("network", "../../x"), ("nms_iou", -1.0), ("max_detections", 0), ("channel_order", 3),
+        ("decoder", []), ("mean", None),
+    ],
+)  # fmt: skip
+def test_a_field_of_another_kind_is_refused(field: str, value: object) -> None:
+    with pytest.raises(InputError):
+        DetectorSpec.from_json({**DetectorSpec("featherface_v2", 320, 320).to_json(), field: value})
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[" * 100_000, '{"network": NaN}', "\ufffd"])
+def test_a_text_that_is_no_spec_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        DetectorSpec.from_text(text)
+
+
 def test_anchor_count_of_a_rectangle() -> None:
     # 60 x 80 + 30 x 40 + 15 x 20 cells, two anchors each
     assert DetectorSpec("featherface_v2", 480, 640).anchor_count == 2 * (4800 + 1200 + 300)

@@ -40,3 +40,26 @@ def test_what_is_none_is_said_in_one_line(content: bytes | None, message: str, t
     with pytest.raises(InputError, match=message) as caught:
         read_onnx(file)
     assert str(file) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def _with_weight(shape: list[int], values: int, reads: str = "w", kind: str = "Add") -> bytes:
+    """A graph whose stored tensor says that it has a shape, and holds so many values."""
+    model = _model()
+    model.graph.initializer.append(TensorProto(name="w", data_type=1, dims=shape, raw_data=bytes(4 * values)))
+    model.graph.node[0].op_type = kind
+    model.graph.node[0].input.append(reads)
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (_with_weight([2, 2], 3), "damaged .*reshape"),
+        (_with_weight([1], 1, reads="nothing"), "reads nothing, which nothing before it computes"),
+        (_with_weight([1], 1, kind="Where"), "has 2 of 3 inputs"),
+    ],
+)
+def test_a_graph_that_contradicts_itself_is_damaged(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.onnx").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_onnx(tmp_path / "odd.onnx")

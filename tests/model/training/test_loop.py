@@ -1,11 +1,12 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import load_checkpoint
+from model.checkpoint import load_checkpoint, write_saved
 from model.evaluation.protocol import detect_image
 from model.foundation.errors import InputError
 from model.geometry.boxes import iou_matrix
@@ -133,11 +134,11 @@ def test_a_write_that_fails_leaves_the_state_before(tmp_path, monkeypatch):
     student.save(tmp_path / STATE)
     before = (tmp_path / STATE).read_bytes()
 
-    def half(value, path):
-        path.write_bytes(b"half")
+    def half(path, content):
+        path.write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(student_module.torch, "save", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="No space"):
         student.save(tmp_path / STATE)
     assert (tmp_path / STATE).read_bytes() == before
@@ -146,10 +147,19 @@ def test_a_write_that_fails_leaves_the_state_before(tmp_path, monkeypatch):
 
 def test_states_that_cannot_be_resumed(tmp_path):
     student = Student(RECIPE)
-    with pytest.raises(InputError, match="no such training state"):
+    with pytest.raises(InputError, match="no such checkpoint file"):
         student.restore(tmp_path / STATE)
     (tmp_path / STATE).write_bytes(b"nothing of the kind")
-    with pytest.raises(InputError, match="no training state"):
+    with pytest.raises(InputError, match="is not a PyTorch checkpoint"):
+        student.restore(tmp_path / STATE)
+    write_saved(tmp_path / STATE, {"recipe": []})
+    with pytest.raises(InputError, match="no training state of this version"):
+        student.restore(tmp_path / STATE)
+    student.save(tmp_path / STATE)
+    content = bytearray((tmp_path / STATE).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / STATE).write_bytes(content)
+    with pytest.raises(InputError, match="is damaged"):
         student.restore(tmp_path / STATE)
     Student(replace(RECIPE, seed=7)).save(tmp_path / STATE)
     with pytest.raises(InputError, match="seed 7"):

@@ -225,3 +225,18 @@ def test_buffers_behind_the_flatbuffer_are_taken_in(converted: Converted) -> Non
     packed = bytes(builder.Output())
     again = parse_model(packed.ljust(1 << 21, b"\0") + data)
     assert bytes(again.buffers[index].data) == data
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("float32", "has no signature: convert it"), ("int32", "cannot take its graph")]
+)
+def test_a_graph_that_cannot_be_quantized_is_a_line(kind: str, said: str, tmp_path: Path) -> None:
+    """No converter made it, or a flipped bit made its weights whole numbers."""
+    small = SmallModel()
+    image, made = (small.tensor(name, "float32", [1, 1, 1, n]) for name, n in (("image", 3), ("made", 1)))
+    weight = small.constant("weight", np.ones((1, 1, 1, 3), kind))
+    small.add("CONV_2D", [image, weight, small.constant("bias", np.zeros(1, np.float32))], [made])
+    model = small.write(tmp_path / "odd.tflite", [image], [made])
+    recipe = Recipe("int8", (LayerRule(".", "int8"),))
+    with pytest.raises(InputError, match=said):
+        apply_recipe(recipe, model, {"image": (0.0, 1.0), "made": (0.0, 1.0)}, tmp_path / "int8.tflite")

@@ -61,6 +61,9 @@ def test_answers_are_kept(tmp_path):
     (tmp_path / "answers.npz").write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match="holds no teacher's answers"):
         load_answers(tmp_path / "answers.npz")
+    np.savez(tmp_path / "answers.npz", keys=["a"], counts=[1], boxes=[[1, 2, 3]], scores=[1], points=[[0]])
+    with pytest.raises(InputError, match="holds no teacher's answers"):
+        load_answers(tmp_path / "answers.npz")
 
 
 class Pointing(torch.nn.Module):
