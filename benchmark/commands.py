@@ -83,6 +83,12 @@ COMMANDS = (
     ),
     Command("arm", "benchmark.emulation.commands:arm", "prepare the emulated ARM machines and boot one"),
     Command(
+        "count-layers",
+        "benchmark.devices.count_layers:count_layers",
+        "single layers counted on the emulated cores: the table behind search --objective",
+        "--output build/counted_layers.json",
+    ),
+    Command(
         "evaluate-phone",
         "benchmark.phone.commands:evaluate_phone",
         "figures of the demo app on a phone beside this computer's",

@@ -63,7 +63,7 @@ COMMANDS: tuple[Command, ...] = (
         "search",
         "quantize.tune.commands:search",
         "The smallest or fastest mix of INT8 and FP16 whose AP50 falls by no more than a limit.",
-        f"{_TRIED} --max-drop 0.5 --recipe build/searched.json --output build/search.json",
+        f"{_TRIED} --objective a53 --max-drop 0.5 --recipe build/searched.json --output build/search.json",
     ),
     Command(
         "curve",

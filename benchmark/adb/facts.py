@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from benchmark.adb.client import AdbDevice
 from benchmark.adb.heat import Battery, Thermal, number_in, parse_battery, parse_thermal, sections
-from convert.tflite.cost import MachineFacts
 
 PROBE = """
 echo "@@getprop"; getprop 2>/dev/null
@@ -68,6 +68,23 @@ CORE_NAMES = {
 
 CLUSTER_NAMES = {1: ("all",), 2: ("little", "big"), 3: ("little", "big", "prime")}
 """Names by number of clusters, slowest first; clusters of equal speed are numbered."""
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """What is known about a machine.
+
+    Attributes:
+        kind: "host", "emulated-arm64", "emulated-arm64-app", "emulated-armhf", "adb" ...
+        name: How the user addressed it, e.g. "arm64:cortex-a53" or "adb:SERIAL".
+        identity: What stays the same however it is connected (the phone's serial number).
+        details: Everything else, as JSON values; what it does not say is None or absent.
+    """
+
+    kind: str
+    name: str
+    identity: str
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

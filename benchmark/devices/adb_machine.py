@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from benchmark.adb import client
-from benchmark.adb.facts import DeviceFacts, read_facts
+from benchmark.adb.facts import DeviceFacts, MachineFacts, read_facts
 from benchmark.adb.heat import Sample, take_sample
 from benchmark.devices.machine import Machine, RunRequest
 from benchmark.errors import DeviceError
 from benchmark.runner.output import last_error
-from convert.tflite.cost import MachineFacts
 from model.foundation.cache import cache_folder
 
 FOLDER = "/data/local/tmp/featherface"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmark.devices.machine import Machine
     from benchmark.devices.method import Method
     from benchmark.devices.raw_outputs import Comparison
-    from benchmark.devices.results import Measurement, ResultFile, Setting
+    from benchmark.devices.results import Measurement, ModelFile, ResultFile, Setting
 
 DEFAULT_RESULTS = Path("build/benchmark/latency.json")
 DEFAULT_RUNS = Path("build/benchmark/run")
@@ -195,7 +195,6 @@ def run(
     from benchmark.devices.kind import parse_device
     from benchmark.devices.results import now
     from calibration_data.image_set import ImageSet
-    from convert.tflite.cost import ModelFile
     from model.foundation.records import write_record
 
     models = parsing.whole_models(model)

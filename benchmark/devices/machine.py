@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from benchmark.adb.facts import Cluster
+from benchmark.adb.facts import Cluster, MachineFacts
 from benchmark.adb.heat import Sample
-from benchmark.runner.output import OperatorShare, RunnerOutput, parse
-from convert.tflite.cost import Instructions, MachineFacts
+from benchmark.runner.output import Delegated, OperatorShare, RunnerOutput, parse
 
 Delegate = Literal["xnnpack", "none", "gpu"]
 DELEGATES: tuple[Delegate, ...] = ("xnnpack", "none", "gpu")
@@ -67,6 +66,25 @@ class RunRequest:
     memory: bool = False
     frames: Path | None = None
     outputs: Path | None = None
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """Instructions of one inference on one thread.
+
+    Attributes:
+        count: Median of `runs` inferences.
+        runs: Inferences counted.
+        spread: (largest - smallest) / median of them, the one farthest from the median left out.
+        method: "icount" (the guest's clock) or "plugin" (QEMU's TCG plugin).
+        delegated: What XNNPACK took; None where the runtime does not tell.
+    """
+
+    count: int
+    runs: int
+    spread: float
+    method: str
+    delegated: Delegated | None = None
 
 
 class Machine(ABC):

@@ -10,9 +10,8 @@ from pathlib import Path
 from benchmark.adb.facts import Cluster
 from benchmark.devices.conditions import Conditions, HeatLog, cool_down, logged
 from benchmark.devices.machine import CountingMachine, Delegate, Machine, Runner, RunRequest
-from benchmark.devices.results import Limits, Measurement, Minute, Setting, Timing, now
+from benchmark.devices.results import Limits, Measurement, Minute, ModelFile, Setting, Timing, now
 from benchmark.runner.output import RunnerOutput, Statistics
-from convert.tflite.cost import ModelFile
 from model.foundation.errors import InputError
 
 REPLICATE_TOLERANCE = 0.05

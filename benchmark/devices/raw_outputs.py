@@ -16,11 +16,11 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.adb.facts import MachineFacts
 from benchmark.devices.machine import Machine, Runner, RunRequest
-from benchmark.devices.results import now
+from benchmark.devices.results import ModelFile, now
 from benchmark.runner.output import Tensor
 from convert.difference import TensorDifference, TensorSums
-from convert.tflite.cost import MachineFacts, ModelFile
 from model.evaluation.loop import letterboxed
 from model.foundation.errors import InputError
 from model.foundation.records import write_record

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
-from benchmark.adb.facts import Cluster
+from benchmark.adb.facts import Cluster, MachineFacts
 from benchmark.devices.conditions import Conditions
-from benchmark.devices.machine import Delegate, Runner
+from benchmark.devices.machine import Delegate, Instructions, Runner
 from benchmark.runner.output import OperatorShare
-from convert.tflite.cost import CostFile, FileCost
+from model.foundation.artifact import sha256_of
 from model.foundation.records import fingerprint, read_record, write_record
 
 
@@ -92,13 +93,30 @@ class Minute:
     runs: int | None = None
 
 
+@dataclass(frozen=True)
+class ModelFile:
+    """What identifies a model file: its name, its size in bytes, its hash (64 hex digits)."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> ModelFile:
+        """Name, size and hash of a file."""
+        return cls(path.name, path.stat().st_size, sha256_of(path))
+
+
 @dataclass(frozen=True, kw_only=True)
-class Measurement(FileCost):
+class Measurement:
     """One model under one setting on one machine.
 
     Attributes:
+        machine, model: What was measured on what.
         runner: What ran it; with `settings` part of what identifies a measurement.
         settings: How it was run.
+        instructions: None where they cannot be counted.
+        problems: Why the figures must not be trusted; empty for a valid measurement.
         timing: None on emulated machines: their wall time says nothing about a phone.
         operators: Shares of an inference, in run order.
         peak_memory_mb: From a pass of its own; None where unknown.
@@ -109,8 +127,12 @@ class Measurement(FileCost):
         measured_at: ISO 8601, UTC.
     """
 
+    machine: MachineFacts
+    model: ModelFile
     runner: Runner
     settings: Setting
+    instructions: Instructions | None = None
+    problems: tuple[str, ...] = ()
     timing: Timing | None = None
     operators: tuple[OperatorShare, ...] = ()
     peak_memory_mb: float | None = None
@@ -121,6 +143,11 @@ class Measurement(FileCost):
     measured_at: str = ""
 
     @property
+    def valid(self) -> bool:
+        """Nothing speaks against the figures."""
+        return not self.problems
+
+    @property
     def key(self) -> str:
         """What makes two measurements the same one: machine, runner, model and settings."""
         parts = [self.machine.identity, self.runner, self.model.sha256, self.settings]
@@ -128,9 +155,11 @@ class Measurement(FileCost):
 
 
 @dataclass(frozen=True)
-class Results(CostFile):
+class Results:
     """A result file."""
 
+    format: Literal["featherface-benchmark"]
+    version: Literal[1]
     measurements: tuple[Measurement, ...]
 
 

@@ -10,13 +10,13 @@ import numpy as np
 from rich.table import Table
 
 from benchmark.accuracy.evaluation import Evaluation, Run, evaluate
+from benchmark.adb.facts import MachineFacts
 from benchmark.devices.app_result import AppResult, AppVersion
 from benchmark.devices.kinds.app import AppMachine, AppRun
 from benchmark.devices.machine import RunRequest
 from benchmark.errors import DeviceError
 from benchmark.phone.batches import detect_in_batches
 from calibration_data.image_set import ImageSet
-from convert.tflite.cost import MachineFacts
 from model.evaluation.detections import DetectionJob, ImageDetections, detect_all
 from model.evaluation.protocol import InputProtocol
 from model.foundation.artifact import sha256_of

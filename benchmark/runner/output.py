@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benchmark.errors import DeviceError
-from convert.tflite.cost import Delegated
 
 _TIMINGS = re.compile(
     r"Inference timings in us: Init: (?P<init>[\d.e+]+), First inference: (?P<first>[\d.e+]+), "
@@ -22,6 +21,15 @@ _DELEGATED = re.compile(
     r"Replacing (\d+) out of (\d+) node\(s\) with delegate \(TfLiteXNNPack.* (\d+) partition"
 )
 _TENSOR = re.compile(r"(Input|Output) (\d+): name=(\S*) type=(\w+) shape=([\dx]*) bytes=(\d+)")
+
+
+@dataclass(frozen=True)
+class Delegated:
+    """What XNNPACK took of a file: `taken` of its `operators`, in `parts` (each costs a hand-over)."""
+
+    taken: int
+    operators: int
+    parts: int
 
 
 @dataclass(frozen=True)

@@ -61,14 +61,15 @@ def new_operator(
         model: Gets the operator's code, or the version of the code that it has.
         kind: Builtin name, e.g. "CONV_2D".
         inputs, outputs: Indices of tensors.
-        options: Of the operator, e.g. the schema's Conv2DOptionsT.
+        options: Of the operator, e.g. the schema's Conv2DOptionsT; None for a kind without.
         version: The first version of the operator that does what is asked.
     """
     operator = schema.OperatorT()
     operator.opcodeIndex = _code(model, getattr(schema.BuiltinOperator, kind), version)
     operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
-    operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-    operator.builtinOptions = options
+    if options is not None:
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        operator.builtinOptions = options
     return operator
 
 

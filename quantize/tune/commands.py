@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from model.foundation.command_line import flags
+from quantize.tune.search import Objective
 from quantize.tune.subject import Folders, Subject
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def search(
     recipe: Annotated[flags.Recipe, Parameter(help="recipe (JSON) to write")],
     output: Table,
     max_drop: Annotated[float, Parameter(help="largest drop in AP50, in points")] = 0.5,
-    cost: Annotated[Path | None, Parameter(help="the benchmark's counted instructions (JSON)")] = None,
+    objective: Annotated[
+        Objective, Parameter(help="what to make small: instructions on a core, or bytes")
+    ] = "a53",
     sensitivity: Annotated[
         Path | None, Parameter(help="table (JSON) that ranks the layers, made before")
     ] = None,
@@ -85,6 +88,8 @@ def search(
 ) -> None:
     """The smallest or fastest mix of INT8 and FP16 whose AP50 falls by no more than a limit.
 
+    A file's instructions are the sum of its layers', which were counted on that core.
+
     The recipe is called as its file is. Ranges that were measured on --calibration are written beside it,
     NAME_ranges.json: with both, `apply` makes the file, and so does make with RECIPE=.
     """
@@ -93,7 +98,7 @@ def search(
     from model.foundation.records import write_record
     from model.foundation.workers import Workers, usable_cores
     from quantize.tune.plots import plot_search
-    from quantize.tune.search import Cost, Search, counted_cost, ranked_layers, recipe_name
+    from quantize.tune.search import Search, price, ranked_layers, recipe_name
     from quantize.tune.sensitivity import measure_sensitivity
     from quantize.tune.tables import print_found, search_json, search_line
 
@@ -101,6 +106,7 @@ def search(
     ranges = of.keep_ranges(recipe.with_name(f"{recipe.stem}_ranges.json"))
     trials = journal or output.with_suffix(".jsonl")
     choosing, verifying = of.bench("search", trials), of.bench("verify", trials)
+    price(choosing.float_file(), objective)  # what cannot be priced is refused before the long work
     if sensitivity is not None:
         order = ranked_layers(sensitivity, of.layers)
     else:
@@ -109,17 +115,15 @@ def search(
             choosing, of.layers, of.estimator, repairs=not damage_only, workers=workers
         )
         order = [row.layer for row in table.rows]
-    macs = sum(layer.macs for layer in of.layers)
     stem = of.model.name.removesuffix("_float32.tflite")
-    price = (cost and counted_cost(cost, stem, macs)) or Cost()
-    work = Search(choosing, verifying, order, max_drop, price, of.estimator)
+    work = Search(choosing, verifying, order, max_drop, objective, of.estimator)
     found = work.run(lambda candidate: None if quiet else search_line(candidate))
     write_record(recipe, structs.replace(work.recipe(found.winner.in_float), name=name))
     _publish(
         output,
-        search_json(found, max_drop, price, of.model.name),
+        search_json(found, max_drop, of.model.name),
         partial(plot_search, found, max_drop),
-        partial(print_found, found, max_drop, price),
+        partial(print_found, found, max_drop),
     )
     measured = f"--ranges {ranges}" if ranges else f"--calibration {' '.join(map(str, of.calibration))}"
     print(f"the file: featherface quantize --model {of.model} --recipe {recipe} \\")

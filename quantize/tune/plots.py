@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import matplotlib as mpl
 
 from model.foundation.artifact import replacing
 from quantize.tune.curve import CalibrationCurve
-from quantize.tune.search import Candidate, Found, pareto
+from quantize.tune.search import Found, pareto
 from quantize.tune.sensitivity import SensitivityTable
 
 if TYPE_CHECKING:
@@ -62,11 +61,8 @@ def plot_search(found: Found, limit: float, path: Path) -> None:
 
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(10, 4))
-        prices: list[tuple[str, Callable[[Candidate], float]]] = [
-            ("file size (kB)", lambda c: c.trial.bytes / 1e3),
-            ("cost (million instructions)", lambda c: c.cost),
-        ]
-        for axes, (label, price) in zip(figure.subplots(1, 2, sharey=True), prices, strict=True):
+        places = figure.subplots(1, len(found.prices), sharey=True, squeeze=False)[0]
+        for axes, (label, price) in zip(places, found.prices.items(), strict=True):
             axes.scatter([price(c) for c in found.candidates], [-c.drop for c in found.candidates], 14, GREY)
             front = pareto(found.candidates, price)
             axes.plot(

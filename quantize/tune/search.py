@@ -6,64 +6,33 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from convert.tflite.cost import CostFile
 from model.foundation.artifact import read_json
 from model.foundation.errors import InputError
-from model.foundation.records import read_record
-from quantize.precision import FLOAT32, INT8
 from quantize.recipe import Recipe
 from quantize.tune.recipe_layers import Layer
 from quantize.tune.sensitivity import all_int8, except_for
 from quantize.tune.trials import Bench, Trial
 
-FLOAT_PER_MAC = 0.48
-INT8_PER_MAC = 0.28
-"""Instructions a multiply-accumulate on an emulated Cortex-A53, of a separable network of 17 M of them."""
+Objective = Literal["a53", "a55", "a72", "a76", "bytes"]
+"""What is made small: the instructions of an inference on a core, or the file."""
 
 MOST_VERIFIED = 6
 """So many candidates at most are scored on the held-aside images."""
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Instructions that a multiply-accumulate takes in either arithmetic.
+def price(trial: Trial, objective: Objective) -> float:
+    """What a file costs: millions of instructions by the counted layers, or bytes.
 
-    Attributes:
-        float_per_mac, int8_per_mac: For layers with float (float16 weights included) and INT8 arithmetic.
-        source: Where the two come from, for the report.
+    Raises:
+        InputError: it has layers like none that was counted on the core.
     """
-
-    float_per_mac: float = FLOAT_PER_MAC
-    int8_per_mac: float = INT8_PER_MAC
-    source: str = "multiply-accumulates weighted by the project's own counts of another network"
-
-    def of(self, layers: Sequence[Layer], in_float: Sequence[Layer]) -> float:
-        """Millions of instructions an image."""
-        slow = sum(layer.macs for layer in in_float)
-        fast = sum(layer.macs for layer in layers) - slow
-        return round((slow * self.float_per_mac + fast * self.int8_per_mac) / 1e6, 3)
-
-
-def counted_cost(path: Path, stem: str, macs: int) -> Cost | None:
-    """The cost from the benchmark's counts of a network's float32 and INT8 files, or None without both.
-
-    Args:
-        path: Result file of the benchmark harness.
-        stem: Common beginning of the two files' names, "featherface_v2_320x320".
-        macs: Multiply-accumulates of the network.
-    """
-    counts = {
-        (one.machine.name, one.model.file): one.instructions.count
-        for one in read_record(path, CostFile).measurements
-        if one.valid and one.instructions
-    }
-    for machine, _ in counts:
-        pair = [counts.get((machine, f"{stem}_{row.name}.tflite")) for row in (FLOAT32, INT8)]
-        if pair[0] is not None and pair[1] is not None and macs:
-            return Cost(pair[0] / macs, pair[1] / macs, f"instructions counted on {machine}, {path.name}")
-    return None
+    if objective == "bytes":
+        return float(trial.bytes)
+    if objective not in trial.million_instructions:
+        raise InputError(f"nothing is known of some layers' cost on {objective}: choose --objective bytes")
+    return trial.million_instructions[objective]
 
 
 @dataclass(frozen=True)
@@ -75,7 +44,7 @@ class Candidate:
         trial: On the images that the search chooses by.
         drop: AP points below the float file, on those images: what the limit limits. Shown and written is
             the `change`, as of every drift.
-        cost: Millions of instructions an image.
+        cost: Its `price`.
         verified_drop: The same on held-aside images; None where it was not verified.
         verified: That trial.
     """
@@ -115,12 +84,22 @@ class Found:
         within_limit: False where no candidate is within the limit on both parts.
         candidates: All that were tried, in order.
         floats: The float file on the images to choose by and on those held aside.
+        objective: What was made small.
     """
 
     winner: Candidate
     within_limit: bool
     candidates: tuple[Candidate, ...]
     floats: tuple[Trial, Trial]
+    objective: Objective
+
+    @property
+    def prices(self) -> dict[str, Callable[[Candidate], float]]:
+        """What candidates are compared by besides their drop: name and unit -> of a candidate."""
+        found: dict[str, Callable[[Candidate], float]] = {"bytes": lambda one: one.trial.bytes}
+        if self.objective != "bytes":
+            found[f"M instructions on {self.objective}"] = lambda one: one.cost
+        return found
 
 
 class Search:
@@ -134,7 +113,7 @@ class Search:
         verify: Verifies, on other images.
         order: Layers, most sensitive first.
         limit: Largest drop in AP points.
-        cost: Of a layer in either arithmetic.
+        objective: What is made small.
         estimator: Of the activation bounds that both benches hold.
     """
 
@@ -144,13 +123,12 @@ class Search:
         verify: Bench,
         order: Sequence[Layer],
         limit: float,
-        cost: Cost,
+        objective: Objective,
         estimator: str,
     ) -> None:
-        self._bench, self._verify, self._limit, self._cost = bench, verify, limit, cost
+        self._bench, self._verify, self._limit, self._objective = bench, verify, limit, objective
         self._estimator = estimator
         self._order = list(order)
-        self._all = list(self._order)
         self._seen: dict[frozenset[str], Candidate] = {}
 
     def run(self, shown: Callable[[Candidate], None] = lambda _: None) -> Found:
@@ -177,7 +155,7 @@ class Search:
         if key not in self._seen:
             trial = self._bench.try_recipe(self.recipe(in_float))
             drop = self._bench.float_file().ap50 - trial.ap50
-            candidate = Candidate(tuple(in_float), trial, drop, self._cost.of(self._all, in_float))
+            candidate = Candidate(tuple(in_float), trial, drop, price(trial, self._objective))
             self._seen[key] = candidate
             self._shown(candidate)
         return self._seen[key]
@@ -229,9 +207,9 @@ class Search:
             checked.append(replace(candidate, verified=trial, verified_drop=drop))
             self._seen[_key(candidate.in_float)] = checked[-1]
             if within and drop <= self._limit:
-                return Found(checked[-1], True, tuple(self._seen.values()), floats)
+                return Found(checked[-1], True, tuple(self._seen.values()), floats, self._objective)
         least = min(checked, key=lambda c: (c.verified_drop or 0.0, c.cost))
-        return Found(least, False, tuple(self._seen.values()), floats)
+        return Found(least, False, tuple(self._seen.values()), floats, self._objective)
 
     def _prefix(self, count: int) -> Candidate:
         return self._try(self._order[:count])

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from model.foundation.command_line.terminal import console, narrow_table
 from quantize.tune.curve import CalibrationCurve
-from quantize.tune.search import Candidate, Cost, Found, change, pareto
+from quantize.tune.search import Candidate, Found, change, pareto
 from quantize.tune.sensitivity import SensitivityTable
 from quantize.tune.trials import Trial
 
@@ -57,13 +57,13 @@ def search_line(candidate: Candidate) -> None:
     """One line a candidate while the search goes on."""
     print(
         f"{len(candidate.in_float):4d} layers in float: AP50 {candidate.trial.ap50:.2f} "
-        f"({_signed(candidate.drop)} against float), {candidate.trial.bytes:,} bytes, "
-        f"{candidate.cost:.1f} M instructions",
+        f"({_signed(candidate.drop)} against float), {candidate.trial.bytes:,} bytes"
+        f"{_instructions(candidate)}",
         flush=True,
     )
 
 
-def search_json(found: Found, limit: float, cost: Cost, model: str) -> dict[str, Any]:
+def search_json(found: Found, limit: float, model: str) -> dict[str, Any]:
     """The whole search; "layers" is the table of candidates for the report."""
     return {
         "kind": "search",
@@ -71,7 +71,7 @@ def search_json(found: Found, limit: float, cost: Cost, model: str) -> dict[str,
         "max_drop": limit,
         "within_limit": found.within_limit,
         "tried": len(found.candidates),
-        "cost": vars(cost),
+        "objective": found.objective,
         "float": vars(found.floats[0]),
         "float_verified": vars(found.floats[1]),
         "winner": found.winner.to_json(),
@@ -82,7 +82,7 @@ def search_json(found: Found, limit: float, cost: Cost, model: str) -> dict[str,
                 "change": change(one.drop),
                 "verified_change": change(one.verified_drop),
                 "bytes": one.trial.bytes,
-                "million_instructions": one.cost,
+                "million_instructions": one.trial.million_instructions,
             }
             for one in found.candidates
         ],
@@ -90,17 +90,23 @@ def search_json(found: Found, limit: float, cost: Cost, model: str) -> dict[str,
     }
 
 
-def print_found(found: Found, limit: float, cost: Cost) -> None:
+def print_found(found: Found, limit: float) -> None:
     """The two Pareto fronts, the winner, and its recall by face height."""
     screen = console()
-    for title, price in (
-        ("Pareto front: AP50 against bytes", lambda c: float(c.trial.bytes)),
-        (f"Pareto front: AP50 against cost ({cost.source})", lambda c: c.cost),
-    ):
-        rows = narrow_table("layers in float", "bytes", "M instructions", "change", "held aside", title=title)
+    cores = list(found.winner.trial.million_instructions)
+    for title, price in found.prices.items():
+        rows = narrow_table(
+            "layers in float",
+            "bytes",
+            *cores,
+            "change",
+            "held aside",
+            title=f"Pareto front: AP50 against {title}",
+        )
         for one in pareto(found.candidates, price):
             verified = "" if one.verified_drop is None else _signed(one.verified_drop)
-            cells = f"{one.trial.bytes:,}", f"{one.cost:.1f}", _signed(one.drop), verified
+            counted = [f"{one.trial.million_instructions[core]:.1f}" for core in cores]
+            cells = f"{one.trial.bytes:,}", *counted, _signed(one.drop), verified
             rows.add_row(str(len(one.in_float)), *cells)
         screen.print(rows)
     winner = found.winner
@@ -115,6 +121,11 @@ def print_found(found: Found, limit: float, cost: Cost) -> None:
         + ("" if found.within_limit else "; the best")
         + f" has {len(winner.in_float)} layers in float; AP50 {_signed(drop)} against float, held aside"
     )
+
+
+def _instructions(candidate: Candidate) -> str:
+    counts = candidate.trial.million_instructions.items()
+    return "".join(f", {count:.1f} M on {core}" for core, count in counts)
 
 
 def _signed(drop: float) -> str:

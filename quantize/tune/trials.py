@@ -8,11 +8,12 @@ import io
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from calibration_data.readers import LabelledImage
 from convert.difference import TensorSums
+from convert.tflite.graph import read_graph
 from model.evaluation import evaluate
 from model.evaluation.average_precision import Matched
 from model.evaluation.loop import Seen
@@ -26,6 +27,7 @@ from model.geometry.spec import DetectorSpec
 from model.runtime.running import RawOutputs, open_model
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.ranges import Bounds
+from quantize.cost.model import TABLE, million_instructions
 from quantize.recipe import Recipe
 
 COMPARED_IMAGES = 32
@@ -41,18 +43,21 @@ class Trial:
         ap50: AP at IoU 0.5 in points (0..100).
         sqnr_db: Output -> 10 log10(sum f^2 / sum (f - q)^2) against the float file; None if equal.
         recall: Band of face heights in pixels of the input -> (faces, found at the score floor).
+        million_instructions: Core -> of one inference; no core where a layer's kernel was not counted.
     """
 
     bytes: int
     ap50: float
     sqnr_db: dict[str, float | None]
     recall: dict[str, tuple[int, int]]
+    million_instructions: dict[str, float] = field(default_factory=dict)
 
 
 class Bench:
     """Tries recipes on one float file and one list of labelled images, and keeps every result.
 
-    Results stand in a journal, keyed by everything that decides them (float file, bounds, images, recipe).
+    Results stand in a journal, keyed by everything that decides them (float file, bounds, images, recipe, the
+    table of costs).
     """
 
     def __init__(
@@ -67,7 +72,7 @@ class Bench:
             raise InputError("no labelled image to try recipes on")
         self.model, self.bounds, self.images, self.spec = model, dict(bounds), list(images), spec
         pictures = [[image.name, sha256_of(image.path), image.boxes_xyxy.tolist()] for image in images]
-        content = [sha256_of(model), sorted(self.bounds.items()), pictures]
+        content = [sha256_of(model), sha256_of(TABLE), sorted(self.bounds.items()), pictures]
         self.setting = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
         self._done = Journal(journal, Trial)
         self._float: list[RawOutputs] = []
@@ -149,7 +154,8 @@ class Bench:
 
 def _trial(file: Path, matched: Matched, sqnr_db: dict[str, float | None]) -> Trial:
     recall = {band: (one.faces, one.found) for band, one in matched.recall_by_height().items()}
-    return Trial(file.stat().st_size, round(100 * matched.average_precision(), 4), sqnr_db, recall)
+    ap50 = round(100 * matched.average_precision(), 4)
+    return Trial(file.stat().st_size, ap50, sqnr_db, recall, million_instructions(read_graph(file)))
 
 
 @dataclass(frozen=True, eq=False)

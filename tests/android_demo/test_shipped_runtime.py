@@ -14,7 +14,7 @@ from benchmark.devices.machine import CountingMachine, RunRequest
 from benchmark.devices.method import Counting
 from benchmark.devices.results import Setting
 from benchmark.emulation import app_runtime
-from convert.tflite.cost import Delegated
+from benchmark.runner.output import Delegated
 
 MODEL = layout.ROOT / "build" / "featherface_v2_320x320_int8.tflite"
 INSTRUCTIONS = 59.1e6

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmark.adb import client
-from benchmark.adb.facts import Cluster, DeviceFacts, processor_mask, read_facts
+from benchmark.adb.facts import Cluster, DeviceFacts, MachineFacts, processor_mask, read_facts
 from benchmark.devices.adb_machine import FOLDER, AdbMachine, over_adb
 from benchmark.devices.kind import Kind, Listed, Wish
 from benchmark.devices.kinds.app import app_machine
@@ -19,7 +19,6 @@ from benchmark.emulation.image import guest_image
 from benchmark.errors import DeviceError
 from benchmark.runner.build import runner_for
 from benchmark.runner.output import RunnerOutput, Tensor, parse
-from convert.tflite.cost import MachineFacts
 from model.foundation.artifact import sha256_of
 from model.foundation.cache import cache_folder
 from model.foundation.errors import InputError

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.adb.client import AdbDevice
-from benchmark.adb.facts import DeviceFacts
+from benchmark.adb.facts import DeviceFacts, MachineFacts
 from benchmark.devices.adb_machine import FOLDER, AdbMachine, over_adb
 from benchmark.devices.app_result import AppResult, AppVersion
 from benchmark.devices.kind import Kind, Wish
@@ -25,7 +25,6 @@ from benchmark.devices.machine import Machine, Runner, RunRequest
 from benchmark.errors import DeviceError, DeviceTimeoutError
 from benchmark.runner.output import RunnerOutput
 from calibration_data.images import list_images
-from convert.tflite.cost import MachineFacts
 from model.foundation.artifact import read_json, sha256_of
 from model.foundation.errors import InputError
 from model.foundation.records import from_json

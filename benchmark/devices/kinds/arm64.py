@@ -8,13 +8,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from benchmark.adb.facts import MachineFacts
 from benchmark.devices.kind import Kind, Wish
 from benchmark.devices.kinds.adb import LITERT_RUNNER, LinuxMachine, Program, litert_program
-from benchmark.devices.machine import CountingMachine, Machine, Runner, RunRequest
+from benchmark.devices.machine import CountingMachine, Instructions, Machine, Runner, RunRequest
 from benchmark.emulation.guest import CORES, running_guest
 from benchmark.emulation.image import guest_image
 from benchmark.runner.output import OperatorShare, RunnerOutput
-from convert.tflite.cost import Instructions, MachineFacts
 from model.foundation.errors import InputError
 
 COUNTED_CORES = ("cortex-a53", "cortex-a76")

@@ -6,13 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmark.adb.facts import MachineFacts
 from benchmark.devices.kind import Kind, Wish
-from benchmark.devices.machine import CountingMachine, Machine, Runner, RunRequest, run_on_these_files
+from benchmark.devices.machine import (
+    CountingMachine,
+    Instructions,
+    Machine,
+    Runner,
+    RunRequest,
+    run_on_these_files,
+)
 from benchmark.emulation import wheels
 from benchmark.emulation.qemu_user import ARMHF_CORE, UserEmulator, armhf_system
 from benchmark.runner.build import SOURCES
 from benchmark.runner.output import OperatorShare, RunnerOutput
-from convert.tflite.cost import Instructions, MachineFacts
 from model.foundation.cache import cache_folder
 from model.foundation.errors import InputError
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmark.adb.facts import MachineFacts
 from benchmark.devices.kind import Kind, Wish
 from benchmark.devices.machine import Machine, Runner, RunRequest, run_on_these_files
 from benchmark.errors import DeviceError, DeviceTimeoutError
 from benchmark.runner.build import runner_for
 from benchmark.runner.output import RunnerOutput, last_error
-from convert.tflite.cost import MachineFacts
 from model.foundation.errors import InputError
 
 GRACE_S = 120.0

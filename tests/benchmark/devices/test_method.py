@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.adb import client as adb
-from benchmark.adb.facts import Cluster
+from benchmark.adb.facts import Cluster, MachineFacts
 from benchmark.adb.heat import take_sample
 from benchmark.devices.adb_machine import locked
 from benchmark.devices.conditions import HeatLog, Look, cool_down, logged
@@ -28,7 +28,6 @@ from benchmark.devices.method import (
 from benchmark.devices.results import Limits, ResultFile, Setting, merged, read_results
 from benchmark.errors import DeviceError
 from benchmark.runner.output import RunnerOutput, Statistics
-from convert.tflite.cost import MachineFacts
 from model.foundation.errors import InputError
 from tests.benchmark.scripted_adb import Phone, recorded
 

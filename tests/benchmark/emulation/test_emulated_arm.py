@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from benchmark.adb import client as adb
+from benchmark.adb.facts import MachineFacts
 from benchmark.devices.adb_machine import FOLDER
 from benchmark.devices.kinds.adb import LinuxMachine, litert_program
 from benchmark.devices.kinds.arm64 import Arm64Machine
@@ -30,7 +31,6 @@ from benchmark.emulation.packages import Packages, unpacked
 from benchmark.emulation.qemu_user import UserEmulator
 from benchmark.errors import DeviceError, DeviceGoneError
 from benchmark.runner.build import runner_for
-from convert.tflite.cost import MachineFacts
 from convert.tflite.export import write_tflite
 from model.foundation.cache import cache_folder
 from model.foundation.errors import InputError

@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 from benchmark.adb.client import AdbDevice
+from benchmark.adb.facts import MachineFacts
 from benchmark.devices.kinds.app import AppMachine, AppRun
 from benchmark.devices.machine import RunRequest
 from benchmark.errors import DeviceError
 from benchmark.phone.batches import detect_in_batches
-from convert.tflite.cost import MachineFacts
 
 
 def test_images_go_in_batches_and_what_is_done_stays_done(app, tflite_file, tmp_path):

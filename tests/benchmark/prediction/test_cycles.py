@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from benchmark.__main__ import main
-from benchmark.devices.machine import Runner
-from benchmark.devices.results import Measurement, Setting
+from benchmark.adb.facts import MachineFacts
+from benchmark.devices.machine import Instructions, Runner
+from benchmark.devices.results import Measurement, ModelFile, Setting
 from benchmark.prediction import cycles as prediction
 from benchmark.prediction.cycles import (
     PHONES,
@@ -25,7 +26,6 @@ from benchmark.prediction.cycles import (
 from benchmark.prediction.published import LATENCIES, Published
 from benchmark.prediction.tables import prediction_table
 from benchmark.runner.output import OperatorShare
-from convert.tflite.cost import Instructions, MachineFacts, ModelFile
 from model.foundation.errors import InputError
 
 FLOAT = OperatorShare("Delegate/Fully Connected (NC, F32) GEMM", "", 1.0)

@@ -6,8 +6,7 @@ from __future__ import annotations
 import pytest
 
 from benchmark.errors import DeviceError
-from benchmark.runner.output import parse
-from convert.tflite.cost import Delegated
+from benchmark.runner.output import Delegated, parse
 
 OLD = """INFO: Initialized session in 3.337ms.
 INFO: count=9 first=81913 curr=55502 min=55502 max=81913 avg=58984.7 std=8115

@@ -12,7 +12,6 @@ from msgspec import structs
 
 from calibration_data.readers import LabelledImage
 from calibration_data.selection import select_images, write_manifest
-from convert.tflite.cost import CostFile, FileCost, Instructions, MachineFacts, ModelFile
 from convert.tflite.graph import read_graph
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
@@ -23,7 +22,7 @@ from quantize.calibrate.bounds import prepared
 from quantize.calibrate.meter import measure_ranges
 from quantize.recipe import Recipe, read_recipe
 from quantize.tune.recipe_layers import Layer, layers_of
-from quantize.tune.search import Cost, Search, chosen_layers, counted_cost, pareto, ranked_layers, recipe_name
+from quantize.tune.search import Objective, Search, chosen_layers, pareto, ranked_layers, recipe_name
 from quantize.tune.sensitivity import all_int8, except_for, measure_sensitivity
 from quantize.tune.subject import Subject
 from quantize.tune.tables import search_json
@@ -56,16 +55,17 @@ class Landscape(Bench):
             integer = [name for name in self.losses if recipe.precision_of(name).name == "int8"]
             lost = sum(self.losses[name] for name in integer)
             lost += self.worse if lost else 0.0
-            self._known[recipe] = self._trial(90.0 - lost, 1000 - 10 * len(integer))
+            floats = sum(one.macs for one in LAYERS if one.name not in integer)
+            self._known[recipe] = self._trial(90.0 - lost, 1000 - 10 * len(integer), (36e6 + floats) / 1e6)
         return self._known[recipe]
 
     def try_all(self, recipes: Sequence[Recipe], *_: object) -> None:
         for recipe in recipes:
             self.try_recipe(recipe)
 
-    def _trial(self, ap50: float, size: int) -> Trial:
-        ratio = 10 + ap50 / 10
-        return Trial(size, ap50, dict.fromkeys(("boxes", "scores", "landmarks"), ratio), {"over 64": (4, 3)})
+    def _trial(self, ap50: float, size: int, cost: float = 72.0) -> Trial:
+        ratios = dict.fromkeys(("boxes", "scores", "landmarks"), 10 + ap50 / 10)
+        return Trial(size, ap50, ratios, {"over 64": (4, 3)}, {"a53": cost})
 
 
 LOSSES = {"a": 4.0, "b": 0.1, "c": 2.0, "d": 0.1, "e": 0.0, "f": 0.05, "g": 1.0, "h": 0.0}
@@ -83,11 +83,13 @@ def test_the_most_sensitive_layer_comes_first() -> None:
     json.dumps(value, allow_nan=False)
 
 
-def _search(losses: dict[str, float], limit: float, worse: float = 0.0) -> tuple[Search, Landscape]:
+def _search(
+    losses: dict[str, float], limit: float, worse: float = 0.0, objective: Objective = "a53"
+) -> tuple[Search, Landscape]:
     bench = Landscape(losses)
     table = measure_sensitivity(bench, LAYERS, "min_max")
     order = [row.layer for row in table.rows]
-    return Search(bench, Landscape(losses, worse), order, limit, Cost(2.0, 1.0), "min_max"), bench
+    return Search(bench, Landscape(losses, worse), order, limit, objective, "min_max"), bench
 
 
 def test_the_cheapest_assignment_within_the_limit_wins() -> None:
@@ -134,22 +136,12 @@ def test_the_front_holds_what_nothing_beats() -> None:
         assert not any(c.cost < one.cost and c.drop <= one.drop for c in found.candidates)
 
 
-def test_costs_come_from_the_counts_of_both_files(tmp_path: Path) -> None:
-    def row(file: str, count: int, *problems: str) -> FileCost:
-        return FileCost(
-            machine=MachineFacts("emulated-arm64", "a53", "a53"),
-            model=ModelFile(file, 1, ""),
-            instructions=Instructions(count, 5, 0.0, "icount"),
-            problems=problems,
-        )
-
-    path = tmp_path / "cost.json"
-    rows = (row("v_float32.tflite", 480), row("v_int8.tflite", 280), row("v_int8.tflite", 1, "it differs"))
-    write_record(path, CostFile("featherface-benchmark", 1, (*rows, row("w_float32.tflite", 1))))
-    cost = counted_cost(path, "v", 1000)
-    assert cost is not None
-    assert (cost.float_per_mac, cost.int8_per_mac) == (0.48, 0.28)
-    assert counted_cost(path, "w", 1000) is None
+def test_an_objective_is_what_is_made_small() -> None:
+    found = _search(LOSSES, 0.5, objective="bytes")[0].run()
+    assert found.winner.cost == found.winner.trial.bytes
+    assert list(found.prices) == ["bytes"]
+    with pytest.raises(InputError, match="choose --objective bytes"):
+        _search(LOSSES, 0.5, objective="a76")[0].run()
 
 
 def test_layers_of_the_real_file(converted: Converted) -> None:
@@ -216,7 +208,8 @@ def test_a_file_without_a_spec_is_given_one(
 def test_what_is_written_has_the_sign_of_every_drift() -> None:
     """Candidate - float: the INT8 file that loses half a point changes AP by -0.5."""
     found = _search({"a": 0.5, "b": 0.0}, 1.0)[0].run()
-    written = search_json(found, 1.0, Cost(), "net")
+    written = search_json(found, 1.0, "net")
+    assert written["objective"] == "a53"
     assert written["layers"][0]["ap50"] == 89.5
     assert written["layers"][0]["change"] == -0.5
     assert written["winner"]["verified_change"] == -0.5

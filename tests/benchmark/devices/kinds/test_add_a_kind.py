@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from benchmark.devices.kind import Kind
 from benchmark.devices.machine import Machine, Runner
 from benchmark.runner.output import RunnerOutput, Statistics
-from convert.tflite.cost import MachineFacts
+from benchmark.adb.facts import MachineFacts
 
 
 class ToyMachine(Machine):
