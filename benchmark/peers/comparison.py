@@ -52,7 +52,7 @@ class Comparison:
         """
         reference = Workshop(REFERENCE, peer_models([REFERENCE])[REFERENCE], self.folders, self.wanted)
         reference.make_ours()
-        made = [one for name in self.models for one in self._made(name, again)]
+        made = (one for name in self.models for one in self._made(name, again))
         return measure(made, sets, cores, reference.float32, self.wanted.output)
 
     def _made(self, name: str, again: bool) -> Iterator[Made]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -94,12 +94,12 @@ class Row:
 
 
 def measure(
-    made: Sequence[Made], sets: Sequence[ImageSet], cores: Sequence[str], reference: Path, output: Path
+    made: Iterable[Made], sets: Sequence[ImageSet], cores: Sequence[str], reference: Path, output: Path
 ) -> list[Row]:
     """Measure all files; what an earlier run measured is taken from `output`.
 
     Args:
-        made: The files.
+        made: The files; each is judged before the next one is asked for, which may take minutes to make.
         sets: Labelled sets.
         cores: Emulated cores that instructions are counted on.
         reference: The float TFLite file whose time is 1.
@@ -107,12 +107,13 @@ def measure(
     """
     accuracies = Journal(output / "accuracy.jsonl", Accuracy)
     ratios = Journal(output / "host_ratio.jsonl", float)
-    rows = [_described(one) for one in made]
-    for index, row in enumerate(rows):
+    rows = []
+    for one in made:
+        row = _described(one)
         try:
-            rows[index] = _timed(_judged(row, sets, accuracies, output), reference, ratios)
+            rows.append(_timed(_judged(row, sets, accuracies, output), reference, ratios))
         except InputError as error:
-            rows[index] = _failed(row, error)
+            rows.append(_failed(row, error))
     for core in cores:
         rows = list(_counted(rows, core, ResultFile(output / "instructions.json", resume=True)))
     return rows

@@ -12,7 +12,6 @@ from benchmark.peers.measuring import Row
 from benchmark.peers.tables import OURS
 from benchmark.report.plots import COLOURS, SETTINGS
 from model.foundation.artifact import replacing
-from model.networks import NETWORKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,21 +33,27 @@ def draw(path: Path, rows: Sequence[Row], set_name: str) -> bool:
     from matplotlib.figure import Figure
 
     drawn = [row for row in rows if row.made.converter == OURS and set_name in row.accuracy]
-    panels = [(f"million instructions on {core}", lambda row, core=core: row.instructions.get(core, 0) / 1e6)
-              for core in dict.fromkeys(core for row in drawn for core in row.instructions)]  # fmt: skip
-    panels.append(("kilobytes", lambda row: row.bytes / 1000))
+    cores = list(dict.fromkeys(core for row in drawn for core in row.instructions))
     if not drawn:
         return False
     with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(4.2 * len(panels), 3.8), layout="constrained")
-        for axes, (label, cost) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels,
-                                       strict=True):  # fmt: skip
-            points = [(cost(row), 100 * (row.accuracy[set_name].ap or 0), row) for row in drawn if cost(row)]
-            _panel(axes, points, label)
+        figure = Figure(figsize=(4.2 * (len(cores) + 1), 3.8), layout="constrained")
+        panels = figure.subplots(1, len(cores) + 1, sharey=True, squeeze=False)[0]
+        for axes, core in zip(panels, [*cores, None], strict=True):
+            points = [
+                (_cost(row, core), 100 * (row.accuracy[set_name].ap or 0), row)
+                for row in drawn
+                if core is None or core in row.instructions
+            ]
+            _panel(axes, points, f"million instructions on {core}" if core else "kilobytes")
         figure.axes[0].set_ylabel(f"AP50 x 100 on {set_name}")
         with replacing(path) as temporary:
             figure.savefig(temporary, dpi=110)
     return True
+
+
+def _cost(row: Row, core: str | None) -> float:
+    return row.bytes / 1000 if core is None else row.instructions[core] / 1e6
 
 
 def _panel(axes: Axes, points: Sequence[Point], label: str) -> None:
@@ -57,7 +62,7 @@ def _panel(axes: Axes, points: Sequence[Point], label: str) -> None:
     best = pareto(points)
     axes.plot([x for x, _, _ in best], [y for _, y, _ in best], color="#999999", linewidth=1, zorder=1)
     for x, y, row in points:
-        own = row.made.model in NETWORKS.names() and "featherface" in row.made.model
+        own = row.made.model.startswith("featherface")
         axes.scatter(x, y, color=COLOURS[0] if own else COLOURS[1], marker="o" if own else "s", zorder=2)
         axes.annotate(row.made.title, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7)
 
