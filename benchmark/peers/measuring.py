@@ -29,7 +29,7 @@ from model.foundation.journal import Journal
 from model.foundation.records import fingerprint
 from model.runtime.running import open_model
 
-ROUNDS = 60
+ROUNDS = 40
 """Inferences of each of two files that take turns, for the ratio of their times."""
 
 
@@ -81,7 +81,7 @@ class Row:
         sha256, bytes, operators: Of the file; `operators` are nodes in an ONNX file, None where unknown.
         accuracy: Set -> AP.
         instructions: Core -> of one inference; TFLite files only.
-        host_ratio: Time of an inference on this computer, one thread, the reference's as 1.
+        host_ratio: Processor time of an inference on this computer, one thread, the reference's as 1.
     """
 
     made: Made
@@ -102,7 +102,7 @@ def measure(
         made: The files; each is judged before the next one is asked for, which may take minutes to make.
         sets: Labelled sets.
         cores: Emulated cores that instructions are counted on.
-        reference: The float TFLite file whose time is 1.
+        reference: The float TFLite file whose processor time is 1.
         output: Folder of the journals.
     """
     accuracies = Journal(output / "accuracy.jsonl", Accuracy)
@@ -186,7 +186,7 @@ def _accuracy(reference: Run, candidate: Run) -> Accuracy:
 
 
 def _timed(row: Row, reference: Path, known: Journal[float]) -> Row:
-    """Add the ratio of times: both files take turns, so that whatever else runs meets both."""
+    """Add the ratio of processor times: both files take turns, so that whatever else runs meets both."""
     made = row.made
     if made.file is None or made.script is not None:
         return row
@@ -200,9 +200,9 @@ def _timed(row: Row, reference: Path, known: Journal[float]) -> Row:
         with step(f"{made.file.name}: time beside {reference.name}"):
             for _ in range(ROUNDS):
                 for model, image, taken in zip(models, pixels, seconds, strict=True):
-                    started = time.perf_counter()
+                    started = time.process_time()
                     model.run(image)
-                    taken.append(time.perf_counter() - started)
+                    taken.append(time.process_time() - started)
         first, second = (statistics.median(taken) for taken in seconds)
         known.add(key, round(second / first, 3))
     return replace(row, host_ratio=known[key])
@@ -224,7 +224,7 @@ def _counted(rows: Sequence[Row], core: str, results: ResultFile) -> Iterator[Ro
                     with step(f"{file.name}: instructions on {core}"):
                         found = method.measure(file, Setting(), profile=False)
                     results.add(found)
-            except DeviceError as error:
+            except (DeviceError, InputError) as error:
                 yield _failed(row, error)
                 continue
             count = found.instructions

@@ -42,7 +42,7 @@ def problems(rows: Sequence[Row]) -> list[str]:
 def _table(rows: Sequence[Row], names: tuple[str, str], named: Callable[[Row], tuple[str, str]]) -> TextTable:
     sets = list(dict.fromkeys(name for row in rows for name in row.accuracy))
     cores = list(dict.fromkeys(name for row in rows for name in row.instructions))
-    columns = [*names, *(f"{name} float32" for name in sets), *sets, "KB", "operators"]
+    columns = [*names, *(column for name in sets for column in (f"{name} float32", name)), "KB", "operators"]
     columns += [*(f"{core}, M" for core in cores), "host time"]
     return TextTable.named(columns, [[*named(row), *_figures(row, sets, cores)] for row in rows], names=2)
 
@@ -51,8 +51,7 @@ def _figures(row: Row, sets: Sequence[str], cores: Sequence[str]) -> list[str]:
     found = [row.accuracy.get(name) for name in sets]
     counts = [row.instructions.get(core) for core in cores]
     return [
-        *(DASH if one is None else percent(one.reference) for one in found),
-        *(DASH if one is None else _shown(one) for one in found),
+        *(cell for one in found for cell in (_shown(one) if one else (DASH, DASH))),
         f"{row.bytes / 1000:.0f}" if row.bytes else DASH,
         str(row.operators or DASH),
         *(DASH if count is None else f"{count / 1e6:.1f}" for count in counts),
@@ -60,6 +59,6 @@ def _figures(row: Row, sets: Sequence[str], cores: Sequence[str]) -> list[str]:
     ]
 
 
-def _shown(one: Accuracy) -> str:
+def _shown(one: Accuracy) -> tuple[str, str]:
     interval = "" if one.low is None else f", {signed(one.low)} to {signed(one.high)}"
-    return f"{percent(one.ap)} ({signed(one.difference)}{interval})"
+    return percent(one.reference), f"{percent(one.ap)} ({signed(one.difference)}{interval})"
