@@ -129,7 +129,7 @@ QUANTIZER := $(shell find quantize -name '*.py' -not -path '*/qat/*' -not -path 
 
 .DEFAULT_GOAL := help
 PHOTOGRAPHS ?= $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled)
-.PHONY: help setup lock doctor tflite onnx qat audit ranges report gate baseline train benchmark arm android android-test android-install test lint clean FORCE
+.PHONY: help setup lock doctor tflite onnx qat audit ranges report gate baseline train benchmark compare arm android android-test android-install test lint clean FORCE
 FORCE:
 
 help:  ## List the targets
@@ -276,6 +276,11 @@ android-install: .venv/installed  ## Install the app on the phone over adb and s
 
 test: .venv/installed  ## Run all tests
 	$(RUN) pytest -n 2 --dist loadfile
+
+PEERS ?= $(wildcard ../shared/peers ../shared/checkpoints)
+compare: .venv/installed $(DEMO)/label.stamp $(WORK)/calibration.json  ## Ours beside other people's models and converters (SETS= CALIBRATION= PEERS="folder ...")
+	$(RUN) benchmark peers $(SETS) --calibration $(WORK)/calibration.json --photographs $(DEMO)/evaluation/images \
+	  $(if $(PEERS),--weights $(PEERS)) --output $(BUILD)/peers $(BENCHMARK_FLAGS)
 
 lint: .venv/installed  ## ruff, mypy --strict, import direction
 	$(RUN) ruff check .

@@ -89,6 +89,13 @@ COMMANDS = (
         "--output build/counted_layers.json",
     ),
     Command(
+        "peers",
+        "benchmark.peers.commands:peers",
+        "ours beside other people's: models, and converters on the same weights",
+        "--set demo build/demo/evaluation/images build/demo/evaluation/label.txt --model featherface_v2 "
+        "--calibration build/calibration.json --photographs build/demo/evaluation/images",
+    ),
+    Command(
         "evaluate-phone",
         "benchmark.phone.commands:evaluate_phone",
         "figures of the demo app on a phone beside this computer's",
