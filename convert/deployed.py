@@ -23,7 +23,7 @@ class Deployed(nn.Module):
     Exact rewrites of the given network, which stays as it is: batch norms are folded into the
     convolutions before them, and the first convolution reads RGB and divides by std. The mean is
     subtracted in front of it and not folded into its bias: zero padding stands for the mean colour, so at
-    the borders the two differ.
+    the borders the two differ. (In a TFLite file it is, with a border: `convert.tflite.passes.folded_mean`.)
     """
 
     def __init__(self, network: nn.Module, spec: DetectorSpec, layout: Layout) -> None:

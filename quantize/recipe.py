@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -38,12 +39,15 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         layers: Rules; for each layer the last one that matches counts.
         estimator: How activation ranges come from images: a file of `quantize/calibrate/estimators`.
         bias_correction: Whether the INT8 layers' biases are corrected on calibration images.
+        pixels: What a file whose first layer is int8 takes: "uint8" RGB, or "int8", a pixel less 128, which
+            saves the operator that turns one into the other.
     """
 
     name: str
     layers: tuple[LayerRule, ...]
     estimator: str = "min_max"
     bias_correction: bool = False
+    pixels: Literal["uint8", "int8"] = "uint8"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9_]+", self.name):

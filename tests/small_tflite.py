@@ -24,6 +24,7 @@ VERSIONS = {
     "LOGISTIC": 2,
     "PAD": 2,
     "SUB": 2,
+    "FULLY_CONNECTED": 5,
 }
 """The first version of each operator's int8 form."""
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int8": 9}
@@ -113,7 +114,7 @@ class SmallModel:
     def sign(self, inputs: list[int], outputs: list[int]) -> None:
         """Give the file the signature that a converter gives it."""
         signature = schema.SignatureDefT()
-        signature.subgraphIndex = 0
+        signature.subgraphIndex, signature.signatureKey = 0, "serving_default"
         signature.inputs, signature.outputs = (
             [self._entry(f"{role}_{place}", index) for place, index in enumerate(tensors)]
             for role, tensors in (("args", inputs), ("output", outputs))

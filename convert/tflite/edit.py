@@ -1,4 +1,4 @@
-"""Additions to a parsed TFLite file: a tensor, a constant, an operator."""
+"""A parsed TFLite file is read and added to: a constant, a tensor, an operator."""
 
 from __future__ import annotations
 
@@ -44,6 +44,18 @@ def add_constant(model: Any, name: str, values: Stored) -> int:
     return index
 
 
+def values_of(model: Any, tensor: int) -> Any:
+    """A stored tensor of the first subgraph, float32 or int32, in its shape; None for any other."""
+    if tensor < 0:
+        return None
+    stored = model.subgraphs[0].tensors[tensor]
+    data = model.buffers[stored.buffer].data
+    kinds = {number: name for name, number in _TYPES.items() if name != "uint8"}
+    if data is None or not len(data) or stored.type not in kinds:
+        return None
+    return np.frombuffer(bytes(data), kinds[stored.type]).reshape(stored.shape)
+
+
 def store(model: Any, tensor: Any, values: Stored) -> None:
     """Make values of the tensor's shape its content, in a buffer of its own, and their type its type."""
     buffer = schema.BufferT()
@@ -71,6 +83,14 @@ def new_operator(
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
         operator.builtinOptions = options
     return operator
+
+
+def reshape(model: Any, source: int, target: int) -> Any:
+    """A RESHAPE of one tensor to another one's shape, that stands nowhere yet."""
+    options = schema.ReshapeOptionsT()
+    options.newShape = np.array(model.subgraphs[0].tensors[target].shape, np.int32)
+    inputs = [source, add_constant(model, "shape", options.newShape)]
+    return new_operator(model, "RESHAPE", inputs, [target], options)
 
 
 def _code(model: Any, number: int, version: int) -> int:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from convert.deployed import Deployed
 from convert.difference import measure_difference, require_close
 from convert.tflite.graph import Graph
-from convert.tflite.naming import name_layers
+from convert.tflite.naming import name_layers, number_names
+from convert.tflite.passes import PASSES
 from convert.verdict import parity_facts
 from model.foundation.artifact import Artifact, replacing, tool_versions
 from model.geometry.letterbox import Pixels
@@ -55,6 +56,9 @@ def export_tflite(
         model = read_model(temporary)
         name_interface(model, spec)
         name_layers(model, deployed)
+        for each in PASSES:
+            each(model)
+        number_names(model)
         operators = Graph.of(model).require_builtin()
         write_model(model, temporary)
         file, onnx = (open_model(path) for path in (temporary, made_from["onnx"]))

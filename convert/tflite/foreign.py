@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from convert.difference import TensorDifference, measure_difference, require_close
 from convert.tflite.graph import Graph
 from convert.tflite.naming import number_names
-from convert.tflite.passes import PASSES
+from convert.tflite.passes import FOREIGN_PASSES, PASSES
 from convert.tflite.pixel_input import take_pixels
 from convert.verdict import parity_facts
 from model.foundation.artifact import Artifact, replacing, tool_versions
@@ -77,10 +77,12 @@ def adopt(model: Any, spec: DetectorSpec, *, scale: bool) -> None:
     for tensor in model.subgraphs[0].tensors:
         tensor.quantization = tensor.shapeSignature = None
     _choose_outputs(model, physical_names(spec))
-    for each in PASSES:
+    for each in FOREIGN_PASSES:
         each(model)
     if scale:
         take_pixels(model, spec)
+    for each in PASSES:
+        each(model)
     name_interface(model, spec)
     number_names(model)
 

@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from convert.tflite.edit import add_constant, add_tensor, new_operator
+from convert.tflite.edit import add_constant, add_tensor, new_operator, values_of
 from convert.tflite.graph import operator_kinds
 from model.geometry.spec import DetectorSpec
 
@@ -45,11 +45,10 @@ def _first_convolutions(model: Any) -> Iterator[tuple[Any, Floats]]:
     found = []
     for kind, operator in zip(operator_kinds(model), graph.operators, strict=True):
         if graph.inputs[0] in operator.inputs:
-            tensor = graph.tensors[operator.inputs[1]] if kind == "CONV_2D" else None
-            data = None if tensor is None else model.buffers[tensor.buffer].data
-            if tensor is None or data is None or not len(data) or tensor.shape[-1] != len("RGB"):
+            weight = values_of(model, operator.inputs[1]) if kind == "CONV_2D" else None
+            if weight is None or weight.shape[-1] != len("RGB"):
                 return
-            found.append((operator, np.frombuffer(bytes(data), np.float32).reshape(tensor.shape)))
+            found.append((operator, weight))
     yield from found
 
 

@@ -20,6 +20,7 @@ from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.runtime.flatbuffer import parse_model, write_model
 from quantize.apply.passes import PASSES
+from quantize.apply.passes.byte_input import take_bytes
 from quantize.precision import FLOAT32, PRECISIONS, WITH_WEIGHTS, Precision
 from quantize.recipe import Recipe
 
@@ -37,7 +38,7 @@ def apply_recipe(
         recipe: Precision of each layer.
         model: Float TFLite file with the project's layer names.
         bounds: Name of each activation -> (low, high); needed when the recipe is static.
-        output: File to write. Its input takes uint8 pixels if its first layer is int8.
+        output: File to write. Its input takes the recipe's pixels if its first layer is int8.
 
     Raises:
         InputError: the file is quantized already, tensors share a name, a rule matches no layer, an
@@ -67,7 +68,8 @@ def apply_recipe(
     if not result.signatureDefs:
         raise InputError(f"{model} has no signature: convert it, and apply recipes to what that makes")
     for each in PASSES:
-        each(result)
+        if each is not take_bytes or recipe.pixels == "uint8":
+            each(result)
     write_model(result, output)
 
 

@@ -29,10 +29,20 @@ def prepared(ranges: Ranges, estimator: str, model: Path) -> Bounds:
     The input's bounds are set, not measured, so that a pixel's byte is its quantized value.
     """
     graph = read_graph(model)
-    bounds = carried({**bounds_by(ranges, estimator), INPUT_NAME: PIXELS}, graph)
+    bounds = carried({**bounds_by(ranges, estimator), **dict.fromkeys(pixels(graph), PIXELS)}, graph)
     if (spec := spec_inside(model)) is not None:
         bounds = _readable(bounds, graph, logit_names(spec))
     return without_ties(joined(bounds, graph), graph)
+
+
+def pixels(graph: Graph) -> set[str]:
+    """Names of the input and of what only moves its pixels about or puts a border around them."""
+    found = {INPUT_NAME}
+    for operator in graph.operators:
+        read = {graph.tensors[index].name for index in operator.reads if index in graph.computed}
+        if operator.kind in MOVING and read and read <= found:
+            found.add(operator.layer)
+    return found
 
 
 def _readable(bounds: Bounds, graph: Graph, logits: Sequence[str]) -> Bounds:

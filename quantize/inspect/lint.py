@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+import quantize.inspect.cost_rules  # noqa: F401 (it registers its rules)
 from convert.onnx_file.export import simplified_onnx
 from convert.onnx_file.graph import OnnxGraph
 from convert.tflite.as_onnx import as_onnx

@@ -125,6 +125,16 @@ class _Writer:
         self.nodes.append(helper.make_node(kind, list(inputs), [name], name=f"{kind}:{name}", **attributes))
         return name
 
+    def entry(self, index: int) -> str:
+        """The name of a computed tensor, or of a stored one's real numbers, in ONNX's order."""
+        tensor = self.tensor(index)
+        if tensor.constant is None:
+            return self.names[index]
+        scale, zero_point = self.scale(index)
+        real = (tensor.constant.astype(np.float32) - zero_point) * scale
+        ordered = real.transpose(0, 3, 1, 2) if real.ndim == 4 else real
+        return self.constant(f"{tensor.name}#{index}", ordered)
+
     def scale(self, index: int) -> tuple[np.float32, int]:
         """Scale and zero point of an activation."""
         if index in self.scales:
@@ -151,7 +161,7 @@ class _Writer:
         depthwise = operator.kind == "DEPTHWISE_CONV_2D"
         label = f"{self.tensor(operator.outputs[0]).name}#{operator.outputs[0]}"
         with torch.no_grad():
-            value = weights[names[operator.inputs[1]]]
+            value = weights[names[operator.inputs[1]]].reshape(self.tensor(operator.inputs[1]).shape)
             integers, scales = integer_weight(value.permute(3, 0, 1, 2) if depthwise else value)
             if depthwise:
                 integers = integers.permute(1, 2, 3, 0)
@@ -283,7 +293,7 @@ def _concatenation(writer: _Writer, operator: Operator) -> None:
     axis = operator.options["axis"]
     if len(writer.tensor(operator.outputs[0]).shape) == 4:
         axis = (0, 2, 3, 1)[axis]
-    names = [writer.names[index] for index in operator.inputs]
+    names = [writer.entry(index) for index in operator.inputs]
     writer.finish(operator.outputs[0], writer.node("Concat", names, writer.label(operator), axis=axis))
 
 

@@ -22,7 +22,7 @@ MACHINES = {
 """Never QEMU's "max": version 7.2 computes some products of integers wrongly."""
 
 COSTS = {"640 480 0 2 320 0": 0.52e6, "640 480 90 2 320 0": 0.78e6, "1280 720 90 2 320 0": 0.82e6}
-"""Width, height, turn, bytes from chroma sample to sample, side of the input, floats -> instructions at most.
+"""Width, height, turn, bytes from chroma sample to sample, side of the input, form -> instructions at most.
 Counted on the A53: 0.48, 0.71 and 0.74 M."""
 
 

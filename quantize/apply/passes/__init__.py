@@ -9,6 +9,7 @@ from model.geometry.spec import DetectorSpec
 from quantize.apply.passes.byte_input import take_bytes
 from quantize.apply.passes.identity_rescaling import drop_identity_rescaling
 from quantize.apply.passes.integer_outputs import keep_integer_outputs
+from quantize.apply.passes.pointwise_products import convolve_products
 from quantize.apply.passes.row_pads import pad_rows
 from quantize.apply.passes.separate_outputs import separate_outputs
 
@@ -20,5 +21,6 @@ PASSES: tuple[Callable[[Any], None], ...] = (
     keep_integer_outputs,
     take_bytes,
     pad_rows,
+    convolve_products,
 )
 """On the file that the quantizer returns."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from convert.tflite.edit import add_constant, add_tensor_like, new_operator
+from convert.tflite.edit import add_constant, add_tensor_like, reshape, values_of
 from convert.tflite.graph import operator_kinds
 from model.runtime.flatbuffer import text
 
@@ -34,12 +34,10 @@ def pad_rows(model: Any) -> None:
 def _paddings(model: Any, operator: Any) -> Any:
     """int32 [4, 2] of a PAD of height and width of an int8 tensor; None for any other."""
     tensors = model.subgraphs[0].tensors
-    source, amounts = (tensors[index] for index in operator.inputs)
-    content = model.buffers[amounts.buffer].data
+    source, paddings = tensors[operator.inputs[0]], values_of(model, operator.inputs[1])
     is_picture = source.type == schema.TensorType.INT8 and len(source.shape) == 4 and source.shape[0] == 1
-    if not is_picture or content is None:
+    if not is_picture or paddings is None:
         return None
-    paddings = np.frombuffer(bytes(content), np.int32).reshape(4, 2)
     return None if paddings[0].any() or paddings[3].any() else paddings
 
 
@@ -53,7 +51,7 @@ def _by_rows(model: Any, operator: Any, paddings: Any) -> list[Any]:
     flat, wide = (_in_rows(model, index) for index in (source, target))
     operator.inputs = np.array([flat, add_constant(model, "paddings", amounts)], np.int32)
     operator.outputs = np.array([wide], np.int32)
-    return [_reshape(model, source, flat), operator, _reshape(model, wide, target)]
+    return [reshape(model, source, flat), operator, reshape(model, wide, target)]
 
 
 def _in_rows(model: Any, index: int) -> int:
@@ -61,10 +59,3 @@ def _in_rows(model: Any, index: int) -> int:
     tensor = model.subgraphs[0].tensors[index]
     _, height, width, channels = tensor.shape
     return add_tensor_like(model, index, f"{text(tensor.name)}/rows", [1, 1, height, width * channels])
-
-
-def _reshape(model: Any, source: int, target: int) -> Any:
-    options = schema.ReshapeOptionsT()
-    options.newShape = np.array(model.subgraphs[0].tensors[target].shape, np.int32)
-    inputs = [source, add_constant(model, "shape", options.newShape)]
-    return new_operator(model, "RESHAPE", inputs, [target], options)

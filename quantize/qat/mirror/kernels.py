@@ -195,7 +195,11 @@ def _transpose(run: Run, operator: Operator) -> Tensor:
 
 
 def _concatenation(run: Run, operator: Operator) -> Tensor:
-    return torch.cat([run.value(index) for index in operator.inputs], operator.options["axis"])
+    """A constant, made for one picture, stands beside each of them."""
+    values = {index: run.value(index) for index in operator.inputs}
+    parts = [one.expand(run.batch, *one.shape[1:]) if index in run.constants else one
+             for index, one in values.items()]  # fmt: skip
+    return torch.cat(parts, operator.options["axis"])
 
 
 def _slice(run: Run, operator: Operator) -> Tensor:

@@ -80,7 +80,7 @@ class Run:
         if index in self.values:
             return self.values[index]
         if index in self.names:
-            return self.weights[self.names[index]]
+            return self.weights[self.names[index]].reshape(self.tensor(index).shape)
         constant, stored = self.constants[index].to(self.device), self.tensor(index)
         return constant.float() - stored.zero_point if stored.is_integer else constant
 

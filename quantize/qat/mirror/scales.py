@@ -17,7 +17,7 @@ from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import INPUT_NAME
 from model.runtime.running import open_model
 from quantize.apply.quantizer import apply_recipe
-from quantize.calibrate.bounds import PIXELS, joined
+from quantize.calibrate.bounds import PIXELS, joined, pixels
 from quantize.calibrate.ranges import Bounds
 from quantize.qat.mirror.run import HIGHEST, LOWEST
 from quantize.recipe import Recipe
@@ -131,13 +131,14 @@ def _probes(graph: Graph) -> Bounds:
         result[tensor.name] = -half, half
     if INPUT_NAME not in result:
         raise InputError(f"the file has no input named {INPUT_NAME}; make it with 'python -m convert'")
-    return {**result, INPUT_NAME: PIXELS}
+    return {**result, **dict.fromkeys(pixels(graph), PIXELS)}
 
 
 def _weights(float_graph: Graph, graph: Graph) -> dict[int, str]:
     """Pair weights by layer: the quantizer keeps their order, and copies what two of them share."""
     before, after = ([one for one in each.operators if one.kind in WEIGHTED] for each in (float_graph, graph))
-    if [operator.kind for operator in before] != [operator.kind for operator in after]:
+    sizes = [[each.macs for each in operators] for operators in (before, after)]
+    if sizes[0] != sizes[1]:
         raise ValueError("the quantizer changed the order of the layers")
     stored = {
         index: operator.inputs[0]

@@ -22,7 +22,7 @@ int32_t plain_write(int32_t *, const sampler_planes *, void *, int32_t);
 enum { PAGE = 65536 };
 
 typedef struct {
-    int32_t width, height, degrees, luma_stride, chroma_stride, chroma_step, canvas_width, canvas_height, floats;
+    int32_t width, height, degrees, luma_stride, chroma_stride, chroma_step, canvas_width, canvas_height, form;
 } layout;
 
 static uint64_t state;
@@ -105,7 +105,7 @@ static guarded workspace_for(const layout *of, int64_t *bytes) {
 
 static layout any_layout(void) {
     static const int32_t sizes[][2] = {{640, 480}, {1280, 720}, {720, 480}, {1920, 1080}, {4000, 30}, {33, 4000}};
-    layout of = {.degrees = 90 * between(0, 3), .chroma_step = between(1, 2), .floats = between(0, 4) == 0};
+    layout of = {.degrees = 90 * between(0, 3), .chroma_step = between(1, 2), .form = between(0, 2)};
     if (between(0, 9) == 0) {
         int32_t pick = between(0, 5);
         of.width = sizes[pick][0], of.height = sizes[pick][1];
@@ -145,15 +145,15 @@ static int differ(const layout *of, int *method) {
     int64_t bytes;
     guarded workspace = workspace_for(of, &bytes);
     frame shown = frame_of(of);
-    size_t size = (size_t)of->canvas_width * of->canvas_height * 3 * (of->floats ? 4 : 1);
+    size_t size = (size_t)of->canvas_width * of->canvas_height * 3 * (of->form == FLOATS ? 4 : 1);
     guarded found = guard(size), expected = guard(size);
     memset(found.content, 0xa5, size);
     int32_t *at = (int32_t *)workspace.content;
-    int failed = sampler_prepare(at, bytes) || sampler_write(at, &shown.planes, found.content, of->floats);
+    int failed = sampler_prepare(at, bytes) || sampler_write(at, &shown.planes, found.content, of->form);
     *method = at[METHOD];
-    failed = failed || plain_write(at, &shown.planes, expected.content, of->floats) || memcmp(found.content, expected.content, size);
+    failed = failed || plain_write(at, &shown.planes, expected.content, of->form) || memcmp(found.content, expected.content, size);
     shown.planes.red_size = at[CHROMA_NEEDED] - 1;
-    failed = failed || !sampler_write(at, &shown.planes, found.content, of->floats);
+    failed = failed || !sampler_write(at, &shown.planes, found.content, of->form);
     failed = failed || sampler_prepare(at, 64) != -1;
     drop_frame(&shown), drop(workspace), drop(found), drop(expected);
     return failed;
@@ -166,9 +166,9 @@ static int alike(int count, uint64_t seed) {
         random_bits();
         layout of = any_layout();
         if (differ(&of, &method)) {
-            printf("layout %d differs: %dx%d turned by %d, strides %d %d, step %d, canvas %dx%d, floats %d, method %d\n", number,
+            printf("layout %d differs: %dx%d turned by %d, strides %d %d, step %d, canvas %dx%d, form %d, method %d\n", number,
                    of.width, of.height, of.degrees, of.luma_stride, of.chroma_stride, of.chroma_step, of.canvas_width,
-                   of.canvas_height, of.floats, method);
+                   of.canvas_height, of.form, method);
             return 1;
         }
         methods[method]++;
@@ -179,7 +179,7 @@ static int alike(int count, uint64_t seed) {
 
 static int cost(char **arguments) {
     layout of = {.width = atoi(arguments[0]), .height = atoi(arguments[1]), .degrees = atoi(arguments[2]),
-                 .chroma_step = atoi(arguments[3]), .floats = atoi(arguments[5])};
+                 .chroma_step = atoi(arguments[3]), .form = atoi(arguments[5])};
     of.canvas_width = of.canvas_height = atoi(arguments[4]);
     of.luma_stride = of.width, of.chroma_stride = (of.width + 1) / 2 * of.chroma_step;
     int64_t bytes;
@@ -190,7 +190,7 @@ static int cost(char **arguments) {
     for (int number = 0; number < atoi(arguments[6]); number++) {
         struct timespec start, end;
         clock_gettime(CLOCK_MONOTONIC, &start);
-        sampler_write((int32_t *)workspace.content, &shown.planes, tensor.content, of.floats);
+        sampler_write((int32_t *)workspace.content, &shown.planes, tensor.content, of.form);
         clock_gettime(CLOCK_MONOTONIC, &end);
         printf("%lld\n", (end.tv_sec - start.tv_sec) * 1000000000ll + end.tv_nsec - start.tv_nsec);
     }

@@ -92,6 +92,26 @@ def test_a_byte_of_the_image_is_the_quantized_value_itself(int8: Path) -> None:
     np.testing.assert_array_equal(interpreter.get_tensor(inner["index"]).astype(int), image.astype(int) - 128)
 
 
+def test_a_signed_input_takes_a_pixel_less_128_and_gives_the_same_bytes(
+    int8: Path, converted: Converted, ranges: Ranges, tmp_path: Path
+) -> None:
+    recipe = read_recipe(RECIPES / "int8_signed.json")
+    signed = _applied(recipe, converted, ranges, tmp_path / "signed.tflite")
+    graph = read_graph(signed)
+    entry = graph.tensors[graph.inputs[0]]
+    assert (entry.name, entry.type, entry.scale) == ("image", "int8", (1.0, -128))
+    assert "QUANTIZE" not in graph.require_builtin()
+    image = converted.photographs[0]
+    running = Interpreter(str(signed))
+    running.allocate_tensors()
+    running.set_tensor(running.get_input_details()[0]["index"], (image ^ 0x80).view(np.int8)[None])
+    running.invoke()
+    expected = open_model(int8).run(image).stored
+    for one, stored in zip(running.get_output_details(), expected, strict=True):
+        np.testing.assert_array_equal(running.get_tensor(one["index"]), stored)
+    np.testing.assert_array_equal(open_model(signed).run(image).stored[0], expected[0])
+
+
 def test_the_integer_file_still_sees_the_faces(int8: Path, converted: Converted) -> None:
     reference, candidate = open_model(converted.float32), open_model(int8)
     parity = measure_difference(

@@ -29,13 +29,13 @@ int32_t ENTRY(Java_org_featherface_demo_NativeLibrary_prepare)(environment env, 
 }
 
 int32_t ENTRY(Java_org_featherface_demo_NativeLibrary_write)(
-    environment env, void *self, void *workspace, void *luma, void *blue, void *red, void *tensor, uint8_t floats) {
+    environment env, void *self, void *workspace, void *luma, void *blue, void *red, void *tensor, int32_t form) {
     (void)self;
     sampler_planes planes = {address(env, luma), address(env, blue), address(env, red),
                              capacity(env, luma), capacity(env, blue), capacity(env, red)};
     int32_t *at = (int32_t *)address(env, workspace);
     uint8_t *target = address(env, tensor);
     if (!at || !target || !planes.luma || !planes.blue || !planes.red) return -1;
-    int64_t needed = (int64_t)3 * at[CANVAS_WIDTH] * at[CANVAS_HEIGHT] * (floats ? 4 : 1);
-    return capacity(env, tensor) < needed ? -1 : sampler_write(at, &planes, target, floats);
+    int64_t needed = (int64_t)3 * at[CANVAS_WIDTH] * at[CANVAS_HEIGHT] * (form == FLOATS ? 4 : 1);
+    return capacity(env, tensor) < needed ? -1 : sampler_write(at, &planes, target, form);
 }

@@ -443,6 +443,13 @@ static void widen(void *tensor, int64_t count) {
     for (; index < count; index++) to[index] = from[index];
 }
 
+/// Flip the top bits of bytes.
+static void make_signed(uint8_t *bytes, int64_t count) {
+    int64_t index = 0;
+    for (; index + 16 <= count; index += 16) vst1q_u8(bytes + index, veorq_u8(vld1q_u8(bytes + index), vdupq_n_u8(0x80)));
+    for (; index < count; index++) bytes[index] ^= 0x80;
+}
+
 static int32_t fill_some(uint8_t *to, int32_t count, uint8_t red, uint8_t green, uint8_t blue) {
     uint8x16x3_t pixels = {{vdupq_n_u8(red), vdupq_n_u8(green), vdupq_n_u8(blue)}};
     int32_t done = 0;
@@ -458,6 +465,10 @@ static void widen(void *tensor, int64_t count) {
     float *to = tensor;
     const uint8_t *from = (const uint8_t *)tensor + 3 * count;
     for (int64_t index = 0; index < count; index++) to[index] = from[index];
+}
+
+static void make_signed(uint8_t *bytes, int64_t count) {
+    for (int64_t index = 0; index < count; index++) bytes[index] ^= 0x80;
 }
 
 static int32_t fill_some(uint8_t *to, int32_t count, uint8_t red, uint8_t green, uint8_t blue) {
@@ -476,17 +487,18 @@ static void fill_border(uint8_t *to, int32_t count, int32_t colour) {
     }
 }
 
-int32_t sampler_write(int32_t *workspace, const sampler_planes *planes, void *tensor, int32_t floats) {
+int32_t sampler_write(int32_t *workspace, const sampler_planes *planes, void *tensor, int32_t form) {
     if (planes->luma_size < workspace[LUMA_NEEDED]) return -1;
     if (planes->blue_size < workspace[CHROMA_NEEDED] || planes->red_size < workspace[CHROMA_NEEDED]) return -1;
     int32_t width = workspace[CANVAS_WIDTH], height = workspace[CANVAS_HEIGHT];
     int32_t content_width = workspace[CONTENT_WIDTH], content_height = workspace[CONTENT_HEIGHT];
     int64_t count = (int64_t)3 * width * height;
-    uint8_t *canvas = floats ? (uint8_t *)tensor + 3 * count : tensor;
+    uint8_t *canvas = form == FLOATS ? (uint8_t *)tensor + 3 * count : tensor;
     write_content(workspace, planes, canvas);
     for (int32_t y = 0; y < content_height && content_width < width; y++)
         fill_border(canvas + 3 * ((int64_t)y * width + content_width), width - content_width, workspace[PADDING]);
     fill_border(canvas + (int64_t)3 * content_height * width, width * (height - content_height), workspace[PADDING]);
-    if (floats) widen(tensor, count);
+    if (form == FLOATS) widen(tensor, count);
+    if (form == SIGNED_BYTES) make_signed(canvas, count);
     return 0;
 }

@@ -38,9 +38,12 @@ typedef struct {
     int64_t luma_size, blue_size, red_size;
 } sampler_planes;
 
-/// Write one frame into `tensor`, [height, width, 3] of uint8, or of float32 where `floats` is not 0.
+/// What the numbers of a tensor are, its FORM: ElementType.kt has the same order. A signed byte is the pixel less 128.
+enum { UNSIGNED_BYTES, SIGNED_BYTES, FLOATS };
+
+/// Write one frame into `tensor`, [height, width, 3] as its FORM says.
 ///
 /// Returns 0, or -1 if a plane is smaller than the layout says: then nothing was written.
-int32_t sampler_write(int32_t *workspace, const sampler_planes *planes, void *tensor, int32_t floats);
+int32_t sampler_write(int32_t *workspace, const sampler_planes *planes, void *tensor, int32_t form);
 
 #endif

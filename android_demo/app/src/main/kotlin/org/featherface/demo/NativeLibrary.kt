@@ -28,14 +28,14 @@ internal object NativeLibrary {
     /** Derive from the tables at the beginning of [workspace] what all frames share; not 0: it is too small. */
     external fun prepare(workspace: ByteBuffer): Int
 
-    /** Write one frame; not 0: a plane is smaller than the layout says, and nothing was written. All buffers are direct. */
+    /** Write one frame in a form, the place of its ElementType; not 0: a plane is smaller than the layout says, and nothing was written. All buffers are direct. */
     external fun write(
         workspace: ByteBuffer,
         luma: ByteBuffer,
         blue: ByteBuffer,
         red: ByteBuffer,
         tensor: ByteBuffer,
-        floats: Boolean,
+        form: Int,
     ): Int
 
     /** Bind the calling thread, and those that it will start, to the processors of [mask]; not 0: minus the kernel's error. */

@@ -47,9 +47,10 @@ object Signature {
     ) {
         val expected = listOf(1, spec.inputHeight, spec.inputWidth, 3)
         if (input.shape != expected) throw DetectorException("input: the spec expects $expected, found ${input.shape}")
-        if (input.type != ElementType.FLOAT32 && (input.type != ElementType.UINT8 || input.scale != 1f || input.zeroPoint != 0)) {
+        val zeroPoint = mapOf(ElementType.UINT8 to 0, ElementType.INT8 to -128)[input.type]
+        if (input.type != ElementType.FLOAT32 && (input.scale != 1f || input.zeroPoint != zeroPoint)) {
             throw DetectorException(
-                "input: expected float32, or uint8 of scale 1 and zero point 0, " +
+                "input: expected float32, or uint8 or int8 of scale 1 and zero point 0 or -128, " +
                     "found ${input.type.label} of scale ${input.scale} and zero point ${input.zeroPoint}",
             )
         }

@@ -30,7 +30,7 @@ class InputWriter(
         private set
 
     /**
-     * Write [image] into [input], whose layout is `[1, H, W, 3]`: uint8, or float32 with values 0..255.
+     * Write [image] into [input], whose layout is `[1, H, W, 3]`: uint8, int8 (a pixel less 128), or float32 with values 0..255.
      *
      * @return how the image was fitted
      * @throws DetectorException a camera frame is smaller than it says
@@ -40,7 +40,7 @@ class InputWriter(
         input: ByteBuffer,
     ): Letterbox {
         val current = plan?.takeIf { it.suits(image) } ?: SamplingPlan(spec, image).also { start(it, image) }
-        wasNative = image is YuvImage && native?.write(image, input, type == ElementType.FLOAT32) == true
+        wasNative = image is YuvImage && native?.write(image, input, type) == true
         if (!wasNative) writeInKotlin(image, current, input)
         return current.letterbox
     }
@@ -86,7 +86,7 @@ class InputWriter(
     private fun copyTo(input: ByteBuffer) {
         if (type != ElementType.FLOAT32) {
             input.position(0)
-            input.put(canvas)
+            if (type == ElementType.UINT8) input.put(canvas) else for (pixel in canvas) input.put((pixel.toInt() xor TOP_BIT).toByte())
             input.position(0)
             return
         }
@@ -94,6 +94,11 @@ class InputWriter(
         val view = views.of(input)
         view.position(0)
         view.put(floats)
+    }
+
+    private companion object {
+        /** A pixel with it flipped is an int8 of 128 less. */
+        const val TOP_BIT = 0x80
     }
 }
 

@@ -20,13 +20,13 @@ internal class NativePlan private constructor(
     fun write(
         image: YuvImage,
         tensor: ByteBuffer,
-        floats: Boolean,
+        type: ElementType,
     ): Boolean {
         val luma = image.planes[0]
         val blue = image.planes[1]
         val red = image.planes[2]
         if (luma == null || blue == null || red == null) return false
-        return NativeLibrary.write(workspace, luma, blue, red, tensor, floats) == 0
+        return NativeLibrary.write(workspace, luma, blue, red, tensor, type.ordinal) == 0
     }
 
     companion object {

@@ -75,12 +75,21 @@ class InputWriterTest {
         for (index in canvas.indices) assertEquals((canvas[index].toInt() and 0xff).toFloat(), buffer.getFloat(4 * index), 0f)
     }
 
+    @Test
+    fun aSignedByteIsThePixelLess128() {
+        val spec = specOf(64, 32)
+        val (_, pixels) = write(spec, pattern(40, 30))
+        val (_, signed) = write(spec, pattern(40, 30), ElementType.INT8)
+        assertArrayEquals(IntArray(pixels.size) { (pixels[it].toInt() and 0xff) - 128 }, IntArray(signed.size) { signed[it].toInt() })
+    }
+
     private fun write(
         spec: DetectorSpec,
         image: ImageSource,
+        type: ElementType = ElementType.UINT8,
     ): Pair<Letterbox, ByteArray> {
-        val buffer = TensorInfo("input", ElementType.UINT8, listOf(1, spec.inputHeight, spec.inputWidth, 3), 1f, 0).allocate()
-        val fit = InputWriter(spec, ElementType.UINT8).write(image, buffer)
+        val buffer = TensorInfo("input", type, listOf(1, spec.inputHeight, spec.inputWidth, 3), 1f, 0).allocate()
+        val fit = InputWriter(spec, type).write(image, buffer)
         return fit to ByteArray(buffer.capacity()).also { buffer.get(it) }
     }
 }

@@ -35,7 +35,7 @@ class NativeSamplerTest {
                     1 + random.nextInt(2),
                     random.nextInt(2) * random.nextInt(40),
                 )
-            val type = if (number % 5 == 0) ElementType.FLOAT32 else ElementType.UINT8
+            val type = ElementType.entries[number % 3]
             val description = "$width x $height ${frame.rotation} to ${spec.inputWidth} x ${spec.inputHeight} $type"
             assertSame(description, spec, type, frame)
         }
