@@ -148,12 +148,8 @@ def _hash_of(contents: Iterable[bytes]) -> str:
 
 @contextmanager
 def _dask(address: str) -> Iterator[Executor]:
-    try:
-        from distributed import Client
-    except ModuleNotFoundError:
-        raise InputError(
-            "--executor dask://... needs the package distributed: pip install distributed"
-        ) from None
+    from distributed import Client
+
     where = address.removeprefix(CLUSTER)
     try:
         client = Client(f"tcp://{where}", timeout=10)
