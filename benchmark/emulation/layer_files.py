@@ -277,7 +277,7 @@ class LayerFile:
         tensor.buffer = len(self.model.buffers) - 1
         if scales is not None:
             several = np.atleast_1d(np.asarray(scales, np.float32))
-            tensor.quantization = _quantization(several, [0] * len(several), axis)
+            tensor.quantization = _quantization(several.tolist(), [0] * len(several), axis)
         return index
 
 
