@@ -102,6 +102,7 @@ CHAINS: Mapping[str, Chain] = {
     "rows": Chain((400, 16), [Step("EMBEDDING_LOOKUP")], ("float32",)),
     "rows_wide": Chain((400, 32), [Step("EMBEDDING_LOOKUP")], ("float32",)),
     "sums": Chain((400, 36, 16), [Step("SUM", 1)], ("float32",)),
+    "pads": Chain((1, 24, 24, 24), [Step("PAD", 4), Step("PAD", 14), Step("PAD", 38)]),
     "bytes": Chain((1, 40, 40, 16), [Step("QUANTIZE"), Step("ADD")], ("uint8",)),
 }  # fmt: skip
 """Together every kernel, each remainder of its tiles, each way to broadcast."""

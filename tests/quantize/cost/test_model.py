@@ -33,7 +33,7 @@ def test_a_part_of_a_tile_costs_a_whole_one() -> None:
     assert cost("a53", 20) == cost("a53", 32)
     assert cost("a72", 12) == cost("a72", 16)
     assert cost("a76", 16, depth=9) == cost("a76", 16, depth=12)
-    assert cost("a53", 12, "float32") > cost("a53", 16, "float32")  # six pairs against two tiles of eight
+    assert cost("a76", 12, "float32") > cost("a76", 16, "float32")  # six pairs against two tiles of eight
 
 
 def test_a_file_is_the_sum_of_its_layers(tmp_path: Path) -> None:
