@@ -58,7 +58,7 @@ def _cost(row: Row, core: str | None) -> float:
 
 def _panel(axes: Axes, points: Sequence[Point], label: str) -> None:
     axes.set_xlabel(label)
-    axes.set_xscale("log")
+    axes.margins(x=0.25, y=0.1)  # room for names
     best = pareto(points)
     axes.plot([x for x, _, _ in best], [y for _, y, _ in best], color="#999999", linewidth=1, zorder=1)
     for x, y, row in points:
