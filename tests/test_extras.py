@@ -40,7 +40,7 @@ def test_every_extra_has_its_place() -> None:
 def test_what_is_imported_is_declared() -> None:
     declared = {re.split(r"[^\w-]", one, maxsplit=1)[0] for one in METADATA}
     imported = {BROUGHT.get(name, name.replace("_", "-")) for name in _imported()}
-    # tflite-runtime stands in the 32-bit system that the emulator runs; who has a Dask cluster has distributed.
+    # tflite-runtime stands in the emulated 32-bit system; who has a Dask cluster has distributed.
     assert imported - declared - {"tflite-runtime", "distributed"} == set()
 
 
