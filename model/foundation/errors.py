@@ -58,7 +58,7 @@ def exit_code_of(main: Callable[[], int]) -> int:
         return 130
 
 
-EXTRAS = ("onnx", "devices", "report", "convert", "train")
+EXTRAS = ("onnx", "devices", "report", "cluster", "convert", "train")
 """Those of pyproject.toml, what brings least first."""
 
 
