@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from convert.tflite.cost import MachineFacts
 from PIL import Image
 
 from benchmark.devices.machine import Machine, Runner, RunRequest
@@ -19,7 +20,6 @@ from benchmark.devices.raw_outputs import (
     run_model,
 )
 from benchmark.runner.output import RunnerOutput, Tensor
-from convert.tflite.cost import MachineFacts
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import put_spec
