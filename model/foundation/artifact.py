@@ -169,13 +169,19 @@ class Artifact:
             raise InputError(f"no such file: {path}")
         return cls(path, read_json(cls.record_path(path)))
 
+    def source(self, role: str) -> Mapping[str, Any]:
+        """What the record says of the file that took this part in making it; empty if nothing."""
+        made_from = self.record.get("made_from")
+        found = made_from.get(role) if isinstance(made_from, dict) else None
+        return found if isinstance(found, dict) else {}
+
     def require_made_from(self, checkpoint: Path) -> None:
         """Stop unless the file was made from this checkpoint.
 
         Raises:
             InputError: the checkpoint is absent or another one.
         """
-        made_from = self.record.get("made_from", {}).get("checkpoint", {})
+        made_from = self.source("checkpoint")
         if not checkpoint.is_file():
             raise InputError(f"no such checkpoint file: {checkpoint}")
         if made_from.get("sha256") != sha256_of(checkpoint):

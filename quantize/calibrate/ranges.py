@@ -99,7 +99,7 @@ def checkpoint_hash(model: Path, checkpoint: Path | None) -> str:
     made = Artifact.load(model)
     if checkpoint is not None:
         made.require_made_from(checkpoint)
-    found = made.record.get("made_from", {}).get("checkpoint", {}).get("sha256")
+    found = made.source("checkpoint").get("sha256")
     if found is None:
         raise InputError(
             f"the record of {model} names no checkpoint: say with --checkpoint what it was made from"

@@ -121,10 +121,10 @@ def refuse_trained(source: Path) -> None:
     """
     record = Artifact.record_path(source)
     if record.is_file() and "fake_quantization" in (facts := read_json(record)):
-        made_from = facts["made_from"]
+        made = Artifact(source, facts)
         raise InputError(
             f"{source} was trained with fake quantization already; start from the float "
-            f"{(made_from.get('float32') or made_from['checkpoint'])['file']}"
+            f"{(made.source('float32') or made.source('checkpoint')).get('file')}"
         )
 
 

@@ -14,13 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.front_door import commands
 from model.foundation.artifact import parse_json
+from model.foundation.command_line.command_table import parse
 from tests.attack import damage as by
 from tests.attack import world as worlds
 from tests.attack.conftest import share
 from tests.attack.world import (
     FLOAT,
     HOST,
+    LESSONS,
     QAT,
     QUANTIZED,
     REPORT,
@@ -29,8 +32,6 @@ from tests.attack.world import (
     SET,
     TRAIN,
 )
-
-pytestmark = pytest.mark.slow
 
 ALONE = ["--processes", "1", "--quiet", "--cache", "cache", "--json", "out.json"]
 IMAGES = ["--images", "set/images"]
@@ -48,6 +49,7 @@ MADE = [
     "--output",
     "made.tflite",
 ]
+NEW = [*LESSONS, "--output", "new"]
 CONVERTED = ["--photographs", "set/images", "--output", "made"]
 
 TFLITE = (by.wrong_table, by.flipped, by.wrong_table, by.cut, by.wrong_table, by.noise, by.other_kind)
@@ -89,7 +91,7 @@ ROWS = (
             ["audit", QUANTIZED, "--json", "out.json"],
             EVALUATED,
             ["compare", FLOAT, QUANTIZED, *IMAGES, "--json", "out.json"],
-            ["detect", QUANTIZED, *IMAGES, "--output", "drawn"],
+            ["detect", QUANTIZED, "set/images", "--output", "drawn"],
             ["hashes", QUANTIZED, *IMAGES, "--output", "out.json"],
             [
                 "drift",
@@ -131,7 +133,7 @@ ROWS = (
         (
             ["guess-spec", "small.tflite", "--output", "out.json"],
             ["convert", "--model", "small.tflite", *SPEC, *CONVERTED],
-            ["detect", "small.tflite", *SPEC, *IMAGES],
+            ["detect", "small.tflite", "set/images", *SPEC],
             ["check", "--model", "small.tflite", *SPEC],
         ),
         80,
@@ -154,7 +156,7 @@ ROWS = (
             ["check", "--checkpoint", "weights.pth", *V2],
             ["evaluate", "weights.pth", *V2, *SET, *ALONE, "--limit", "2"],
             ["lint", "--checkpoint", "weights.pth", *V2],
-            [*TRAIN, "--output", "new", "--start", "weights.pth"],
+            [*NEW, "--start", "weights.pth"],
         ),
         60,
     ),
@@ -165,7 +167,7 @@ ROWS = (
             ["evaluate", "small.tflite", *SPEC, *SET, *ALONE],
             ["check", "--model", "small.tflite", *SPEC],
             ["convert", "--model", "small.tflite", *SPEC, *CONVERTED],
-            ["detect", "small.onnx", *SPEC, *IMAGES],
+            ["detect", "small.onnx", "set/images", *SPEC],
         ),
         80,
     ),
@@ -231,7 +233,7 @@ ROWS = (
         (*IMAGE, by.wild_exif, by.wild_exif),
         (
             EVALUATED,
-            ["detect", QUANTIZED, *IMAGES, "--output", "drawn"],
+            ["detect", QUANTIZED, "set/images", "--output", "drawn"],
             ["select-images", *IMAGES, "--count", "6", "--output", "out.json"],
         ),
         60,
@@ -248,7 +250,6 @@ ROWS = (
             ["latency", *HOST, "--model", QUANTIZED, "--output", "latency.json", "--resume"],
             REPORTED,
             ["predict", "--results", "latency.json"],
-            [*SEARCH, "--cost", "latency.json"],
         ),
         50,
     ),
@@ -291,12 +292,18 @@ ROWS = (
         ),
         40,
     ),
-    Row("answers.npz", ARCHIVE, ([*TRAIN, "--output", "new"],), 12),
+    Row("answers.npz", ARCHIVE, (NEW,), 12),
     Row("run/state.pt", STATE, (TRAIN,), 12),
     Row("run/log.jsonl", JSON, (TRAIN,), 8),
     Row("qat/state.pt", STATE, (QAT,), 20),
     Row("qat/log.jsonl", JSON, (QAT,), 12),
 )
+
+
+def test_the_commands_are_there() -> None:
+    """A flag of another name would be refused, and every attack with it succeed."""
+    for command in (*worlds.RECIPE_OF_THE_WORLD, *(one for row in ROWS for one in row.commands)):
+        parse(commands(), command)
 
 
 def attempts(row: Row) -> Iterator[tuple[int, by.Damage, Sequence[str]]]:
@@ -308,6 +315,7 @@ def attempts(row: Row) -> Iterator[tuple[int, by.Damage, Sequence[str]]]:
         yield seed, how, command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_damaged_file_is_a_line(row: Row, world: Path, tmp_path: Path) -> None:
     file = row.file.replace("JOURNAL", next((world / "cache").glob("small_64x64_int8*.jsonl")).stem)

@@ -83,7 +83,11 @@ WORKS = (
 )
 
 
-@pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
+DUE = [work for work in WORKS if work.kills * share() >= 0.5]
+"""The heavy ones are left out where few are asked for."""
+
+
+@pytest.mark.parametrize("work", DUE, ids=lambda work: work.name)
 def test_a_killed_work_goes_on(work: Work, world: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(len(work.name))
     whole = tmp_path / "whole"

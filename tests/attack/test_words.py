@@ -81,7 +81,7 @@ def test_names_of_photographs(folder: Path) -> None:
     )
     pictures = ["--images", "set/images"]
     for command in (
-        ["detect", QUANTIZED, *pictures, "--output", "drawn", "--json", "found.json"],
+        ["detect", QUANTIZED, "set/images", "--output", "drawn", "--json", "found.json"],
         ["select-images", *pictures, "--count", "40", "--output", "chosen.json"],
         ["ranges", "--model", FLOAT, "--calibration", "chosen.json", "--output", "ranges.json"],
         ["hashes", QUANTIZED, *pictures, "--output", "hashes.json"],
@@ -95,7 +95,7 @@ def test_names_of_photographs(folder: Path) -> None:
     chosen = json.loads((folder / "chosen.json").read_text())["images"]
     assert len(chosen) == len(names) + len(["new\nline.jpg"]) + 6
     (images / os.fsdecode(b"\xff\xfe.jpg")).touch()
-    ending = worlds.run(["detect", QUANTIZED, *pictures], folder)
+    ending = worlds.run(["detect", QUANTIZED, "set/images"], folder)
     well(ending, folder, 2)
     assert "rename it" in ending.said
 

@@ -437,7 +437,7 @@ def test_the_gate_as_a_command(report: Report, tmp_path: Path, capsys: pytest.Ca
     assert main(["gate", *files, *outputs]) == 1
     assert capsys.readouterr().err.startswith("gate failed: 1 of ")
     assert (
-        "| net_64x64_int8.tflite | AP50 on a <set> | 99.00 | 89.00 (-10.00) | ± 5 points | **worse** |"
+        "| net_64x64_int8.tflite | AP50 on a &lt;set&gt; | 99.00 | 89.00 (-10.00) | ± 5 points | worse |"
         in (tmp_path / "gate.md").read_text()
     )
     suite = ElementTree.parse(tmp_path / "gate.xml").getroot()

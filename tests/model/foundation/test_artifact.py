@@ -117,3 +117,10 @@ def test_the_record_stands_before_the_file_is_replaced(tmp_path: Path) -> None:
         assert made.read_text() == "earlier"
         assert read_json(Artifact.record_path(made)) == saved.record
     assert saved.record["sha256"] == sha256_of(made)
+
+
+@pytest.mark.parametrize("made_from", [None, [], {"checkpoint": []}, {"checkpoint": {"sha256": 3}}])
+def test_a_record_that_names_no_source_belongs_to_no_checkpoint(made_from: object, tmp_path: Path) -> None:
+    (tmp_path / "a.pth").touch()
+    with pytest.raises(InputError, match="was made from None"):
+        Artifact(tmp_path / "x", {"made_from": made_from}).require_made_from(tmp_path / "a.pth")
