@@ -34,6 +34,7 @@ NAMES = {
     "BROADCAST_TO": "Expand", "CONCATENATION": "Concat", "RESIZE_BILINEAR": "Resize",
     "RESIZE_NEAREST_NEIGHBOR": "Resize", "GATHER": "Gather", "GATHER_ND": "GatherND",
     "EMBEDDING_LOOKUP": "Gather", "TOPK_V2": "TopK",
+    "SPACE_TO_DEPTH": "SpaceToDepth",
 }  # fmt: skip
 """TFLite operator -> what ONNX calls it; another one keeps its name, and no rule knows it."""
 
@@ -106,8 +107,6 @@ class _Translation:
         options = operator.options
         if operator.kind == "DEPTHWISE_CONV_2D":
             return {"group": self.graph.tensors[operator.inputs[0]].shape[-1]}
-        if operator.kind == "FULLY_CONNECTED":
-            return {"transB": 1}
         if operator.kind in ("CONCATENATION", "GATHER"):
             return {"axis": options["axis"] % max(1, len(self.graph.tensors[operator.outputs[0]].shape))}
         if operator.kind.startswith("RESIZE"):
@@ -119,4 +118,5 @@ def _order(kind: str, place: int) -> tuple[int, ...]:
     """How a weight's dimensions are put into ONNX's order."""
     if place != 1:
         return ()
-    return {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}.get(kind, ())
+    orders = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2), "FULLY_CONNECTED": (1, 0)}
+    return orders.get(kind, ())

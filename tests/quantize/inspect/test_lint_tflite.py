@@ -83,7 +83,7 @@ def test_least_and_largest_values_of_large_maps_are_an_error(tmp_path: Path) -> 
         return small.write(tmp_path / f"{side}.tflite", [entry], [stem])
 
     def rules(side: int, recipe: Recipe) -> list[tuple[str, str]]:
-        return [(one.rule, one.layer) for one in lint_file(file(side), recipe)]
+        return [(one.rule, one.layer) for one in lint_file(file(side), recipe) if one.level == "error"]
 
     extremes, rules_of = (
         Recipe("int8", INT8.layers, "min_max"),
