@@ -19,7 +19,7 @@ from benchmark.devices.raw_outputs import (
     run_model,
 )
 from benchmark.runner.output import RunnerOutput, Tensor
-from convert.tflite.cost import MachineFacts
+from benchmark.adb.facts import MachineFacts
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import put_spec
