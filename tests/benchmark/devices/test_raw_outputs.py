@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.adb.facts import MachineFacts
 from benchmark.devices.machine import Machine, Runner, RunRequest
 from benchmark.devices.parsing import duration_s, thread_counts
 from benchmark.devices.raw_outputs import (
@@ -19,7 +20,6 @@ from benchmark.devices.raw_outputs import (
     run_model,
 )
 from benchmark.runner.output import RunnerOutput, Tensor
-from benchmark.adb.facts import MachineFacts
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import put_spec
