@@ -19,6 +19,8 @@ from convert.tflite.graph import Graph, Operator
 
 RELU = 1
 """A value of the schema's ActivationFunctionType."""
+BEFORE = "/before"
+"""What a tensor is called before an activation that is fused into its operator."""
 NAMES = {
     "CONV_2D": "Conv", "DEPTHWISE_CONV_2D": "Conv", "TRANSPOSE_CONV": "ConvTranspose",
     "FULLY_CONNECTED": "Gemm", "BATCH_MATMUL": "MatMul", "RELU": "Relu", "LEAKY_RELU": "LeakyRelu",
@@ -32,6 +34,7 @@ NAMES = {
     "BROADCAST_TO": "Expand", "CONCATENATION": "Concat", "RESIZE_BILINEAR": "Resize",
     "RESIZE_NEAREST_NEIGHBOR": "Resize", "GATHER": "Gather", "GATHER_ND": "GatherND",
     "EMBEDDING_LOOKUP": "Gather", "TOPK_V2": "TopK",
+    "SPACE_TO_DEPTH": "SpaceToDepth",
 }  # fmt: skip
 """TFLite operator -> what ONNX calls it; another one keeps its name, and no rule knows it."""
 
@@ -45,6 +48,7 @@ class _Translation:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.stored: dict[str, Any] = {}
+        self.unfused: list[Any] = []
         twice = Counter(one.name for one in graph.tensors)
         self.names = [f"{one.name}#{number}" if twice[one.name] > 1 else one.name
                       for number, one in enumerate(graph.tensors)]  # fmt: skip
@@ -57,13 +61,14 @@ class _Translation:
             else:
                 nodes += self._nodes(operator)
         values = [self._value(number) for number, name in enumerate(self.names) if name not in self.stored]
+        values += self.unfused
         ends = ([self._value(index) for index in side] for side in (self.graph.inputs, self.graph.outputs))
         made = helper.make_graph(nodes, "tflite", *ends, list(self.stored.values()), value_info=values)
         return OnnxGraph(helper.make_model(made))
 
-    def _value(self, index: int) -> Any:
+    def _value(self, index: int, suffix: str = "") -> Any:
         shape = self.graph.tensors[index].shape
-        return helper.make_tensor_value_info(self.names[index], TensorProto.FLOAT, shape)
+        return helper.make_tensor_value_info(self.names[index] + suffix, TensorProto.FLOAT, shape)
 
     def _store(self, index: int, values: NDArray[Any] | None, order: tuple[int, ...] = ()) -> None:
         if values is not None:
@@ -79,7 +84,9 @@ class _Translation:
             inputs.reverse()
         outputs = [self.names[index] for index in operator.outputs]
         activation = operator.options.get("fusedActivationFunction") or 0
-        made = [f"{outputs[0]}/before"] if activation else outputs
+        made = [outputs[0] + BEFORE] if activation else outputs
+        if activation:
+            self.unfused.append(self._value(operator.outputs[0], BEFORE))
         if operator.kind == "RELU6":
             yield self._clip(operator.layer, inputs, made)
         else:
@@ -100,8 +107,6 @@ class _Translation:
         options = operator.options
         if operator.kind == "DEPTHWISE_CONV_2D":
             return {"group": self.graph.tensors[operator.inputs[0]].shape[-1]}
-        if operator.kind == "FULLY_CONNECTED":
-            return {"transB": 1}
         if operator.kind in ("CONCATENATION", "GATHER"):
             return {"axis": options["axis"] % max(1, len(self.graph.tensors[operator.outputs[0]].shape))}
         if operator.kind.startswith("RESIZE"):
@@ -113,4 +118,5 @@ def _order(kind: str, place: int) -> tuple[int, ...]:
     """How a weight's dimensions are put into ONNX's order."""
     if place != 1:
         return ()
-    return {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}.get(kind, ())
+    orders = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2), "FULLY_CONNECTED": (1, 0)}
+    return orders.get(kind, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 
 from rich.console import Console
@@ -28,6 +29,9 @@ from quantize.inspect.lint_rules import RULES
 from quantize.recipe import Recipe
 
 FORMAT, VERSION = "featherface-lint", 1
+MOST_VALUES = 150_000
+"""Of a map whose range may be its least and largest value: between the largest that bore it (102,400 values,
+FeatherFace V1's recipe) and the smallest that did not (204,800); see `lint_pairs.json`."""
 COLOURS = {"note": "cyan", "warning": "yellow", "error": "red"}
 
 
@@ -71,7 +75,35 @@ def lint_file(path: Path, recipe: Recipe | None = None) -> list[Finding]:
     """
     graph = _tflite_graph(path) if path.suffix == ".tflite" else OnnxGraph.of(read_onnx(path))
     found = lint(graph, weights=True)
-    return [one for one in found if recipe is None or recipe.precision_of(one.layer).needs_ranges]
+    if recipe is None:
+        return found
+    return [*_rare_extremes(graph, recipe), *(one for one in found if _is_integer(recipe, one.layer))]
+
+
+def _is_integer(recipe: Recipe, layer: str) -> bool:
+    return recipe.precision_of(layer).needs_ranges
+
+
+def _rare_extremes(graph: OnnxGraph, recipe: Recipe) -> list[Finding]:
+    """Large maps whose range is their least and largest value."""
+    if recipe.estimator != "min_max":
+        return []
+    large = {
+        graph.layer(node): prod(graph.shape(node.output[0]))
+        for node in graph.nodes
+        if node.op_type == "Conv" and prod(graph.shape(node.output[0])) > MOST_VALUES
+    }
+    return [
+        Finding(
+            "rare_extremes",
+            "error",
+            layer,
+            f"one of {values:,} values on any image sets the levels of all others",
+            'give the recipe "estimator": "mse", or keep the layer in float16',
+        )
+        for layer, values in large.items()
+        if _is_integer(recipe, layer)
+    ]
 
 
 def _tflite_graph(path: Path) -> OnnxGraph:

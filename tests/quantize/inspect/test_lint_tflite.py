@@ -17,8 +17,8 @@ from quantize.inspect.lint_truth import judge
 from quantize.recipe import LayerRule, Recipe
 from tests.small_tflite import SmallModel, planted_file
 
-INT8 = Recipe("int8", (LayerRule(".", "int8"),))
-HEAD_IN_FLOAT = Recipe("mixed", (LayerRule(".", "int8"), LayerRule("^output$", "float16")))
+INT8 = Recipe("int8", (LayerRule(".", "int8"),), "mse")
+HEAD_IN_FLOAT = Recipe("mixed", (LayerRule(".", "int8"), LayerRule("^output$", "float16")), "mse")
 
 
 def _joining(path: Path, *, described: bool) -> Path:
@@ -71,6 +71,27 @@ def test_a_recipe_leaves_out_what_it_keeps_in_float(tmp_path: Path) -> None:
     assert [one.rule for one in lint_file(file, INT8)] == ["joined_outputs", "uneven_channels"]
     assert [one.rule for one in lint_file(file, HEAD_IN_FLOAT)] == ["uneven_channels"]
     assert lint_file(file, Recipe("float16", (LayerRule(".", "float16"),))) == []
+
+
+def test_least_and_largest_values_of_large_maps_are_an_error(tmp_path: Path) -> None:
+    def file(side: int) -> Path:
+        small = SmallModel()
+        entry = small.tensor("image", "float32", [1, side, side, 3])
+        stem = small.tensor("stem", "float32", [1, side, side, 4])
+        weight = small.constant("w", np.ones((4, 1, 1, 3), np.float32))
+        small.add("CONV_2D", [entry, weight], [stem], fusedActivationFunction=1)
+        return small.write(tmp_path / f"{side}.tflite", [entry], [stem])
+
+    def rules(side: int, recipe: Recipe) -> list[tuple[str, str]]:
+        return [(one.rule, one.layer) for one in lint_file(file(side), recipe) if one.level == "error"]
+
+    extremes, rules_of = (
+        Recipe("int8", INT8.layers, "min_max"),
+        (LayerRule(".", "int8"), LayerRule("stem", "float16")),
+    )
+    assert rules(256, extremes) == [("rare_extremes", "stem")]
+    assert rules(64, extremes) == rules(256, Recipe("int8", INT8.layers, "mse")) == []
+    assert rules(256, Recipe("mixed", rules_of, "min_max")) == []
 
 
 def test_a_quantized_file_is_refused(tmp_path: Path) -> None:
