@@ -35,7 +35,7 @@ def evaluate(
     with passing("loading what models run on"):
         from benchmark.accuracy.evaluation import evaluate as evaluate_run
         from benchmark.accuracy.evaluation import run_model
-        from benchmark.accuracy.tables import accuracy, set_line
+        from benchmark.accuracy.tables import accuracy, classes, set_line
         from benchmark.accuracy.wider_predictions import write_set
     from model.foundation.command_line.terminal import wide_console
     from model.foundation.records import write_record
@@ -52,6 +52,8 @@ def evaluate(
     console = wide_console()
     console.print(f"{pictures.name}: {set_line(evaluations)}")
     console.print(accuracy(evaluations).rich())
+    if (by_class := classes(evaluations)) is not None:
+        console.print(by_class.rich())
     for one in evaluations:
         if one.images_per_second is not None:
             console.print(f"{one.model}: {one.images_per_second:.1f} images/s")
@@ -85,7 +87,7 @@ def detect(
         print(f"{one.image}: {len(one.faces)} face(s)")
         for face in one.faces:
             box = " ".join(f"{value:.0f}" for value in face.box_xyxy)
-            print(f"  {face.score:.3f}  {box}")
+            print(f"  {face.score:.3f}  {box}  {face.kind}".rstrip())
     if output is not None:
         print(f"pictures in {output}")
 

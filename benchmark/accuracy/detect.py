@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmark.accuracy.drawing import draw_faces
+from benchmark.accuracy.drawing import draw_faces, shown_names
 from calibration_data.images import load_rgb
 from model.evaluation.detector import Detector
 from model.foundation.artifact import replacing
@@ -25,11 +25,13 @@ class Face:
         score: Probability.
         box_xyxy: (x_min, y_min, x_max, y_max) in pixels of the photograph.
         landmarks: (x, y) of each point in pixels of the photograph.
+        kind: Name of its class; empty for a detector of one.
     """
 
     score: float
     box_xyxy: tuple[float, ...]
     landmarks: tuple[tuple[float, ...], ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,24 @@ def detect_photographs(
     Raises:
         InputError: a photograph is unreadable, or the model's outputs contradict its spec.
     """
-    photographs = []
+    photographs, names = [], shown_names(detector.spec)
     for path in images:
         pixels = load_rgb(path)
         found = detector(pixels)
         if pictures is not None:
             with replacing(pictures / f"{path.stem}.jpg") as temporary:
-                Image.fromarray(draw_faces(pixels, found, width=WIDTH)).save(temporary, quality=90)
-        rows = zip(found.scores, found.boxes_xyxy, found.landmarks, strict=True)
+                Image.fromarray(draw_faces(pixels, found, width=WIDTH, names=names)).save(
+                    temporary, quality=90
+                )
+        rows = zip(found.scores, found.boxes_xyxy, found.landmarks, found.classes, strict=True)
         faces = [
-            Face(round(float(score), 4), tuple(_rounded(box)), tuple(tuple(_rounded(one)) for one in points))
-            for score, box, points in rows
+            Face(
+                round(float(score), 4),
+                tuple(_rounded(box)),
+                tuple(tuple(_rounded(one)) for one in points),
+                names[kind] if names else "",
+            )
+            for score, box, points, kind in rows
         ]
         photographs.append(Photograph(str(path), tuple(faces)))
     return photographs

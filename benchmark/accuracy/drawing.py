@@ -15,6 +15,7 @@ from model.evaluation.face_changes import FaceChanges
 from model.foundation.artifact import replacing
 from model.geometry.boxes import Detections
 from model.geometry.letterbox import Pixels
+from model.geometry.spec import DetectorSpec
 
 SHOWN, CHANGED, MOVED = (40, 170, 90), (220, 50, 40), (240, 160, 0)
 """RGB: a face that both models show; one that only this model shows; one that moved."""
@@ -25,14 +26,16 @@ def draw_faces(
     found: Detections,
     colours: Sequence[tuple[int, int, int]] | None = None,
     width: int = 480,
+    names: Sequence[str] = (),
 ) -> Pixels:
-    """Scale an image to `width` pixels and draw boxes and landmarks on it.
+    """Scale an image to `width` pixels and draw boxes, landmarks and names of classes on it.
 
     Args:
         image_rgb: uint8 [H, W, 3].
         found: Faces in pixels of the image.
         colours: R, G, B of each face; SHOWN if None.
         width: Of the picture.
+        names: Of the classes, see `shown_names`; none are written where there are none.
 
     Returns:
         uint8 RGB [H', width, 3].
@@ -42,17 +45,31 @@ def draw_faces(
     canvas = cv2.resize(image_rgb, (width, max(1, round(image_rgb.shape[0] * scale))), interpolation=shrink)
     canvas = np.ascontiguousarray(canvas, np.uint8)
     colours = [SHOWN] * len(found) if colours is None else colours
-    for box, points, colour in zip(found.boxes_xyxy * scale, found.landmarks * scale, colours, strict=True):
+    rows = zip(found.boxes_xyxy * scale, found.landmarks * scale, colours, found.classes, strict=True)
+    for box, points, colour, kind in rows:
         x0, y0, x1, y1 = (int(v) for v in np.clip(np.round(box), -10_000, 10_000))
         cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, 2, cv2.LINE_AA)
+        if names:
+            foot = (max(x0, 0), max(y0 - 4, 12))
+            cv2.putText(canvas, names[kind], foot, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
         if y1 - y0 >= 24:
             for x, y in np.clip(np.round(points), -10_000, 10_000).astype(int):
                 cv2.circle(canvas, (int(x), int(y)), 2, colour, -1, cv2.LINE_AA)
     return np.asarray(canvas, np.uint8)
 
 
+def shown_names(spec: DetectorSpec) -> Sequence[str]:
+    """Names of the classes of a detector that knows several; none where all that it finds is the same."""
+    return spec.class_names if len(spec.class_names) > 1 else ()
+
+
 def draw_side_by_side(
-    image_rgb: Pixels, reference: Detections, candidate: Detections, changes: FaceChanges, width: int = 480
+    image_rgb: Pixels,
+    reference: Detections,
+    candidate: Detections,
+    changes: FaceChanges,
+    width: int = 480,
+    names: Sequence[str] = (),
 ) -> Pixels:
     """The reference's faces at the left, the candidate's at the right.
 
@@ -69,7 +86,10 @@ def draw_side_by_side(
         left[index] = CHANGED
     for index in changes.gained.tolist():
         right[index] = CHANGED
-    pictures = [draw_faces(image_rgb, reference, left, width), draw_faces(image_rgb, candidate, right, width)]
+    pictures = [
+        draw_faces(image_rgb, found, colours, width, names)
+        for found, colours in ((reference, left), (candidate, right))
+    ]
     gap = np.full((pictures[0].shape[0], 8, 3), 255, np.uint8)
     return np.concatenate([pictures[0], gap, pictures[1]], axis=1)
 
@@ -78,7 +98,7 @@ def draw_changes(name: str, reference: Run, candidate: Run, changes: FaceChanges
     """What two runs show in one image of their set; see `draw_side_by_side`."""
     image = load_rgb(reference.images.images[name])
     shown = candidate.found[name].found.above(reference.threshold)
-    return draw_side_by_side(image, reference.shown(name), shown, changes)
+    return draw_side_by_side(image, reference.shown(name), shown, changes, names=shown_names(reference.spec))
 
 
 def draw_worst(

@@ -1,11 +1,10 @@
-"""Anybody's ONNX file, of static or dynamic size, with a spec that says how to feed and read it."""
+"""Anybody's ONNX file, of any size and layout, with a spec that says how to feed and read it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from convert.doors import Opened
-from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 
 
@@ -20,17 +19,8 @@ def open_onnx(file: Path, spec: DetectorSpec) -> Opened:
         InputError: no ONNX file, an operator or size it cannot be converted with, weights outside the
             file's folder, or outputs that the spec does not describe.
     """
-    from convert.onnx_file.fix_shape import fixed
+    from convert.onnx_file.fix_shape import opened_at
     from model.geometry.outputs import physical_names
-    from model.runtime.onnx_file import read_onnx
-    from model.runtime.onnx_module import OnnxModule
 
-    model = read_onnx(file)
-    shape = (1, 3, spec.input_height, spec.input_width)
-    names = [item.name for item in model.graph.output]
-    if absent := [name for name in physical_names(spec) if name not in names]:
-        raise InputError(
-            f"{file}: the spec names the outputs {', '.join(absent)}; the file has {', '.join(names)}"
-        )
-    network = OnnxModule(fixed(model, shape, str(file)), physical_names(spec))
+    network = opened_at(file, spec.input_height, spec.input_width, physical_names(spec))
     return Opened(network, spec, file)

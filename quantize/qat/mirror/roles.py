@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convert.tflite.graph import Graph
 from model.foundation.errors import InputError
-from model.geometry.outputs import joined, logit_names, output_names
+from model.geometry.outputs import computed_names, joined, output_names
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Outputs
 
@@ -26,8 +26,8 @@ class Roles:
         Raises:
             InputError: the spec computes with an output, so that no value stands anywhere as it is read.
         """
-        if found := logit_names(spec):
-            raise InputError(f"{found[0]} is read through sigmoid(...): such a file cannot be trained yet")
+        if found := computed_names(spec):
+            raise InputError(f"{found[0]} is read through a function: such a file cannot be trained yet")
         shapes = [graph.tensors[index].shape for index in graph.outputs]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         numbers = np.split(np.arange(ends[-1]), ends[:-1])

@@ -58,6 +58,7 @@ function stacked(parts, outputs) {
 }
 
 function rowsOf(text, outputs) {
+  if (text.includes("|") || text.startsWith("dfl(")) throw new Problem(`this page reads no outputs side by side and no dfl(...), found '${text}'`);
   const match = PART.exec(text);
   if (match === null) throw new Problem(`an output is written NAME, NAME.T or NAME[FIRST:LAST], found '${text}'`);
   const [, name, turned, first, last] = match;

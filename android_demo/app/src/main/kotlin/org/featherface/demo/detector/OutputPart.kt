@@ -37,6 +37,9 @@ internal data class OutputPart(
 
         /** @throws DetectorException the text has another form */
         fun read(text: String): OutputPart {
+            if ('|' in text || text.startsWith("dfl(")) {
+                throw DetectorException("this app reads no outputs side by side and no dfl(...), found $text")
+            }
             val found =
                 FORM.matchEntire(text) ?: throw DetectorException("an output is written NAME, NAME.T or NAME[FIRST:LAST], found $text")
             val (name, turned, first, last) = found.destructured
