@@ -4,6 +4,7 @@ NETWORK    ?= featherface_v2
 CHECKPOINT ?= $(EMBEDDED)
 MODEL      ?=
 SPEC       ?=
+DECODE     ?=
 CALIBRATION ?=
 RECIPE     ?=
 BUILD      ?= build
@@ -100,6 +101,10 @@ ifdef PIP_EXTRA_INDEX_URL
 export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
 endif
 export UV_HTTP_TIMEOUT ?= 300
+# A detector that its author's own function reads: DECODE=package.module:function.
+ifneq ($(DECODE),)
+export FEATHERFACE_DECODE := $(DECODE)
+endif
 unexport VIRTUAL_ENV
 # Byte code is kept with the environment whatever the shell says: else each process compiles PyTorch anew.
 unexport PYTHONDONTWRITEBYTECODE

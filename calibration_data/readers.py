@@ -19,7 +19,10 @@ __all__ = ["LabelledImage", "list_images", "read_labels"]
 _log = logging.getLogger(__name__)
 
 LABEL_TXT_COLUMNS = (4, 19, 20)
-"""x y w h | + five landmarks (x y flag) | + blur. RetinaFace's validation list has the boxes only."""
+"""x y w h | + five landmarks (x y flag) | + blur. RetinaFace's validation list has the boxes only.
+
+One more column, a word, names the class: `x y w h person`.
+"""
 
 FDDB_SUFFIXES = (".jpg", ".jpeg", ".png")
 """FDDB's lists name images without a suffix."""
@@ -37,6 +40,7 @@ class LabelledImage:
             mouth corner as they appear in the image; NaN where not annotated.
         ignore: bool [K]; True for a face that may be found but need not be (WIDER FACE's "invalid").
         name: The image's name in the label file, with forward slashes.
+        classes: K names; "" where the label names no class.
     """
 
     path: Path
@@ -44,6 +48,11 @@ class LabelledImage:
     landmarks: NDArray[np.float32]
     ignore: NDArray[np.bool_]
     name: str
+    classes: tuple[str, ...] = None  # type: ignore[assignment]  # all "", once it is known how many
+
+    def __post_init__(self) -> None:
+        if self.classes is None:
+            object.__setattr__(self, "classes", ("",) * len(self.boxes_xyxy))
 
     def __len__(self) -> int:
         return len(self.boxes_xyxy)
@@ -58,11 +67,19 @@ class _Entry:
     boxes_xywh: list[tuple[float, ...]] = field(default_factory=list)
     points: list[list[float]] = field(default_factory=list)
     ignore: list[bool] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
 
-    def add(self, xywh: tuple[float, ...], points: list[float] | None = None, ignore: bool = False) -> None:
+    def add(
+        self,
+        xywh: tuple[float, ...],
+        points: list[float] | None = None,
+        ignore: bool = False,
+        kind: str = "",
+    ) -> None:
         self.boxes_xywh.append(xywh)
         self.points.append(points if points is not None else [math.nan] * 10)
         self.ignore.append(ignore)
+        self.classes.append(kind)
 
 
 _Lines = list[tuple[int, str]]
@@ -161,7 +178,7 @@ def _numbers(line: str, where: str, columns: Sequence[int]) -> list[float]:
 
 
 def _label_txt(lines: _Lines, labels: Path) -> Iterator[_Entry]:
-    """Source: RetinaFace's annotations (github.com/deepinsight/insightface), retinaface_gt."""
+    """A word at the end of a line is the class. Source: RetinaFace's annotations, retinaface_gt."""
     entry: _Entry | None = None
     for number, line in lines:
         if line.startswith("#"):
@@ -169,12 +186,22 @@ def _label_txt(lines: _Lines, labels: Path) -> Iterator[_Entry]:
                 yield entry
             entry = _Entry(line[1:].strip(), number)
             continue
-        values = _numbers(line, f"{labels}:{number}", LABEL_TXT_COLUMNS)
+        *before, last = line.split()
+        kind = last if len(before) in LABEL_TXT_COLUMNS and not _is_number(last) else ""
+        values = _numbers(line.removesuffix(kind), f"{labels}:{number}", LABEL_TXT_COLUMNS)
         if entry is None:
             raise InputError(f"{labels}:{number}: a face before the first '# image' line")
-        entry.add(tuple(values[:4]), _points(values[4:19]) if len(values) > 4 else None)
+        entry.add(tuple(values[:4]), _points(values[4:19]) if len(values) > 4 else None, kind=kind)
     if entry is not None:
         yield entry
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _points(values: list[float]) -> list[float]:
@@ -257,4 +284,5 @@ def _check(entry: _Entry, path: Path, dropped: dict[str, list[str]]) -> Labelled
     keep = ~(empty | outside)
     points = np.asarray(entry.points, np.float32).reshape(-1, 5, 2)
     ignore = np.asarray(entry.ignore, bool)
-    return LabelledImage(path, boxes_xyxy[keep], points[keep], ignore[keep], entry.name)
+    classes = tuple(kind for kind, stays in zip(entry.classes, keep, strict=True) if stays)
+    return LabelledImage(path, boxes_xyxy[keep], points[keep], ignore[keep], entry.name, classes)

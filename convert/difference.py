@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from model.evaluation.face_changes import SHOWN_SCORE, compare_faces
 from model.foundation.errors import GateError
 from model.geometry.boxes import detect
-from model.geometry.decoders import decoder_of
+from model.geometry.decoders import best_class
 from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import Answer, Answers
@@ -133,7 +133,7 @@ def measure_difference(
 
 
 def _counts(expected: Answer, found: Answer, spec: DetectorSpec) -> NDArray[np.int64]:
-    before, after = (decoder_of(spec).faces(one[1][0], spec) > SHOWN_SCORE for one in (expected, found))
+    before, after = (best_class(one[1][0], spec) > SHOWN_SCORE for one in (expected, found))
     faces, others = (detect(*raw, spec, SHOWN_SCORE) for raw in (expected, found))
     changes = compare_faces(faces, others)
     kept = len(changes.pairs) - len(changes.moved)

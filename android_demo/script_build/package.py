@@ -9,6 +9,7 @@ import subprocess
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from android_demo.script_build import elf16k, native
 from android_demo.script_build.debian import run
@@ -74,7 +75,7 @@ def copy_models(models: Sequence[Path]) -> list[Path]:
     Raises:
         InputError: one is no TFLite file, has no record, or is called as another is; nothing is copied.
     """
-    chosen = {path.name: path for path in models if _is_alive(path)}
+    chosen = {path.name: path for path in models if _is_shown(path)}
     if len({path.name for path in models}) != len(models):
         raise InputError("two models of one name do not fit into one app: build one of them with NAME=")
     wanted = chosen | {f"{name}.json": Artifact.record_path(path) for name, path in chosen.items()}
@@ -90,16 +91,31 @@ def copy_models(models: Sequence[Path]) -> list[Path]:
     return models_inside()
 
 
-def _is_alive(model: Path) -> bool:
+def _is_shown(model: Path) -> bool:
     if model.suffix != ".tflite":
         raise InputError(f"{model}: the app runs .tflite files")
     if not Artifact.record_path(model).is_file():
         raise InputError(f"{model.name}.json is missing beside its model: run 'make tflite' again")
-    verdict = Artifact.load(model).record.get("verdict") or {}
-    if verdict.get("grade") != "dead":
-        return True
-    print(f"{model.name} stays out of the app: it {verdict['reason']}", flush=True)
-    return False
+    record = Artifact.load(model).record
+    verdict = record.get("verdict") or {}
+    reason = verdict["reason"] if verdict.get("grade") == "dead" else _unread(record.get("spec") or {})
+    if reason:
+        print(f"{model.name} stays out of the app: it {reason}", flush=True)
+    return not reason
+
+
+def _unread(spec: dict[str, Any]) -> str:
+    """What of a spec the app does not read; see `DetectorSpec.kt`."""
+    decoder = str(spec.get("decoder", "")).partition(":")[0]
+    outputs = [text for name, value in spec.items() if name.endswith("_from") for text in value]
+    if spec.get("classes"):
+        return f"names its score columns ({', '.join(spec['classes'])}); the app shows one class"
+    if decoder == "own":
+        return "is read by a function of its author's"
+    if spec.get("objectness_from") and decoder != "cell_sizes":
+        return f"has an objectness beside {decoder}"
+    computed = [text for text in outputs if "|" in text or text.startswith("dfl(")]
+    return f"has outputs that the app does not read: {computed[0]}" if computed else ""
 
 
 def libraries() -> dict[str, bytes]:

@@ -36,7 +36,7 @@ def evaluate(
     with passing("loading what models run on"):
         from benchmark.accuracy.evaluation import evaluate as evaluate_run
         from benchmark.accuracy.evaluation import run_model, run_part
-        from benchmark.accuracy.tables import accuracy, set_line
+        from benchmark.accuracy.tables import accuracy, classes, set_line
         from benchmark.accuracy.wider_predictions import write_set
     from model.foundation.command_line.terminal import console
     from model.foundation.records import write_record
@@ -59,6 +59,8 @@ def evaluate(
     screen = console(wide=True)
     screen.print(f"{pictures.name}: {set_line(evaluations)}")
     screen.print(accuracy(evaluations).rich())
+    if (by_class := classes(evaluations)) is not None:
+        screen.print(by_class.rich())
     for one in evaluations:
         if one.images_per_second is not None:
             screen.print(f"{one.model}: {one.images_per_second:.1f} images/s")
@@ -106,7 +108,8 @@ def detect(
         for one in detect_pictures(Detector(model, opened.spec_for(model), score), pictures.named, takers):
             print(f"{one_line(one.image)}: {len(one.faces)} face(s), {one.ms:.1f} ms")
             for face in one.faces:
-                print(f"  {face.score:.3f}  {' '.join(f'{value:.0f}' for value in face.box_xyxy)}")
+                box = " ".join(f"{value:.0f}" for value in face.box_xyxy)
+                print(f"  {face.score:.3f}  {box}  {one_line(face.kind)}".rstrip())
             found.append(one)
             if window is not None and window.closed:
                 break

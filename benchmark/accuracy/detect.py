@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.accuracy.drawing import draw_faces, jpeg
+from benchmark.accuracy.drawing import draw_faces, jpeg, shown_names
 from calibration_data.images import Pixels
 from calibration_data.video import Pictures, VideoFile
 from model.evaluation.detector import Detector
@@ -29,11 +29,13 @@ class Face:
         score: Probability.
         box_xyxy: (x_min, y_min, x_max, y_max) in pixels of the picture.
         landmarks: (x, y) of each point in pixels of the picture.
+        kind: Name of its class; empty for a detector of one.
     """
 
     score: float
     box_xyxy: tuple[float, ...]
     landmarks: tuple[tuple[float, ...], ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,23 @@ def detect_pictures(
     Raises:
         InputError: a picture is unreadable, or the model's outputs contradict its spec.
     """
+    names = shown_names(detector.spec)
     for name, pixels in pictures:
         started = time.perf_counter()
         found = detector(pixels)
         ms = (time.perf_counter() - started) * 1e3
-        drawn = draw_faces(pixels, found, width=WIDTH) if takers else pixels
+        drawn = draw_faces(pixels, found, width=WIDTH, names=names) if takers else pixels
         for take in takers:
             take(name, drawn)
-        rows = zip(found.scores, found.boxes_xyxy, found.landmarks, strict=True)
+        rows = zip(found.scores, found.boxes_xyxy, found.landmarks, found.classes, strict=True)
         faces = [
-            Face(round(float(score), 4), tuple(_rounded(box)), tuple(tuple(_rounded(one)) for one in points))
-            for score, box, points in rows
+            Face(
+                round(float(score), 4),
+                tuple(_rounded(box)),
+                tuple(tuple(_rounded(one)) for one in points),
+                names[kind] if names else "",
+            )
+            for score, box, points, kind in rows
         ]
         yield Picture(name, tuple(faces), round(ms, 2))
 

@@ -15,6 +15,7 @@ from model.evaluation.face_changes import FaceChanges
 from model.foundation.artifact import replacing
 from model.geometry.boxes import Detections
 from model.geometry.letterbox import Pixels
+from model.geometry.spec import DetectorSpec
 
 SHOWN, CHANGED, MOVED = (40, 170, 90), (220, 50, 40), (240, 160, 0)
 """RGB: a face that both models show; one that only this model shows; one that moved."""
@@ -25,14 +26,16 @@ def draw_faces(
     found: Detections,
     colours: Sequence[tuple[int, int, int]] | None = None,
     width: int = 480,
+    names: Sequence[str] = (),
 ) -> Pixels:
-    """Scale an image to `width` pixels and draw boxes, landmarks and scores on it.
+    """Scale an image to `width` pixels and draw boxes, landmarks, scores and names of classes on it.
 
     Args:
         image_rgb: uint8 [H, W, 3].
         found: Faces in pixels of the image.
         colours: R, G, B of each face; SHOWN if None.
         width: Of the picture.
+        names: Of the classes, see `shown_names`; none are written where there are none.
 
     Returns:
         uint8 RGB [H', width, 3].
@@ -47,12 +50,14 @@ def draw_faces(
         np.clip(np.round(one * scale), -10_000, 10_000).astype(int).tolist()
         for one in (found.boxes_xyxy, found.landmarks)
     )
-    for (x0, y0, x1, y1), points, score, colour in zip(boxes, landmarks, found.scores, colours, strict=True):
+    said = [f"{names[kind]} " if names else "" for kind in found.classes]
+    rows = zip(boxes, landmarks, found.scores, colours, said, strict=True)
+    for (x0, y0, x1, y1), points, score, colour, name in rows:
         cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, thick, cv2.LINE_AA)
         if y1 - y0 >= 24:
             for x, y in points:
                 cv2.circle(canvas, (x, y), thick + 1, colour, -1, cv2.LINE_AA)
-            _label(canvas, f"{score:.2f}", (x0, y0 - thick), colour)
+            _label(canvas, f"{name}{score:.2f}", (x0, y0 - thick), colour)
     return canvas
 
 
@@ -65,8 +70,18 @@ def _label(canvas: Pixels, text: str, corner: tuple[int, int], colour: tuple[int
     cv2.putText(canvas, text, (x, y - under // 2), font, size, (255, 255, 255), thick, cv2.LINE_AA)
 
 
+def shown_names(spec: DetectorSpec) -> Sequence[str]:
+    """Names of the classes of a detector that knows several; none where all that it finds is the same."""
+    return spec.class_names if len(spec.class_names) > 1 else ()
+
+
 def draw_side_by_side(
-    image_rgb: Pixels, reference: Detections, candidate: Detections, changes: FaceChanges, width: int = 480
+    image_rgb: Pixels,
+    reference: Detections,
+    candidate: Detections,
+    changes: FaceChanges,
+    width: int = 480,
+    names: Sequence[str] = (),
 ) -> Pixels:
     """The reference's faces at the left, the candidate's at the right.
 
@@ -83,7 +98,10 @@ def draw_side_by_side(
         left[index] = CHANGED
     for index in changes.gained.tolist():
         right[index] = CHANGED
-    pictures = [draw_faces(image_rgb, reference, left, width), draw_faces(image_rgb, candidate, right, width)]
+    pictures = [
+        draw_faces(image_rgb, found, colours, width, names)
+        for found, colours in ((reference, left), (candidate, right))
+    ]
     gap = np.full((pictures[0].shape[0], 8, 3), 255, np.uint8)
     return np.concatenate([pictures[0], gap, pictures[1]], axis=1)
 
@@ -92,7 +110,7 @@ def draw_changes(name: str, reference: Run, candidate: Run, changes: FaceChanges
     """What two runs show in one image of their set; see `draw_side_by_side`."""
     image = load_rgb(reference.images.images[name])
     shown = candidate.found[name].found.above(reference.threshold)
-    return draw_side_by_side(image, reference.shown(name), shown, changes)
+    return draw_side_by_side(image, reference.shown(name), shown, changes, names=shown_names(reference.spec))
 
 
 def draw_worst(

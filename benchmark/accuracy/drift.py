@@ -122,11 +122,11 @@ def measure_drift(
         The record, and what changed in each image by name.
 
     Raises:
-        InputError: the models read images at different sizes, or there is no resample.
+        InputError: the models read images at different sizes or find other classes, or there is no resample.
     """
     if resamples < 1:
         raise InputError(f"--resamples: expected at least 1, found {resamples}")
-    _require_one_size(reference, candidate)
+    _require_alike(reference, candidate)
     names = list(reference.found)
     labels = reference.truth()
     known: Sequence[Truth | None] = [None] * len(names) if labels is None else labels
@@ -137,7 +137,11 @@ def measure_drift(
     truth = labels
     if truth is None:
         truth = [
-            Truth.of(reference.shown(name).boxes_xyxy, input_scale=reference.input_scale(name))
+            Truth.of(
+                reference.shown(name).boxes_xyxy,
+                input_scale=reference.input_scale(name),
+                classes=reference.shown(name).classes,
+            )
             for name in names
         ]
     rows = _rows((reference, candidate), truth, resampled_images(len(names), resamples, seed))
@@ -173,7 +177,10 @@ def compare_files(reference: Path, candidate: Path, images: ImageSet) -> Drift:
     return measure_drift(runs[0], runs[1])[0]
 
 
-def _require_one_size(*runs: Run) -> None:
+def _require_alike(*runs: Run) -> None:
+    kinds = [f"{one.path.name} finds {', '.join(one.spec.class_names)}" for one in runs]
+    if len({one.spec.class_names for one in runs}) > 1:
+        raise InputError(f"drift compares models of the same classes: {'; '.join(kinds)}")
     sizes = [f"{one.path.name} reads {one.spec.input_height}x{one.spec.input_width}" for one in runs]
     same = len({(one.spec.input_height, one.spec.input_width) for one in runs}) == 1
     if runs[0].protocol.fit == "letterbox" and not same:
@@ -187,6 +194,10 @@ def _rows(runs: Sequence[Run], truth: list[Truth], samples: Weights) -> list[Dri
         some = samples[: -(-len(samples) // metric.cost)]
         figures = [_figure(metric, one, threshold) for one in both]
         rows.append(_row(metric.title, faces, figures, some, name))
+    for kind in both[0].by_class if len(both[0].by_class) > 1 else ():
+        alone = [one.of_class(kind) for one in both]
+        what, faces = f"{headline.title}, {runs[0].spec.class_names[kind]}", len(alone[0].face_image)
+        rows.append(_row(what, faces, [_figure(headline, one, threshold) for one in alone], samples))
     for band, low, high in HEIGHT_BANDS:
         inside = [one.within(low, high) for one in truth]
         banded = [run.matched(inside).within(low, high) for run in runs]

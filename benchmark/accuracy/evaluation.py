@@ -127,6 +127,14 @@ class CurvePoints:
 
 
 @dataclass(frozen=True)
+class ClassFigures:
+    """One class: its labelled objects, and its metrics as those of `Evaluation`."""
+
+    faces: int
+    metrics: dict[str, float | None]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """One model on one set.
 
@@ -137,6 +145,7 @@ class Evaluation:
         images, faces, ignored: Counts of the set; ignored faces are not in `faces`.
         score_threshold: Above which a face is shown.
         metrics: Name of a metric (a file of model/evaluation/metrics) -> its figure; None where undefined.
+        classes: Name of a labelled class -> its figures, of which AP above is the mean; empty for one class.
         recall_by_height: Band of face heights in pixels of the network's input -> its faces.
         curve: Precision and recall.
         wider: Subset -> AP in 0..1 under WIDER FACE's protocol, where its ground truth was given.
@@ -152,6 +161,7 @@ class Evaluation:
     ignored: int
     score_threshold: float
     metrics: dict[str, float | None] = field(default_factory=dict)
+    classes: dict[str, ClassFigures] = field(default_factory=dict)
     recall_by_height: dict[str, HeightRecall] = field(default_factory=dict)
     curve: CurvePoints = CurvePoints()
     wider: dict[str, float | None] | None = None
@@ -190,6 +200,7 @@ def evaluate(run: Run, wider_truth: Sequence[WiderImage] | None = None) -> Evalu
         ignored=sum(int(one.ignore.sum()) for one in labels),
         score_threshold=found.threshold,
         metrics=found.figures(),
+        classes={name: ClassFigures(*each) for name, each in found.figures_of_classes().items()},
         recall_by_height=_heights(found, run.protocol.score_floor),
         curve=_thinned(found.matched.curve()),
         wider=wider,

@@ -96,6 +96,17 @@ def accuracy(evaluations: Sequence[Evaluation]) -> TextTable:
     return TextTable.named(columns, rows)
 
 
+def classes(evaluations: Sequence[Evaluation]) -> TextTable | None:
+    """The figures of each class, a row a file and class; None where no file knows several."""
+    rows = [
+        [one.model, name, str(each.faces), *(percent(each.metrics.get(metric)) for metric in METRICS)]
+        for one in evaluations
+        for name, each in one.classes.items()
+    ]
+    columns = ("file", "class", "labels", *(metric.title for metric in METRICS.values()))
+    return TextTable.named(columns, rows, names=2) if rows else None
+
+
 def _found(band: HeightRecall) -> str:
     share = percent(band.found / band.faces, 1) if band.faces else DASH
     return f"{share} ({band.found}/{band.faces})" if band.faces else DASH

@@ -53,7 +53,9 @@ def spec_of_file(spec: DetectorSpec, network: Outputs, file: Outputs) -> Detecto
         if role == "landmarks_from" and not spec.points:
             continue
         texts = getattr(spec, role) or names.get(role, ())
-        found[role] = tuple(_renamed(Part.read(text), network, file) for text in texts)
+        found[role] = tuple(
+            "|".join(_renamed(part, network, file) for part in Part.read_all(text)) for text in texts
+        )
     # Pixels go in as they are: channel order and scaling are inside.
     return replace(spec, **found, channel_order="RGB", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
@@ -71,6 +73,4 @@ def _renamed(part: Part, network: Outputs, file: Outputs) -> str:
         shapes = ", ".join(f"{name} {list(values.shape)}" for name, values in file.items())
         raise InputError(f"no output like {part.name} {list(wanted.shape)}: found {shapes}")
     _, name, turned = best
-    channels = "" if part.channels is None else f"[{part.channels[0]}:{part.channels[1]}]"
-    text = f"{name}{'.T' if turned else ''}{channels}"
-    return f"sigmoid({text})" if part.logits else text
+    return str(Part(name, turned, part.channels, part.function))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 
 from convert.doors import Opened
 from model.foundation.errors import InputError
+from model.foundation.named_function import named_function
 from model.geometry.spec import DetectorSpec
 
 
@@ -28,15 +27,11 @@ def open_function(name: str, checkpoint: Path, spec: DetectorSpec) -> Opened:
 
     from model.checkpoint import load_state
 
-    module, _, function = name.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
+    build = named_function(name)
     try:
-        build = getattr(importlib.import_module(module), function)
         network = build()
     except Exception as error:  # whatever a stranger's code raises
         raise InputError(f"{name} cannot be called ({type(error).__name__}: {error})") from None
-    finally:
-        sys.path.pop(0)
     if not isinstance(network, torch.nn.Module):
         raise InputError(f"{name} returned a {type(network).__name__}; expected an nn.Module")
     notes = load_state(network, checkpoint, name)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise, product
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +18,24 @@ if TYPE_CHECKING:
     from convert.tflite.graph import Graph
 
 STRIDES = (4, 8, 16, 32, 64)
+COUNTS = (1, 2, 3, 6)
+"""Candidates a cell; six where BlazeFace lays three levels on one map."""
 PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (8, 16), (16, 32))
 """Levels that detectors return joined in one output, the usual ones first."""
 PIXELS = {"cell_sizes": ("BGR", 0, 1), "cell_distances": ("RGB", 127.5, 128)}
 BOX = 4
 WIDTHS = {BOX: "boxes_from", 10: "landmarks_from"}
+DISTRIBUTIONS = (32, 64, 68)
+"""Channels of four sides of 8 (PicoDet, NanoDet), 16 (YOLOv8) or 17 steps (GFL)."""
+BACKGROUND = ("anchor_offsets",)
+"""Decoders whose published networks have a column of the background before those of the classes."""
+LEAST_SIDE = 96
+"""A file that says it takes smaller pictures was exported with any size at hand."""
 PROBABILITIES = {"LOGISTIC", "SOFTMAX"}
 JOINING = {"RESHAPE", "CONCATENATION", "DEQUANTIZE", *PROBABILITIES}
 """TFLite operators between a head's convolutions and an output."""
+ONNX_MOVING = ("Reshape", "Transpose", "Concat", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Cast")
+ONNX_LINEAR = ("Conv", "Gemm", "MatMul")
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,8 @@ def guess_spec(file: Path, size: str = "") -> Guess:
 
     Args:
         file: The file.
-        size: Input size of an ONNX file, "320" or "HEIGHTxWIDTH"; 320 unless said. A TFLite file has its own.
+        size: Input size of an ONNX file, "320" or "HEIGHTxWIDTH"; its own, or 320, unless said. A TFLite file
+            has its own.
 
     Raises:
         InputError: neither kind of file, a size it cannot run at, or outputs that look like no detector's.
@@ -77,27 +91,65 @@ def guess_spec(file: Path, size: str = "") -> Guess:
         height, width, outputs = _tflite_outputs(file)
         if size and parse_size(size) != (height, width):
             raise InputError(f"{file} takes {height}x{width} only, {size} was asked for")
+        names: dict[int, str] = {}
     else:
-        height, width = parse_size(size or "320")
-        outputs = _onnx_outputs(file, height, width)
-    base = {"network": file.stem.lower(), "input_height": height, "input_width": width}
-    if len(outputs) == 1:
-        return _decoded(base, outputs[0])
-    return _levels(base, outputs)
+        height, width, outputs, names = _onnx_outputs(file, size)
+    stem = re.sub(r"[^\w.-]", "_", file.stem.lower(), flags=re.ASCII)
+    base = {"network": stem, "input_height": height, "input_width": width}
+    guess = _decoded(base, outputs[0]) if len(outputs) == 1 else _levels(base, outputs)
+    return _with_classes(guess, names)
 
 
-def _onnx_outputs(file: Path, height: int, width: int) -> list[_Output]:
+def _onnx_outputs(file: Path, size: str) -> tuple[int, int, list[_Output], dict[int, str]]:
+    """Height and width, the outputs, and the classes' names that Ultralytics and RapidAI write into files."""
     import torch
 
-    from convert.doors.onnx import running
-    from model.runtime.onnx_file import read_onnx
+    from convert.onnx_file.fix_shape import opened_at
+    from model.runtime.onnx_file import image_input, read_onnx
 
-    model, shape = read_onnx(file), (1, 3, height, width)
-    network = running(file, model, shape)
+    model = read_onnx(file)
+    image = image_input(model, file)
+    side = image.height if image.height and image.height >= LEAST_SIDE else 320
+    height, width = parse_size(size or f"{side}x{image.width if side == image.height else side}")
     with torch.no_grad():
-        found = network(torch.zeros(*shape))
-    names = [item.name for item in model.graph.output]
-    return [_read(name, tuple(one.shape)) for name, one in zip(names, found, strict=True)]
+        found = opened_at(file, height, width)(torch.zeros(1, 3, height, width))
+    outputs = [
+        replace(_read(item.name, tuple(one.shape)), logits=_is_logit(model, item.name))
+        for item, one in zip(model.graph.output, found, strict=True)
+    ]
+    return height, width, outputs, _noted_names(model)
+
+
+def _is_logit(model: Any, name: str) -> bool:
+    """Whether a convolution or product made an output, with nothing behind it that makes probabilities."""
+    makers = {made: node for node in model.graph.node for made in node.output}
+    while name in makers and makers[name].op_type in ONNX_MOVING:
+        name = makers[name].input[0]
+    return name in makers and makers[name].op_type in ONNX_LINEAR
+
+
+def _noted_names(model: Any) -> dict[int, str]:
+    noted = {entry.key: entry.value for entry in model.metadata_props}
+    try:
+        names = ast.literal_eval(noted.get("names", "{}"))
+    except (ValueError, SyntaxError):
+        return {}
+    names = names or enumerate(noted.get("character", "").split("\n"))
+    return {place: "_".join(str(name).split()) for place, name in dict(names).items() if str(name).strip()}
+
+
+def _with_classes(guess: Guess, names: dict[int, str]) -> Guess:
+    """Name the columns of several classes: as the file does, or by their numbers."""
+    count = guess.spec["score_channels"] - len(guess.spec.get("objectness_from", ())[:1])
+    if guess.spec["decoder"].startswith(BACKGROUND):
+        count -= count > 1
+    if count < 2:
+        return guess
+    classes = [names.get(place, f"class_{place}") for place in range(count)]
+    reason = f"{count} classes, " + ("named in the file" if names else "numbered, for the file names none")
+    doubt = 'which classes are wanted: columns of one name are one class, those of "" are nobody\'s'
+    spec = {**guess.spec, "classes": classes}
+    return replace(guess, spec=spec, reasons=(*guess.reasons, reason), doubts=(doubt, *guess.doubts))
 
 
 def _tflite_outputs(file: Path) -> tuple[int, int, list[_Output]]:
@@ -140,7 +192,7 @@ def _maps(graph: Graph, index: int) -> tuple[tuple[tuple[int, int], ...], set[st
 def _read(name: str, shape: tuple[int, ...]) -> _Output:
     sides = shape[1:] if len(shape) > 2 and shape[0] == 1 else shape
     if len(sides) == 3:  # a map, [C, H, W]
-        return _Output(name, sides[1] * sides[2], sides[0], True)
+        return _Output(name, sides[1] * sides[2], sides[0], True, ((sides[1], sides[0]),))
     if len(sides) != 2:
         raise InputError(f"output {name} has shape {list(shape)}: expected [N, C], [C, N] or [C, H, W]")
     return _Output(name, max(sides), min(sides), sides[1] > sides[0])
@@ -150,26 +202,35 @@ def _decoded(base: dict[str, Any], output: _Output) -> Guess:
     suffix = ".T" if output.turned else ""
     if output.channels < 5:
         raise InputError(f"its only output {output.name} has {output.channels} channels: no boxes and scores")
-    spec = {
+    levels = _anchors([output.rows], base["input_height"], base["input_width"])
+    # YOLOv5 has three anchors a cell and an objectness before the classes, YOLOv8 neither.
+    first = BOX + int(levels[0][1] > 1)
+    spec: dict[str, Any] = {
         **base,
         "mean": [0, 0, 0],
         "std": [255, 255, 255],
         "channel_order": "RGB",
         "decoder": "boxes",
-        "anchor_sizes": [[1], [1], [1]],
-        "score_channels": output.channels - 4,
+        "strides": [stride for stride, _ in levels],
+        "anchor_sizes": [[1] * count for _, count in levels],
+        "score_channels": output.channels - BOX,
         "points": 0,
         "boxes_from": [f"{output.name}{suffix}[0:4]"],
-        "scores_from": [f"{output.name}{suffix}[4:{output.channels}]"],
+        "scores_from": [f"{output.name}{suffix}[{first}:{output.channels}]"],
     }
-    reason = f"one output of {output.channels} channels: four of a box, the rest scores, as YOLOv8 exports"
-    return Guess(spec, (reason,), ("which of the score channels is the face's", *_PIXELS))
+    if first > BOX:
+        spec["objectness_from"] = [f"{output.name}{suffix}[4:5]"]
+    kind = "an objectness, the rest classes, as YOLOv5" if first > BOX else "the rest scores, as YOLOv8"
+    reason = f"one output of {output.channels} channels: four of a box, {kind} exports"
+    return Guess(spec, (reason,), _PIXELS)
 
 
 _PIXELS = ("the channel order, mean and std that the network was trained with",)
 
 
 def _levels(base: dict[str, Any], outputs: Sequence[_Output]) -> Guess:
+    if (map_of_centres := _centres(base, outputs)) is not None:
+        return map_of_centres
     fields, ones = _by_width(outputs)
     levels, reason = _pyramid(outputs, base["input_height"], base["input_width"])
     strides, counts = [stride for stride, _ in levels], [count for _, count in levels]
@@ -177,8 +238,14 @@ def _levels(base: dict[str, Any], outputs: Sequence[_Output]) -> Guess:
     scores = [one for one in ones if one not in objectness]
     if not objectness and len(ones) == 2 * len(fields["boxes_from"]):
         scores, objectness = ones[: len(ones) // 2], ones[len(ones) // 2 :]
-    joined = "boxes_from" in fields and fields["boxes_from"][0].channels > BOX
+    joined = fields["boxes_from"][0].channels > BOX and "landmarks_from" in fields
+    bins = fields["boxes_from"][0].channels > BOX and not joined
     decoder, why = _decoder(bool(objectness), joined, max(counts))
+    if bins:
+        decoder, why = (
+            "cell_distances:centre",
+            "distributions of distances, as PicoDet has them",
+        )
     # What the published networks of this decoder want.
     order, mean, std = PIXELS.get(decoder, ("RGB", 127.5, 127.5))
     spec: dict[str, Any] = {
@@ -189,7 +256,7 @@ def _levels(base: dict[str, Any], outputs: Sequence[_Output]) -> Guess:
         "decoder": decoder,
         "strides": strides,
         "anchor_sizes": [
-            [1] * count if joined else [stride * (2 << place) for place in range(count)]
+            [1] * count if joined or bins else [stride * (2 << place) for place in range(count)]
             for stride, count in levels
         ],
         "score_channels": scores[0].channels + bool(objectness),
@@ -198,11 +265,37 @@ def _levels(base: dict[str, Any], outputs: Sequence[_Output]) -> Guess:
         spec |= {"variances": [1, 1], "points": (fields["boxes_from"][0].channels - BOX) // 2}
     for name, found in (*fields.items(), ("scores_from", scores), ("objectness_from", objectness)):
         if found:
-            spec[name] = [_part(one, name, joined) for one in sorted(found, key=lambda one: -one.rows)]
+            parts = [_part(one, name, joined) for one in sorted(found, key=lambda one: -one.rows)]
+            spec[name] = [f"dfl({one})" for one in parts] if bins and name == "boxes_from" else parts
     if "landmarks_from" not in fields:
         spec["points"] = 0
     doubts = [*_PIXELS, "the decoder, and the anchors' sizes if it has anchors"]
     return Guess(spec, (reason, why), tuple(doubts))
+
+
+def _centres(base: dict[str, Any], outputs: Sequence[_Output]) -> Guess | None:
+    """CenterFace: maps of centres, sizes, offsets and points; the file's order tells the twos apart."""
+    twos = [one for one in outputs if one.channels == 2 and one.turned]
+    ones = [one for one in outputs if one.channels == 1 and one.turned]
+    if len({one.rows for one in outputs}) > 1 or len(twos) != 2 or len(ones) != 1:
+        return None
+    sizes, offsets = twos
+    spec: dict[str, Any] = {
+        **base,
+        "channel_order": "RGB",
+        "mean": [0, 0, 0],
+        "std": [1, 1, 1],
+        "decoder": "heatmap",
+        "strides": [base["input_height"] // ones[0].maps[0][0]],
+        "anchor_sizes": [[1]],
+        "score_channels": 1,
+        "boxes_from": [f"{offsets.name}.T|{sizes.name}.T"],
+        "scores_from": [f"{ones[0].name}.T"],
+    }
+    points = [one for one in outputs if one.channels > BOX]
+    spec |= {"landmarks_from": [f"{points[0].name}.T"]} if points else {"points": 0}
+    reason = "a map of one channel beside two of two: centres, sizes and offsets, as CenterFace has them"
+    return Guess(spec, (reason,), ("which map of two is the sizes' (taken: the first)", *_PIXELS))
 
 
 def _by_width(outputs: Sequence[_Output]) -> tuple[dict[str, list[_Output]], list[_Output]]:
@@ -218,15 +311,29 @@ def _by_width(outputs: Sequence[_Output]) -> tuple[dict[str, list[_Output]], lis
             fields.setdefault(WIDTHS[one.channels], []).append(one)
         elif one.channels <= 2:
             ones.append(one)
-    both = [one for one in outputs if one.channels > BOX and one.channels % 2 == 0]
-    if "boxes_from" not in fields and both:
-        fields = {"boxes_from": both, "landmarks_from": both}
+    others = [one for one in outputs if one.channels not in WIDTHS and one.channels > 2]
+    if "boxes_from" not in fields and ones and all(one.channels % 2 == 0 for one in others) and others:
+        fields = {"boxes_from": others, "landmarks_from": others}
+    elif "boxes_from" in fields and not ones:  # several classes
+        ones = others
+    elif "boxes_from" not in fields and not ones:
+        fields, ones = _distributions(outputs)
     if "boxes_from" not in fields or not ones:
         raise InputError(
             "found no outputs of 4 channels (boxes) and of 1 or 2 (scores) among "
             + ", ".join(f"{one.name} [{one.rows}, {one.channels}]" for one in outputs)
         )
     return fields, ones
+
+
+def _distributions(outputs: Sequence[_Output]) -> tuple[dict[str, list[_Output]], list[_Output]]:
+    """Outputs of 4 R channels and of classes, as many of each and of the same rows: PicoDet, NanoDet."""
+    widths = sorted({one.channels for one in outputs})
+    bins = next((width for width in widths if width in DISTRIBUTIONS), 0)
+    boxes = [one for one in outputs if one.channels == bins]
+    scores = [one for one in outputs if one.channels != bins]
+    alike = len(widths) == 2 and sorted(one.rows for one in boxes) == sorted(one.rows for one in scores)
+    return ({"boxes_from": boxes}, scores) if bins and alike else ({}, [])
 
 
 def _decoder(objectness: bool, joined: bool, count: int) -> tuple[str, str]:
@@ -248,7 +355,10 @@ def _part(output: _Output, field: str, joined: bool) -> str:
         text += f"[0:{BOX}]"
     elif joined and field == "landmarks_from":
         text += f"[{BOX}:{output.channels}]"
-    return f"sigmoid({text})" if output.logits and output.channels == 1 else text
+    scores = (
+        field in ("scores_from", "objectness_from") and output.channels != 2
+    )  # two: a softmax, not a sigmoid
+    return f"sigmoid({text})" if output.logits and scores else text
 
 
 def _pyramid(outputs: Sequence[_Output], height: int, width: int) -> tuple[list[Level], str]:
@@ -273,12 +383,20 @@ def _anchors(rows: Sequence[int], height: int, width: int) -> list[Level]:
     Raises:
         InputError: none do.
     """
-    for count in (1, 2, 3):
-        found = [
-            [one for one in STRIDES if _rows([(one, count)], height, width) == number] for number in rows
+    each = [
+        [
+            (one, count)
+            for count in COUNTS
+            for one in STRIDES
+            if _rows([(one, count)], height, width) == number
         ]
-        if all(found):
-            return [(strides[0], count) for strides in found]
+        for number in rows
+    ]
+    fitting = [list(levels) for levels in product(*each) if all(a[0] < b[0] for a, b in pairwise(levels))]
+    if fitting:
+        return min(
+            fitting, key=lambda levels: (len({count for _, count in levels}), sum(c for _, c in levels))
+        )
     for count in (1, 2, 3):
         for pyramid in PYRAMIDS if len(rows) == 1 else ():
             levels = [(stride, count) for stride in pyramid]
@@ -287,5 +405,5 @@ def _anchors(rows: Sequence[int], height: int, width: int) -> list[Level]:
     counts, strides = (", ".join(map(str, numbers)) for numbers in (rows, STRIDES))
     raise InputError(
         f"outputs of {counts} rows are no levels of strides {strides} "
-        "with 1 to 3 candidates a cell; write the spec by hand (convert/README.md)"
+        f"with {', '.join(map(str, COUNTS))} candidates a cell; write the spec by hand (convert/README.md)"
     )

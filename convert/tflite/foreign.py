@@ -93,6 +93,7 @@ def _choose_outputs(model: Any, names: Sequence[str]) -> None:
     found = {text(graph.tensors[index].name): int(index) for index in graph.outputs}
     graph.outputs = [found[name] for name in names]
     signature = schema.SignatureDefT()
+    signature.signatureKey = "serving_default"
     signature.inputs = [_entry("args_0", int(graph.inputs[0]))]
     signature.outputs = [_entry(f"output_{place}", found[name]) for place, name in enumerate(names)]
     model.signatureDefs = [signature]

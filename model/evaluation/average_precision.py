@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,17 @@ class Truth:
         boxes_xyxy: float32 [K, 4] in pixels, in the same frame as the detections.
         ignore: bool [K]; a face that may be found but need not be: neither a hit, a false alarm nor a miss.
         input_scale: Pixels of the network's input per pixel of the boxes.
+        classes: intp [K], as those of the detections; zeros unless said.
     """
 
     boxes_xyxy: NDArray[np.float32]
     ignore: NDArray[np.bool_]
     input_scale: float = 1.0
+    classes: NDArray[np.intp] = None  # type: ignore[assignment]  # zeros, once it is known how many
+
+    def __post_init__(self) -> None:
+        if self.classes is None:
+            object.__setattr__(self, "classes", np.zeros(len(self.boxes_xyxy), np.intp))
 
     @classmethod
     def of(
@@ -48,11 +55,13 @@ class Truth:
         boxes_xyxy: NDArray[np.float32],
         ignore: NDArray[np.bool_] | None = None,
         input_scale: float = 1.0,
+        classes: NDArray[np.intp] | None = None,
     ) -> Truth:
-        """Truth from boxes [K, 4], none ignored unless said."""
+        """Truth from boxes [K, 4], none ignored and all of one class unless said."""
         boxes = np.asarray(boxes_xyxy, np.float32).reshape(-1, 4)
         flags = np.zeros(len(boxes), bool) if ignore is None else np.asarray(ignore, bool)
-        return cls(boxes, flags, input_scale)
+        kinds = np.zeros(len(boxes), np.intp) if classes is None else classes
+        return cls(boxes, flags, input_scale, kinds)
 
     @property
     def heights(self) -> NDArray[np.float32]:
@@ -62,7 +71,7 @@ class Truth:
     def within(self, low: float, high: float) -> Truth:
         """The same faces, those with a height outside [low, high) pixels of the input ignored."""
         inside = (self.heights >= low) & (self.heights < high)
-        return Truth(self.boxes_xyxy, self.ignore | ~inside, self.input_scale)
+        return replace(self, ignore=self.ignore | ~inside)
 
 
 def _heights(boxes_xyxy: NDArray[np.float32], input_scale: float) -> NDArray[np.float32]:
@@ -104,9 +113,11 @@ class Matched:
         height: float64 [D], height of each detection in pixels of the network's input.
         hit: bool [T, D], the detection is the first on its face.
         counted: bool [T, D]; False where the detection lies on an ignored face.
+        kind: intp [D], class of each detection.
         face_image: intp [F], index of the image of each face that is not ignored.
         face_height: float64 [F] in pixels of the network's input.
         face_score: float64 [T, F], score with which each face was found; -inf where it was missed.
+        face_kind: intp [F], class of each face.
         images: Number of images, with and without faces.
     """
 
@@ -116,13 +127,38 @@ class Matched:
     height: Floats
     hit: NDArray[np.bool_]
     counted: NDArray[np.bool_]
+    kind: NDArray[np.intp]
     face_image: NDArray[np.intp]
     face_height: Floats
     face_score: Floats
+    face_kind: NDArray[np.intp]
     images: int
 
+    @cached_property
+    def by_class(self) -> dict[int, Matched]:
+        """Each class that is labelled -> what is of it; all under 0 where no face is."""
+        kinds = np.unique(self.face_kind).tolist()
+        return {kind: self.of_class(kind) for kind in kinds} if len(kinds) > 1 else {sum(kinds): self}
+
+    def of_class(self, kind: int) -> Matched:
+        """Detections and faces of one class."""
+        found, faces = self.kind == kind, self.face_kind == kind
+        return replace(
+            self,
+            scores=self.scores[found],
+            image=self.image[found],
+            height=self.height[found],
+            hit=self.hit[:, found],
+            counted=self.counted[:, found],
+            kind=self.kind[found],
+            face_image=self.face_image[faces],
+            face_height=self.face_height[faces],
+            face_score=self.face_score[:, faces],
+            face_kind=self.face_kind[faces],
+        )
+
     def curve(self, iou: float = 0.5, weights: NDArray[np.int64] | None = None) -> Curve:
-        """Precision and recall at one overlap.
+        """Precision and recall at one overlap, of all classes together.
 
         Equal scores are one point of the curve: an integer model has 256 scores at most, and the
         order among its ties must not decide its figure.
@@ -144,7 +180,11 @@ class Matched:
         return Curve(self.scores[last], precision, recall)
 
     def average_precision(self, iou: float = 0.5, weights: NDArray[np.int64] | None = None) -> float:
-        """All-point average precision at one overlap; NaN when no face counts."""
+        """All-point average precision at one overlap, the mean over the classes; NaN when no face counts."""
+        if len(self.by_class) > 1:
+            each_class = [one.average_precision(iou, weights) for one in self.by_class.values()]
+            known = [one for one in each_class if not np.isnan(one)]
+            return float(np.mean(known)) if known else float("nan")
         each = self.face_image if weights is None else weights[self.face_image]
         if not len(self.face_image) or (weights is not None and not each.any()):
             return float("nan")
@@ -187,10 +227,11 @@ class HeightRecall:
 
 
 def match(found: Sequence[Detections], truth: Sequence[Truth], ious: tuple[float, ...] = (0.5,)) -> Matched:
-    """Match the detections of each image with its faces, greedily, best score first.
+    """Match the detections of each image with its faces of the same class, greedily, best score first.
 
     A detection belongs to the face it overlaps most; the first on a face is a hit, later ones are
     false alarms. One that hits no face but overlaps an ignored face enough is not counted at all.
+    Detections of a class that is labelled in no image are left out.
 
     Args:
         found: Detections of each image.
@@ -200,6 +241,9 @@ def match(found: Sequence[Detections], truth: Sequence[Truth], ious: tuple[float
     Raises:
         ValueError: the lists differ in length.
     """
+    labelled = np.unique(_joined([faces.classes for faces in truth], np.empty(0)))
+    if len(labelled):
+        found = [one[np.isin(one.classes, labelled)] for one in found]
     parts = [_match_image(one, faces, ious) for one, faces in zip(found, truth, strict=True)]
     scores = _joined([one.scores[_by_score(one)] for one in found], np.empty(0)).astype(np.float64)
     order = np.argsort(-scores, kind="stable")
@@ -217,9 +261,13 @@ def match(found: Sequence[Detections], truth: Sequence[Truth], ious: tuple[float
         height=_joined(heights, np.empty(0)).astype(np.float64)[order],
         hit=_joined([part[0] for part in parts], empty).astype(bool)[:, order],
         counted=_joined([part[1] for part in parts], empty).astype(bool)[:, order],
+        kind=_joined([one.classes[_by_score(one)] for one in found], np.empty(0)).astype(np.intp)[order],
         face_image=np.repeat(np.arange(len(truth)), [int(keep.sum()) for keep in kept]),
         face_height=_joined(face_heights, np.empty(0)).astype(np.float64),
         face_score=_joined([part[2] for part in parts], empty),
+        face_kind=_joined(
+            [faces.classes[keep] for faces, keep in zip(truth, kept, strict=True)], np.empty(0)
+        ).astype(np.intp),
         images=len(truth),
     )
 
@@ -240,6 +288,7 @@ def _match_image(found: Detections, truth: Truth, ious: tuple[float, ...]) -> _I
     order = _by_score(found)
     scores = found.scores[order].astype(np.float64)
     overlap = iou_matrix(found.boxes_xyxy[order], truth.boxes_xyxy)
+    overlap[found.classes[order][:, None] != truth.classes[None]] = 0
     real, ignored = overlap[:, ~truth.ignore], overlap[:, truth.ignore]
     hit = np.zeros((len(ious), len(order)), bool)
     face_score = np.full((len(ious), real.shape[1]), -np.inf)

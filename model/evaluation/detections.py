@@ -150,7 +150,7 @@ class _Finished:
     Attributes:
         sha256: Of the image file: another file of this name is run again.
         height, width: Of the image in pixels.
-        rows: Boxes, scores and landmarks, float32 [K, 5 + 2 P], little-endian, as base64.
+        rows: Boxes, scores, classes and landmarks, float32 [K, 6 + 2 P], little-endian, as base64.
         points: P, landmarks of a face.
     """
 
@@ -164,15 +164,17 @@ class _Finished:
     def of(cls, sha256: str, one: ImageDetections) -> _Finished:
         found = one.found
         points = found.landmarks.shape[1]
-        columns = [found.boxes_xyxy, found.scores[:, None], found.landmarks.reshape(len(found), 2 * points)]
+        one_each = np.stack([found.scores, found.classes], axis=1)
+        columns = [found.boxes_xyxy, one_each, found.landmarks.reshape(len(found), 2 * points)]
         rows = np.ascontiguousarray(np.concatenate(columns, axis=1), "<f4")
         packed = base64.b64encode(rows.tobytes()).decode()
         return cls(sha256, one.height, one.width, packed, points)
 
     def detections(self) -> ImageDetections:
         rows = np.frombuffer(base64.b64decode(self.rows), "<f4").astype(np.float32)
-        rows = rows.reshape(-1, 5 + 2 * self.points)
-        found = Detections(rows[:, :4], rows[:, 4], rows[:, 5:].reshape(len(rows), self.points, 2))
+        rows = rows.reshape(-1, 6 + 2 * self.points)
+        points = rows[:, 6:].reshape(len(rows), self.points, 2)
+        found = Detections(rows[:, :4], rows[:, 4], points, rows[:, 5].astype(np.intp))
         return ImageDetections(found, self.height, self.width)
 
 

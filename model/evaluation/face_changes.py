@@ -53,13 +53,14 @@ class FaceChanges:
 
 
 def compare_faces(reference: Detections, candidate: Detections, truth: Truth | None = None) -> FaceChanges:
-    """Pair the faces of two models one to one, greatest overlap first (at least 0.5).
+    """Pair the faces of two models, each with one of its class, greatest overlap first (at least 0.5).
 
     Args:
         reference, candidate: Detections that are shown, in pixels of the image.
         truth: The labels, to tell a lost face from a lost false alarm.
     """
     overlap = iou_matrix(reference.boxes_xyxy, candidate.boxes_xyxy).astype(np.float64)
+    overlap[reference.classes[:, None] != candidate.classes[None]] = 0
     pairs = _greedy_pairs(overlap)
     first, second = pairs[:, 0], pairs[:, 1]
     lost = np.setdiff1d(np.arange(len(reference)), first)
@@ -93,4 +94,5 @@ def _greedy_pairs(overlap: NDArray[np.float64]) -> NDArray[np.intp]:
 
 def _labelled(found: Detections, chosen: NDArray[np.intp], truth: Truth) -> int:
     overlap = iou_matrix(found.boxes_xyxy[chosen], truth.boxes_xyxy[~truth.ignore])
+    overlap[found.classes[chosen][:, None] != truth.classes[~truth.ignore][None]] = 0
     return int((overlap.max(axis=1, initial=0.0) >= SAME_FACE_IOU).sum())

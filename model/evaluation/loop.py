@@ -8,6 +8,8 @@ from functools import lru_cache
 from math import isnan
 from pathlib import Path
 
+import numpy as np
+
 from calibration_data.images import load_rgb
 from calibration_data.readers import LabelledImage
 from model.evaluation.average_precision import COCO_IOUS, Matched, Truth, match
@@ -16,7 +18,7 @@ from model.evaluation.protocol import LETTERBOX, InputProtocol, detect_image, de
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections
 from model.geometry.letterbox import Letterbox, Pixels, letterbox
-from model.geometry.spec import DetectorSpec
+from model.geometry.spec import FACE, DetectorSpec
 from model.runtime.running import RawOutputs, RunningModel
 
 Seen = Callable[[int, RawOutputs], None]
@@ -41,14 +43,26 @@ class Scored:
     Attributes:
         matched: What agrees with what.
         threshold: Score above which a face is shown.
+        class_names: Of the classes by which they were matched.
     """
 
     matched: Matched
     threshold: float
+    class_names: tuple[str, ...] = (FACE,)
 
     def figures(self) -> dict[str, float | None]:
         """Metric (a file of model/evaluation/metrics) -> its figure; None where it is undefined."""
-        values = {name: metric.of(self.matched, self.threshold) for name, metric in METRICS.items()}
+        return self._figures(self.matched)
+
+    def figures_of_classes(self) -> dict[str, tuple[int, dict[str, float | None]]]:
+        """Labelled class -> its number of labels and its `figures`; empty for a detector of one class."""
+        parts = self.matched.by_class if len(self.class_names) > 1 else {}
+        return {
+            self.class_names[kind]: (len(one.face_image), self._figures(one)) for kind, one in parts.items()
+        }
+
+    def _figures(self, matched: Matched) -> dict[str, float | None]:
+        values = {name: metric.of(matched, self.threshold) for name, metric in METRICS.items()}
         return {name: None if value is None or isnan(value) else value for name, value in values.items()}
 
 
@@ -107,11 +121,28 @@ def truth_of(
     protocol: InputProtocol,
     spec: DetectorSpec,
 ) -> list[Truth]:
-    """The labelled faces of each image, with the scale at which the network saw them."""
-    return [
-        Truth.of(image.boxes_xyxy, image.ignore, input_scale(protocol, spec, one.height, one.width))
-        for image, one in zip(images, found, strict=True)
-    ]
+    """The labelled faces of each image, with the scale at which the network saw them.
+
+    A label without a class is a face. Labels of a class that the detector does not know are left out.
+
+    Raises:
+        InputError: the detector knows none of the labels' classes.
+    """
+    known = {name: place for place, name in enumerate(spec.class_names)}
+    labelled = {name or FACE for image in images for name in image.classes}
+    if len(known) == 1 and labelled == {FACE}:
+        known = {FACE: 0}  # whatever it calls them
+    if labelled and not labelled & set(known):
+        raise InputError(
+            f"{spec.network} finds {', '.join(known)}; the labels are of {', '.join(sorted(labelled))} "
+            "(a label that names no class is a face: convert/README.md)"
+        )
+    truth = []
+    for image, one in zip(images, found, strict=True):
+        kinds = np.array([known.get(name or FACE, -1) for name in image.classes], np.intp)
+        scale, of_ours = input_scale(protocol, spec, one.height, one.width), kinds >= 0
+        truth.append(Truth(image.boxes_xyxy[of_ours], image.ignore[of_ours], scale, kinds[of_ours]))
+    return truth
 
 
 def scored(
@@ -132,7 +163,7 @@ def scored(
     """
     ordered = [found[one.name] for one in images] if isinstance(found, Mapping) else found
     matched = match([one.found for one in ordered], truth_of(images, ordered, protocol, spec), ious)
-    return Scored(matched, max(spec.score_threshold, protocol.score_floor))
+    return Scored(matched, max(spec.score_threshold, protocol.score_floor), spec.class_names)
 
 
 def letterboxed(path: Path, spec: DetectorSpec) -> tuple[Pixels, Letterbox]:

@@ -162,12 +162,13 @@ def _mirrored(found: Detections, width: int) -> Detections:
     boxes[:, [0, 2]] = width - found.boxes_xyxy[:, [2, 0]]
     points = found.landmarks[:, MIRRORED_POINTS].copy()
     points[..., 0] = width - points[..., 0]
-    return Detections(boxes, found.scores, points)
+    return Detections(boxes, found.scores, points, found.classes)
 
 
 def _merged(parts: list[Detections], spec: DetectorSpec) -> Detections:
     boxes = np.concatenate([part.boxes_xyxy for part in parts])
     scores = np.concatenate([part.scores for part in parts])
     points = np.concatenate([part.landmarks for part in parts])
-    kept = nms(boxes, scores, spec.nms_iou, spec.max_detections)
-    return Detections(boxes[kept], scores[kept], points[kept])
+    classes = np.concatenate([part.classes for part in parts])
+    kept = nms(boxes, scores, spec.nms_iou, spec.max_detections, classes)
+    return Detections(boxes, scores, points, classes)[kept]

@@ -11,6 +11,7 @@ from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 
 Floats = NDArray[np.float32]
+Index = NDArray[np.intp]
 
 MAX_LOG_SIZE = 8.0
 """Largest exponent of a decoded size: e^8 times the anchor is larger than any image, and finite."""
@@ -28,19 +29,28 @@ class Detections:
         scores: float32 [K], probability of a face.
         landmarks: float32 [K, P, 2], (x, y) in pixels; of five points left eye, right eye, nose, left and
             right mouth corner, as they appear in the image. P is 0 for a detector without landmarks.
+        classes: intp [K], place of each one's class in the spec's `class_names`; 0 where nothing is said.
     """
 
     boxes_xyxy: Floats
     scores: Floats
     landmarks: Floats
+    classes: Index = None  # type: ignore[assignment]  # zeros, once it is known how many
+
+    def __post_init__(self) -> None:
+        if self.classes is None:
+            object.__setattr__(self, "classes", np.zeros(len(self.scores), np.intp))
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def above(self, score: float) -> Detections:
         """The detections whose score is greater than `score`."""
-        keep = self.scores > score
-        return Detections(self.boxes_xyxy[keep], self.scores[keep], self.landmarks[keep])
+        return self[self.scores > score]
+
+    def __getitem__(self, keep: Index | NDArray[np.bool_]) -> Detections:
+        """Some of the detections, by their numbers or by a mask."""
+        return Detections(self.boxes_xyxy[keep], self.scores[keep], self.landmarks[keep], self.classes[keep])
 
 
 def decode_boxes(offsets: Floats, anchor: Floats, variances: tuple[float, float]) -> Floats:
@@ -73,31 +83,34 @@ def _area(boxes_xyxy: Floats) -> Floats:
     return np.asarray(size[:, 0] * size[:, 1])
 
 
-def nms(boxes_xyxy: Floats, scores: Floats, iou: float, keep: int) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression.
+def nms(boxes_xyxy: Floats, scores: Floats, iou: float, keep: int, classes: Index | None = None) -> Index:
+    """Greedy non-maximum suppression, each class for itself.
 
     Args:
         boxes_xyxy: [N, 4] in pixels.
         scores: [N]; among equal scores the lower index wins, so the result is reproducible.
         iou: A box that overlaps a kept one by more than this is dropped.
         keep: At most this many boxes are kept.
+        classes: [N]; one for all if None.
 
     Returns:
         Indices of the kept boxes, best score first.
     """
     order = np.argsort(-scores, kind="stable")
     # One row a coordinate, best first, and the areas once: several times faster than `iou_matrix` a box.
-    rows = np.ascontiguousarray(np.vstack([boxes_xyxy[order].T, _area(boxes_xyxy[order])]))
+    best = boxes_xyxy[order]
+    kinds = np.zeros(len(order), best.dtype) if classes is None else classes[order].astype(best.dtype)
+    rows = np.ascontiguousarray(np.vstack([best.T, _area(best), kinds]))
     kept: list[int] = []
     while len(order) and len(kept) < keep:
         kept.append(int(order[0]))
-        left, top, right, bottom, area = rows[:, 0]
+        left, top, right, bottom, area, kind = rows[:, 0]
         order, rows = order[1:], rows[:, 1:]
         width = np.minimum(rows[2], right) - np.maximum(rows[0], left)
         height = np.minimum(rows[3], bottom) - np.maximum(rows[1], top)
         shared = np.maximum(width, 0) * np.maximum(height, 0)
         union = np.maximum(area + rows[4] - shared, np.finfo(np.float32).tiny)  # empty boxes overlap nothing
-        apart = shared / union <= iou
+        apart = (shared / union <= iou) | (rows[5] != kind)
         order, rows = order[apart], rows[:, apart]
     return np.asarray(kept, np.intp)
 
@@ -130,12 +143,13 @@ def detect(
             raise InputError(f"output {name} holds NaN or infinite values")
         outputs.append(flat)
     decoder = decoder_of(spec)
-    face = decoder.faces(outputs[1], spec)
+    probabilities = decoder.classes(outputs[1], spec)
+    face, kinds = probabilities.max(axis=1), probabilities.argmax(axis=1)
     candidates = np.flatnonzero(face > (spec.score_threshold if score_threshold is None else score_threshold))
     order = np.argsort(-face[candidates], kind="stable")[: spec.pre_nms_top_k]
     candidates = candidates[order]
     boxes_xyxy = decoder.boxes(outputs[0][candidates], candidates, spec)
-    kept = nms(boxes_xyxy, face[candidates], spec.nms_iou, spec.max_detections)
+    kept = nms(boxes_xyxy, face[candidates], spec.nms_iou, spec.max_detections, kinds[candidates])
     candidates, boxes_xyxy = candidates[kept], boxes_xyxy[kept]
     points = decoder.landmarks(outputs[2][candidates], boxes_xyxy, candidates, spec)
-    return Detections(boxes_xyxy, face[candidates], points)
+    return Detections(boxes_xyxy, face[candidates], points, kinds[candidates])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ class Letterbox:
     def to_image(self, found: Detections) -> Detections:
         """Carry detections from pixels of the input to pixels of the original image (not clipped)."""
         factor = np.float32(1.0 / self.scale)
-        return Detections(found.boxes_xyxy * factor, found.scores, found.landmarks * factor)
+        return replace(found, boxes_xyxy=found.boxes_xyxy * factor, landmarks=found.landmarks * factor)
 
 
 def letterbox(image_rgb: Pixels, spec: DetectorSpec) -> tuple[Pixels, Letterbox]:

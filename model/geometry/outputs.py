@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,10 @@ from model.geometry.spec import DetectorSpec
 
 Floats = NDArray[np.float32]
 _PART = re.compile(
-    r"^(?P<logits>sigmoid\()?(?P<name>.+?)(?P<turned>\.T)?(\[(?P<first>\d+):(?P<last>\d+)\])?(?(logits)\))$"
+    r"^((?P<function>sigmoid|dfl)\()?(?P<name>.+?)(?P<turned>\.T)?(\[(?P<first>\d+):(?P<last>\d+)\])?(?(function)\))$"
 )
+OWN = "own"
+"""The decoder that reads outputs by itself."""
 LARGEST_LOGIT = 80.0
 """Its sigmoid is 1 in single precision: larger ones, infinite ones too, are read as this."""
 
@@ -29,25 +31,37 @@ class Part:
         name: Of the file's output.
         turned: Whether channels stand before cells: [1, C, N] or [1, C, H, W].
         channels: First and behind the last; None for all.
-        logits: Whether the file leaves the sigmoid to whoever reads it.
+        function: What the file leaves to whoever reads it, one of FUNCTIONS; "" for nothing.
     """
 
     name: str
     turned: bool
     channels: tuple[int, int] | None
-    logits: bool = False
+    function: str = ""
 
     @classmethod
     def read(cls, text: str) -> Part:
-        """Read `NAME`, `NAME.T`, `NAME[4:6]` or `NAME.T[4:6]`, each alone or within `sigmoid(...)`."""
+        """Read `NAME`, `NAME.T`, `NAME[4:6]` or `NAME.T[4:6]`, alone or within `dfl(...)`, `sigmoid(...)`."""
         found = _PART.match(text)
         if found is None:
             raise InputError(
-                f"an output is written NAME, NAME.T, NAME[FIRST:LAST] or sigmoid(NAME), found {text!r}"
+                "an output is written NAME, NAME.T, NAME[FIRST:LAST], sigmoid(NAME) or dfl(NAME), "
+                f"found {text!r}"
             )
         first, last = found["first"], found["last"]
         channels = None if first is None else (int(first), int(last))
-        return cls(found["name"], bool(found["turned"]), channels, bool(found["logits"]))
+        return cls(found["name"], bool(found["turned"]), channels, found["function"] or "")
+
+    @classmethod
+    def read_all(cls, text: str) -> list[Part]:
+        """Read what stands side by side: `NAME|NAME.T[0:2]`."""
+        return [cls.read(one) for one in text.split("|")]
+
+    def __str__(self) -> str:
+        """As `read` reads it."""
+        some = "" if self.channels is None else "[{}:{}]".format(*self.channels)
+        text = f"{self.name}{'.T' if self.turned else ''}{some}"
+        return f"{self.function}({text})" if self.function else text
 
     def rows(self, outputs: Mapping[str, Floats]) -> Floats:
         """Its rows, float32 [N, C].
@@ -62,16 +76,13 @@ class Part:
         if self.turned:
             array = np.moveaxis(array, 0, -1)
         rows = array.reshape(-1, array.shape[-1])
-        if self.logits:
-            rows = _sigmoid(rows)
-        if self.channels is None:
-            return rows
-        first, last = self.channels
+        first, last = self.channels or (0, rows.shape[1])
         if not first < last <= rows.shape[1]:
             raise InputError(
                 f"output {self.name} has {rows.shape[1]} channels; the spec asks for {first}:{last}"
             )
-        return rows[:, first:last]
+        rows = rows[:, first:last]
+        return FUNCTIONS[self.function](rows) if self.function else rows
 
 
 def _sigmoid(values: Floats) -> Floats:
@@ -80,29 +91,55 @@ def _sigmoid(values: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-bounded)), np.float32)
 
 
+def _expected(values: Floats) -> Floats:
+    """Logits [N, 4 R] of four sides' distances 0 .. R - 1 -> the expected distances [N, 4].
+
+    Source: Generalized Focal Loss (Li et al., 2020), equation 3: distribution focal loss.
+    """
+    if values.shape[1] % SIDES:
+        raise InputError(f"dfl(...) reads {SIDES} sides of equally many channels, found {values.shape[1]}")
+    logits = values.reshape(len(values), SIDES, -1)
+    shares = np.exp(logits - logits.max(axis=2, keepdims=True))
+    mean = shares @ np.arange(logits.shape[2], dtype=np.float32) / shares.sum(axis=2)
+    return np.asarray(mean, np.float32)
+
+
+SIDES = 4
+FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {"sigmoid": _sigmoid, "dfl": _expected}
+"""What may stand around an output: rows [N, C] -> rows."""
+
+
 def physical_names(spec: DetectorSpec) -> tuple[str, ...]:
     """The file's outputs that a spec reads, each once: boxes, scores, landmarks, objectness."""
-    names = [Part.read(text).name for part in _sources(spec) for text in part]
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(part.name for part in _parts(spec)))
 
 
 def logit_names(spec: DetectorSpec) -> tuple[str, ...]:
     """The file's outputs that are read through a sigmoid, each once; none of which other channels are not."""
-    parts = [Part.read(text) for texts in _sources(spec) for text in texts]
-    plain = {part.name for part in parts if not part.logits}
+    parts = _parts(spec)
+    plain = {part.name for part in parts if part.function != "sigmoid"}
     return tuple(dict.fromkeys(part.name for part in parts if part.name not in plain))
 
 
 def without_sigmoids(spec: DetectorSpec) -> DetectorSpec:
-    """The same outputs, read as the file stores them."""
+    """The same outputs, read as the file stores them where it leaves logits."""
     bare: dict[str, Any] = {
-        field: tuple(
-            text.removeprefix("sigmoid(").removesuffix(")") if Part.read(text).logits else text
-            for text in getattr(spec, field)
-        )
+        field: tuple(_without_sigmoid(text) for text in getattr(spec, field))
         for field in ("boxes_from", "scores_from", "landmarks_from", "objectness_from")
     }
     return replace(spec, **bare)
+
+
+def _without_sigmoid(text: str) -> str:
+    parts = Part.read_all(text)
+    return "|".join(str(replace(one, function="") if one.function == "sigmoid" else one) for one in parts)
+
+
+def computed_names(spec: DetectorSpec) -> tuple[str, ...]:
+    """The file's outputs that are read through more than a sigmoid, each once."""
+    if spec.decoder == OWN:
+        return physical_names(spec)
+    return tuple(dict.fromkeys(part.name for part in _parts(spec) if part.function not in ("", "sigmoid")))
 
 
 def output_names(found: Sequence[str], spec: DetectorSpec) -> Sequence[str]:
@@ -118,6 +155,10 @@ def joined(outputs: Mapping[str, Floats], spec: DetectorSpec) -> tuple[Floats, F
     Raises:
         InputError: an output is missing, or parts that belong together have different shapes.
     """
+    if spec.decoder == OWN:
+        from model.geometry.decoders.own import decoded
+
+        return decoded({name: outputs[name] for name in physical_names(spec)}, spec)
     boxes, scores, landmarks, objectness = (_stacked(parts, outputs) for parts in _sources(spec))
     if boxes is None or scores is None:
         raise InputError("the spec names no output for boxes or for scores")
@@ -129,8 +170,14 @@ def joined(outputs: Mapping[str, Floats], spec: DetectorSpec) -> tuple[Floats, F
     return boxes[None], scores[None], points[None]
 
 
+def _parts(spec: DetectorSpec) -> list[Part]:
+    return [part for texts in _sources(spec) for text in texts for part in Part.read_all(text)]
+
+
 def _sources(spec: DetectorSpec) -> list[tuple[str, ...]]:
     boxes, scores, landmarks = spec.output_names
+    if spec.decoder == OWN:
+        return [spec.boxes_from, spec.scores_from, spec.landmarks_from, spec.objectness_from]
     return [
         spec.boxes_from or (boxes,),
         spec.scores_from or (scores,),
@@ -140,7 +187,7 @@ def _sources(spec: DetectorSpec) -> list[tuple[str, ...]]:
 
 
 def _stacked(parts: Sequence[str], outputs: Mapping[str, Floats]) -> Floats | None:
-    rows = [Part.read(text).rows(outputs) for text in parts]
+    rows = [np.hstack([part.rows(outputs) for part in Part.read_all(text)]) for text in parts]
     if len({one.shape[1] for one in rows}) > 1:
         raise InputError(f"outputs {', '.join(parts)} differ in channels: {[one.shape[1] for one in rows]}")
     return np.concatenate(rows) if rows else None

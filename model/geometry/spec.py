@@ -14,6 +14,8 @@ from model.foundation.artifact import parse_json, read_json
 from model.foundation.errors import InputError
 
 MAX_SIDE = 4096
+FACE = "face"
+"""The class of a detector that has but one, and of labels that name none."""
 SPEC_METADATA = "featherface_spec"
 """Name of the metadata entry that holds the spec inside a TFLite or ONNX file."""
 
@@ -36,15 +38,19 @@ class DetectorSpec:
         strides: Pixels between anchor cells, one per pyramid level.
         anchor_sizes: Side of each square anchor of a cell in pixels, one tuple per level.
         variances: Scale of centre and of size offsets.
-        score_channels: 1 (probability of a face) or 2 (background, face).
+        score_channels: Columns of the scores: one a class, the background's or the objectness before them.
+        classes: What the columns of the classes mean. Columns of one name are one class, for which the best
+            counts; one named "" is nobody's. Empty: every column is a face's.
         output_names: Names of boxes, scores and landmarks in every file.
         decoder: File of model/geometry/decoders, with its variant behind a colon where it has several.
         points: Landmarks of a face; 0 for none.
         boxes_from, scores_from, landmarks_from: The file's outputs whose rows, one below the other, are
             the boxes (scores, landmarks); empty: the output of that name. An output is given as `NAME`,
             `NAME.T` where channels stand before cells ([1, C, N] or [1, C, H, W]), `NAME[4:6]` for some of
-            its channels, or both; `sigmoid(NAME)` where the file leaves that to whoever reads it.
+            its channels, or both; `sigmoid(NAME)` or `dfl(NAME)` (four distances from their distributions)
+            where the file leaves that to whoever reads it; `NAME|NAME` side by side.
         objectness_from: Likewise, for a column that is put before the scores.
+        rows: N, where candidates are no cells of levels; for decoders that need none (`boxes`, `own`).
         score_threshold: Default score above which a detection is shown.
         nms_iou: Overlap above which the lower-scored detection is dropped.
         pre_nms_top_k, max_detections: Candidates kept before and detections kept after suppression.
@@ -68,6 +74,8 @@ class DetectorSpec:
     scores_from: tuple[str, ...] = ()
     landmarks_from: tuple[str, ...] = ()
     objectness_from: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    rows: int = 0
     score_threshold: float = 0.5
     nms_iou: float = 0.4
     pre_nms_top_k: int = 5000
@@ -100,6 +108,13 @@ class DetectorSpec:
                 "expected 1 or more score_channels and 0 or more points, "
                 f"found {self.score_channels} and {self.points}"
             )
+        if self.classes and not (any(self.classes) and 0 <= self.score_channels - len(self.classes) <= 1):
+            raise InputError(
+                f"expected a name in `classes` for each of {self.score_channels} score_channels, or for all "
+                f"but the first (background or objectness), found {len(self.classes)}"
+            )
+        if self.rows < 0 or (self.rows and self.decoder.partition(":")[0] not in ("boxes", "own")):
+            raise InputError(f"rows is for the decoders boxes and own, found {self.rows} with {self.decoder}")
         if not all(self.std):
             raise InputError(f"std must not be 0, found {self.std}")
         if len(set(self.output_names)) != 3:
@@ -108,10 +123,15 @@ class DetectorSpec:
     @property
     def anchor_count(self) -> int:
         """N, the number of anchors of all levels."""
-        return sum(
+        return self.rows or sum(
             (self.input_height // stride) * (self.input_width // stride) * len(sizes)
             for stride, sizes in zip(self.strides, self.anchor_sizes, strict=True)
         )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """K different names: what a detection may be."""
+        return tuple(dict.fromkeys(name for name in self.classes if name)) or (FACE,)
 
     @property
     def output_shapes(self) -> tuple[tuple[int, int, int], ...]:

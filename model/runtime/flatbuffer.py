@@ -72,10 +72,15 @@ def parse_model(content: bytes) -> Any:
 
 def write_model(model: Any, path: Path) -> None:
     """Write a ModelT, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(pack_model(model))
+
+
+def pack_model(model: Any) -> bytes:
+    """A ModelT as the bytes of a file."""
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
-    with replacing(path) as temporary:
-        temporary.write_bytes(bytes(builder.Output()))
+    return bytes(builder.Output())
 
 
 def text(value: Any) -> str:

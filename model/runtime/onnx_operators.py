@@ -24,6 +24,35 @@ Operator = Callable[[Values, Attributes], Any]
 Weighted = TypeVar("Weighted", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
+class SamePad(nn.Module):
+    """What auto_pad SAME puts around a map before a kernel: as much as keeps ceil(side / stride) cells.
+
+    Source: ONNX operator specification of Conv, auto_pad.
+    """
+
+    def __init__(self, attributes: Attributes, kernel: Sequence[int], value: float = 0.0) -> None:
+        super().__init__()
+        self._kernel, self._value = [int(side) for side in kernel], value
+        self._strides = attributes.get("strides", [1, 1])
+        self._dilations = attributes.get("dilations", [1, 1])
+        self._upper = attributes["auto_pad"] == b"SAME_UPPER"
+
+    def forward(self, tensor: Tensor) -> Tensor:
+        """Pad [N, C, H, W]."""
+        pads: list[int] = []
+        for axis in (1, 0):  # PyTorch counts from the last
+            side, stride = tensor.shape[2 + axis], self._strides[axis]
+            reach = (self._kernel[axis] - 1) * self._dilations[axis] + 1
+            whole = max((-(-side // stride) - 1) * stride + reach - side, 0)
+            small, large = whole // 2, whole - whole // 2
+            pads += [small, large] if self._upper else [large, small]
+        return functional.pad(tensor, pads, value=self._value) if any(pads) else tensor
+
+
+def _is_same(attributes: Attributes) -> bool:
+    return attributes.get("auto_pad") in (b"SAME_UPPER", b"SAME_LOWER")
+
+
 def _padding(attributes: Attributes, where: str) -> tuple[list[int], bool]:
     """Begin pads then end pads, and whether both sides are alike."""
     if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
@@ -40,8 +69,11 @@ def _pair(sides: Sequence[int]) -> tuple[int, int]:
 
 
 def _convolution(constants: Sequence[Tensor], attributes: Attributes) -> nn.Module:
-    pads, even = _padding(attributes, "Conv")
     geometry = _geometry(constants, attributes)
+    if _is_same(attributes):
+        explicit = {name: value for name, value in attributes.items() if name != "auto_pad"}
+        return nn.Sequential(SamePad(attributes, constants[0].shape[2:]), _convolution(constants, explicit))
+    pads, even = _padding(attributes, "Conv")
     weight, padding = constants[0], _pair(pads[:2]) if even else 0
     layer = nn.Conv2d(weight.shape[1] * geometry["groups"], weight.shape[0], padding=padding, **geometry)
     filled = _filled(layer, constants)
@@ -125,8 +157,11 @@ def _reshape(values: Values, _: Attributes) -> Any:
 
 def _pool(run: Callable[..., Tensor]) -> Operator:
     def pool(values: Values, attributes: Attributes) -> Any:
-        pads, even = _padding(attributes, "a pooling")
         tensor, kernel = values[0], attributes["kernel_shape"]
+        if _is_same(attributes) and run is functional.max_pool2d:
+            tensor = SamePad(attributes, kernel, float("-inf"))(tensor)
+            attributes = {name: value for name, value in attributes.items() if name != "auto_pad"}
+        pads, even = _padding(attributes, "a pooling")
         options: Attributes = {
             "stride": attributes.get("strides", [1, 1]),
             "ceil_mode": bool(attributes.get("ceil_mode", 0)),

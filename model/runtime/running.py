@@ -174,9 +174,10 @@ class _OnnxModel(RunningModel):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
+        foreign = None if spec is None else _adapted(path, spec)
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                foreign or str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
             raise InputError(f"{path}: ONNX Runtime refuses it ({error})") from None
@@ -186,11 +187,13 @@ class _OnnxModel(RunningModel):
         inputs = self._session.get_inputs()
         self._name = inputs[0].name
         self.any_size = not all(isinstance(side, int) for side in inputs[0].shape)
+        self._channels_last = len(inputs[0].shape) == 4 and inputs[0].shape[3] == 3 != inputs[0].shape[1]
+        size = [self.spec.input_height, self.spec.input_width]
         _check_interface(
             path,
             self.spec,
             [item.shape for item in inputs],
-            [1, 3, self.spec.input_height, self.spec.input_width],
+            [1, *size, 3] if self._channels_last else [1, 3, *size],
             {item.name: item.shape for item in self._session.get_outputs()},
         )
 
@@ -199,12 +202,38 @@ class _OnnxModel(RunningModel):
             pixels = network_input(input_rgb, self.spec)
         else:
             pixels = np.ascontiguousarray(input_rgb.transpose(2, 0, 1)[None], np.float32)
+        if self._channels_last:
+            pixels = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
         try:
             stored = tuple(self._session.run(None, {self._name: pixels}))
         except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
             raise InputError(f"{self.path}: ONNX Runtime fails on an image ({error})") from None
         names = output_names([one.name for one in self._session.get_outputs()], self.spec)
         return RawOutputs(stored, joined(dict(zip(names, stored, strict=True)), self.spec))
+
+
+def _adapted(path: Path, spec: DetectorSpec) -> bytes | None:
+    """A foreign file of another fixed size, or whose spec names tensors inside it, as a runtime takes it.
+
+    None where it is taken as it is: any of this project's, and most others.
+    """
+    from model.runtime.onnx_file import adapted, image_input, read_onnx
+
+    model = read_onnx(path)
+    if (
+        any(entry.key == SPEC_METADATA for entry in model.metadata_props)
+        or Artifact.record_path(path).is_file()
+    ):
+        return None
+    image, names = image_input(model, path), {item.name for item in model.graph.output}
+    parted = spec.boxes_from or spec.scores_from or spec.landmarks_from
+    outputs = physical_names(spec) if parted else ()
+    fits = image.height in (None, spec.input_height) and image.width in (None, spec.input_width)
+    made = {name for node in model.graph.node for name in node.output}
+    if (fits and names.issuperset(outputs)) or not made.issuperset(outputs):
+        return None
+    sized = adapted(model, image, spec.input_height, spec.input_width, outputs)
+    return bytes(sized.SerializeToString())
 
 
 class FunctionModel(RunningModel):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convert.difference import TensorSums
 from convert.tflite.graph import RESCALING, Graph, read_graph
 from model.foundation.errors import GateError, InputError
-from model.geometry.decoders import decoder_of
+from model.geometry.decoders import best_class
 from model.geometry.letterbox import Pixels
 from model.geometry.outputs import joined, output_names, without_sigmoids
 from model.geometry.spec import DetectorSpec
@@ -95,8 +95,8 @@ def measure_agreement(
     running = open_model(file)
     pairs = [(mirror.raw(image), running.run(image).values) for image in photographs]
     worst_first = sorted(range(len(pairs)), key=lambda number: _farthest(*pairs[number]), reverse=True)
-    spec, decoder = mirror.placement.spec, decoder_of(mirror.placement.spec)
-    faces = [np.maximum(*(decoder.faces(one[1][0], spec) for one in pair)) > COMPARED_SCORE for pair in pairs]
+    spec = mirror.placement.spec
+    faces = [np.maximum(*(best_class(one[1][0], spec) for one in pair)) > COMPARED_SCORE for pair in pairs]
     anchors = int(sum(face.sum() for face in faces))
     if not anchors:
         raise InputError("the photographs show no face that the network scores above 0.3: give others")

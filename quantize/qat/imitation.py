@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.geometry.decoders import decoder_of
+from model.geometry.decoders import best_class, decoder_of
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Outputs
 from model.runtime.running import Answer
@@ -67,7 +67,7 @@ class Wanted:
         """Read the float file's answers to each picture of a batch."""
         boxes, scores, landmarks = (np.concatenate(rows) for rows in zip(*answers, strict=True))
         decoder = decoder_of(spec)
-        faces = np.stack([decoder.faces(one, spec) for one in scores])
+        faces = np.stack([best_class(one, spec) for one in scores])
         picture, candidate = np.nonzero(faces > SURE)
         sure_boxes, sure_landmarks = boxes[picture, candidate], landmarks[picture, candidate]
         decoded = decoder.boxes(sure_boxes, candidate, spec)
@@ -113,12 +113,12 @@ class Wanted:
 
 def _decides(scores: Floats, spec: DetectorSpec) -> Floats:
     """By how much a face gets more probable [N, C] as a score goes from 0 to 1 and the others stay."""
-    faces = decoder_of(spec).faces
+    classes = decoder_of(spec).classes
     result = np.empty_like(scores)
     for column in range(scores.shape[1]):
         none, full = scores.copy(), scores.copy()
         none[:, column], full[:, column] = 0, 1
-        result[:, column] = faces(full, spec) - faces(none, spec)
+        result[:, column] = (classes(full, spec) - classes(none, spec)).max(axis=1)
     return result
 
 

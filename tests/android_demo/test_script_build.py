@@ -163,6 +163,25 @@ def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"classes": ["cat", "dog"]}, "it names its score columns (cat, dog); the app shows one class"),
+        ({"decoder": "own"}, "it is read by a function of its author's"),
+        ({"decoder": "boxes:corners", "objectness_from": ["o"]}, "it has an objectness beside boxes"),
+        ({"boxes_from": ["dfl(a)"]}, "it has outputs that the app does not read: dfl(a)"),
+    ],
+)
+def test_what_the_app_cannot_read_stays_out(
+    spec: dict[str, object], message: str, tmp_path: Path, assets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = _model(tmp_path / "theirs_320x320_int8.tflite")
+    record = model.with_name(f"{model.name}.json")
+    record.write_text(json.dumps({**json.loads(record.read_text()), "spec": spec}))
+    assert package.copy_models([model]) == []
+    assert capsys.readouterr().out == f"{model.name} stays out of the app: {message}\n"
+
+
 def test_the_assets_hold_the_named_models_and_nothing_else(
     tmp_path: Path, assets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,6 +45,15 @@ def test_label_txt(folder: Path) -> None:
     assert second.landmarks.shape == (0, 5, 2)
 
 
+def test_a_word_at_the_end_of_a_line_is_the_class(folder: Path) -> None:
+    text = "# event/a b.jpg\n10 20 30 40 masked_face\n10 20 30 40\n"
+    (image,) = read_labels(labels(folder, text), folder / "images")
+    assert image.classes == ("masked_face", "")
+    assert image.boxes_xyxy.tolist() == [[10, 20, 40, 60]] * 2
+    with pytest.raises(InputError, match="expected numbers, found '10 20 30 two"):
+        read_labels(labels(folder, "# event/a b.jpg\n10 20 30 two words\n"), folder / "images")
+
+
 def test_wider_face_with_invalid_and_empty(folder: Path) -> None:
     text = (
         "event/a b.jpg\n2\n10 20 30 40 0 0 0 0 0 0 \n50 20 3 4 0 0 0 1 0 0 \n"

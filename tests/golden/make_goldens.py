@@ -124,7 +124,10 @@ def decoder_cases() -> dict[str, tuple[DetectorSpec, dict[str, tuple[int, ...]]]
         "anchor_offsets_plain": (spec("anchor_offsets:plain", 2, **by_level), pairs),
         "anchor_offsets_plain_logits": (spec("anchor_offsets:plain", 2, **squashed), squashed_shapes),
         "cell_distances": (spec("cell_distances", 2, **by_level), pairs),
-        "cell_distances_centre": (spec("cell_distances:centre", **turned), channels_first),
+        "cell_distances_centre": (
+            spec("cell_distances:centre", **{**turned, "objectness_from": (), "score_channels": 2}),
+            channels_first,
+        ),
         "cell_sizes": (spec("cell_sizes", **by_level, **two_scores), grids),
         "cell_sizes_product": (spec("cell_sizes:product", **turned, score_threshold=0.6), channels_first),
         "heatmap": (spec("heatmap", **single, **maps), map_shapes),

@@ -11,6 +11,7 @@ import difflib
 import importlib
 import inspect
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from dataclasses import dataclass
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from model.foundation.errors import InputError, exit_code_of
+
+DECODE = "FEATHERFACE_DECODE"
+"""Environment variable that holds what any command's `--decode package.module:function` named."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,17 @@ def run_commands(
         0; 1 for a failed gate; 2 for unusable input.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = _without_decode(sys.argv[1:] if arguments is None else list(arguments))
     return exit_code_of(lambda: _run(_app(program, about, commands, given[0] if given else ""), given))
+
+
+def _without_decode(given: list[str]) -> list[str]:
+    """Put `--decode` into the environment, where what reads a detector finds it in other processes too."""
+    if "--decode" not in given[:-1]:
+        return given
+    place = given.index("--decode")
+    os.environ[DECODE] = given[place + 1]
+    return given[:place] + given[place + 2 :]
 
 
 def run_command(program: str, command: Command, arguments: Sequence[str] | None = None) -> int:

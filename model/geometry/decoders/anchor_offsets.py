@@ -10,7 +10,7 @@ import numpy as np
 
 from model.geometry.anchors import anchors
 from model.geometry.boxes import decode_boxes, decode_landmarks
-from model.geometry.decoders import Decoder, Floats, Index, last_channel, variant_of
+from model.geometry.decoders import Decoder, Floats, Index, behind_background, variant_of
 from model.geometry.spec import DetectorSpec
 
 
@@ -27,4 +27,4 @@ def _landmarks(rows: Floats, _boxes_xyxy: Floats, index: Index, spec: DetectorSp
     return decode_landmarks(rows, anchors(spec)[index], spec.variances)
 
 
-DECODER = Decoder(last_channel, _boxes, _landmarks, ("logarithm", "plain"))
+DECODER = Decoder(behind_background, _boxes, _landmarks, ("logarithm", "plain"))

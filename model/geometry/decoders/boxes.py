@@ -1,8 +1,8 @@
 """Boxes that the network has decoded already, in pixels of its input or as shares of it.
 
 Variants: "centre_size" (x, y, width, height: YOLOv8), "corners" (x_min, y_min, x_max, y_max), and the
-same two with "_shares", whose unit is the input's side. Landmarks are in the same unit. The face's
-score is the best of the score channels.
+same two with "_shares", whose unit is the input's side. Landmarks are in the same unit. Scores are a
+column a class, behind the objectness where the spec names one (YOLOv5).
 
 Source: Ultralytics' exported detection head, [1, 4 + C, N].
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.geometry.decoders import Decoder, Floats, Index, variant_of
+from model.geometry.decoders import Decoder, Floats, Index, certain, variant_of
 from model.geometry.spec import DetectorSpec
 
 
@@ -21,8 +21,8 @@ def _unit(spec: DetectorSpec) -> Floats:
     return np.array([spec.input_width, spec.input_height] if shares else [1, 1], np.float32)
 
 
-def _faces(scores: Floats, _: DetectorSpec) -> Floats:
-    return np.asarray(scores.max(axis=1))
+def _classes(scores: Floats, spec: DetectorSpec) -> Floats:
+    return certain(scores, spec, ahead=False)
 
 
 def _boxes(rows: Floats, _: Index, spec: DetectorSpec) -> Floats:
@@ -37,5 +37,5 @@ def _landmarks(rows: Floats, _boxes_xyxy: Floats, _: Index, spec: DetectorSpec) 
 
 
 DECODER = Decoder(
-    _faces, _boxes, _landmarks, ("centre_size", "corners", "centre_size_shares", "corners_shares")
+    _classes, _boxes, _landmarks, ("centre_size", "corners", "centre_size_shares", "corners_shares")
 )

@@ -1,5 +1,7 @@
 """Distances from a point of the cell to the four sides, in strides: SCRFD (corner), FCOS (centre).
 
+Where the spec names an objectness (FCOS: the centre-ness), a class's score is its product with it.
+
 Source: SCRFD (Guo et al., 2021; its published `distance2bbox`), FCOS (Tian et al., 2019), equation 1.
 """
 
@@ -8,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from model.geometry.anchors import cells
-from model.geometry.decoders import Decoder, Floats, Index, last_channel, variant_of
+from model.geometry.decoders import Decoder, Floats, Index, behind_background, variant_of
 from model.geometry.spec import DetectorSpec
 
 
@@ -31,4 +33,4 @@ def _landmarks(rows: Floats, _boxes_xyxy: Floats, index: Index, spec: DetectorSp
     )
 
 
-DECODER = Decoder(last_channel, _boxes, _landmarks, ("corner", "centre"))
+DECODER = Decoder(behind_background, _boxes, _landmarks, ("corner", "centre"))

@@ -1,7 +1,7 @@
 """Centre as an offset from the cell's corner, size as an exponent, both in strides; a score from two.
 
-Scores are (objectness, class): YuNet takes their geometric mean, YOLOX their product. A single channel is the
-score itself.
+Scores are (objectness, classes ...): YuNet takes the geometric mean of objectness and class, YOLOX the
+product. A single channel is the score itself.
 
 Source: YuNet (Wu et al., 2023; OpenCV's FaceDetectorYN), YOLOX (Ge et al., 2021; `decode_outputs`).
 """
@@ -12,15 +12,16 @@ import numpy as np
 
 from model.geometry.anchors import cells
 from model.geometry.boxes import MAX_LOG_SIZE
-from model.geometry.decoders import Decoder, Floats, Index, variant_of
+from model.geometry.decoders import Decoder, Floats, Index, product, split_scores, variant_of
 from model.geometry.spec import DetectorSpec
 
 
-def _faces(scores: Floats, spec: DetectorSpec) -> Floats:
-    if scores.shape[1] == 1:
-        return scores[:, 0]
-    product = np.clip(scores[:, 0], 0, 1) * np.clip(scores[:, 1:].max(axis=1), 0, 1)
-    return np.asarray(np.sqrt(product) if variant_of(spec) == "geometric" else product, np.float32)
+def _classes(scores: Floats, spec: DetectorSpec) -> Floats:
+    objectness, classes = split_scores(scores, spec, ahead=scores.shape[1] > 1)
+    if objectness is None:
+        return classes
+    both = product(objectness, classes)
+    return np.asarray(np.sqrt(both) if variant_of(spec) == "geometric" else both, np.float32)
 
 
 def _boxes(rows: Floats, index: Index, spec: DetectorSpec) -> Floats:
@@ -36,4 +37,4 @@ def _landmarks(rows: Floats, _boxes_xyxy: Floats, index: Index, spec: DetectorSp
     return np.asarray(cell[:, None, :2] + points * cell[:, None, 2:], np.float32)
 
 
-DECODER = Decoder(_faces, _boxes, _landmarks, ("geometric", "product"))
+DECODER = Decoder(_classes, _boxes, _landmarks, ("geometric", "product"))

@@ -12,20 +12,21 @@ import numpy as np
 
 from model.geometry.anchors import cells
 from model.geometry.boxes import MAX_LOG_SIZE
-from model.geometry.decoders import Decoder, Floats, Index, variant_of
+from model.geometry.decoders import Decoder, Floats, Index, behind_background, variant_of
 from model.geometry.spec import DetectorSpec
 
 
-def _faces(scores: Floats, spec: DetectorSpec) -> Floats:
-    """The map's peaks; 0 elsewhere."""
-    kept, start = [], 0
+def _classes(scores: Floats, spec: DetectorSpec) -> Floats:
+    """Each class's map with its peaks; 0 elsewhere."""
+    classes, kept, start = behind_background(scores, spec), [], 0
     for stride, sizes in zip(spec.strides, spec.anchor_sizes, strict=True):
         height, width = spec.input_height // stride, spec.input_width // stride
-        level = scores[start : start + height * width * len(sizes), -1].reshape(height, width, len(sizes))
-        start += level.size
-        framed = np.pad(level, ((1, 1), (1, 1), (0, 0)), constant_values=-1)
+        maps = classes[start : start + height * width * len(sizes)].reshape(height, width, -1)
+        start += height * width * len(sizes)
+        framed = np.pad(maps, ((1, 1), (1, 1), (0, 0)), constant_values=-1)
         around = [framed[y : y + height, x : x + width] for y in range(3) for x in range(3)]
-        kept.append(np.where(level >= np.max(around, axis=0), level, 0).reshape(-1))
+        peaks = np.where(maps >= np.max(around, axis=0), maps, 0)
+        kept.append(peaks.reshape(-1, classes.shape[1]))
     return np.concatenate(kept).astype(np.float32)
 
 
@@ -50,4 +51,4 @@ def _landmarks(rows: Floats, boxes_xyxy: Floats, index: Index, spec: DetectorSpe
     return np.asarray(cell[:, None, :2] + points * cell[:, None, 2:], np.float32)
 
 
-DECODER = Decoder(_faces, _boxes, _landmarks, ("yx_logarithm", "xy_plain"))
+DECODER = Decoder(_classes, _boxes, _landmarks, ("yx_logarithm", "xy_plain"))

@@ -121,14 +121,13 @@ def merged(looks: Sequence[Detections]) -> Detections:
             np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
         )
     joined = [np.array(part, np.float32) for part in zip(*faces, strict=True)]
-    kept = nms(joined[0], joined[1], RIVAL, len(faces))
-    return Detections(*(part[kept] for part in joined))
+    found = Detections(joined[0], joined[1], joined[2])
+    return found[nms(found.boxes_xyxy, found.scores, RIVAL, len(faces))]
 
 
 def _best_of(found: Detections) -> Detections:
     """One look's answer, without what it said about the same face twice."""
-    kept = nms(found.boxes_xyxy, found.scores, SAME, MOST)
-    return Detections(found.boxes_xyxy[kept], found.scores[kept], found.landmarks[kept])
+    return found[nms(found.boxes_xyxy, found.scores, SAME, MOST)]
 
 
 def settle(

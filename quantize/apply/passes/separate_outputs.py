@@ -50,9 +50,10 @@ def separate_outputs(model: Any, spec: DetectorSpec) -> DetectorSpec:
 
 
 def shared_outputs(spec: DetectorSpec) -> list[str]:
-    """Names of the outputs that a spec reads several roles from."""
-    roles = Counter(name for role in ROLES for name in {Part.read(one).name for one in _texts(spec, role)})
-    return [name for name, count in roles.items() if count > 1]
+    """Names of the outputs that a spec reads several roles from, each role once."""
+    read = [Counter(part.name for part in _read(spec, role)) for role in ROLES]
+    roles = Counter(name for names in read for name in names)
+    return [name for name, count in roles.items() if count > 1 and all(one[name] <= 1 for one in read)]
 
 
 def _texts(spec: DetectorSpec, role: str) -> tuple[str, ...]:
@@ -62,17 +63,22 @@ def _texts(spec: DetectorSpec, role: str) -> tuple[str, ...]:
 
 def _parts(spec: DetectorSpec, output: str) -> dict[str, Part]:
     """Role -> its part of an output, in the order of the roles."""
-    read = {role: [Part.read(one) for one in _texts(spec, role)] for role in ROLES}
-    return {role: part for role, parts in read.items() for part in parts if part.name == output}
+    return {role: part for role in ROLES for part in _read(spec, role) if part.name == output}
+
+
+def _read(spec: DetectorSpec, role: str) -> list[Part]:
+    return [part for one in _texts(spec, role) for part in Part.read_all(one)]
 
 
 def _renamed(spec: DetectorSpec, output: str) -> DetectorSpec:
     fields: dict[str, Any] = {}
     for role in ROLES:
-        parts = {one: Part.read(one) for one in _texts(spec, role)}
         fields[f"{role}_from"] = tuple(
-            f"{output}/{role}{'.T' if part.turned else ''}" if part.name == output else one
-            for one, part in parts.items()
+            "|".join(
+                str(replace(part, name=f"{output}/{role}", channels=None) if part.name == output else part)
+                for part in Part.read_all(one)
+            )
+            for one in _texts(spec, role)
         )
     return replace(spec, **fields)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convert.tflite.graph import Graph
 from model.foundation.errors import InputError
-from model.geometry.outputs import joined, output_names, without_sigmoids
+from model.geometry.outputs import computed_names, joined, output_names, without_sigmoids
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Outputs
 
@@ -24,8 +24,12 @@ class Roles:
     def __init__(self, graph: Graph, spec: DetectorSpec) -> None:
         """
         Raises:
-            InputError: boxes or landmarks are read through a sigmoid.
+            InputError: boxes or landmarks are read through a sigmoid, or anything through dfl(...) or a function.
         """
+        if found := computed_names(spec):
+            raise InputError(
+                f"{found[0]} is read through more than a sigmoid: such a file cannot be trained yet"
+            )
         shapes = [graph.tensors[index].shape for index in graph.outputs]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         numbers = np.split(np.arange(ends[-1]), ends[:-1])

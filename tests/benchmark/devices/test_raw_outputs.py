@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from convert.tflite.cost import MachineFacts
 from PIL import Image
 
 from benchmark.adb.facts import MachineFacts

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from benchmark.front_door import main
 from calibration_data.image_set import ImageSet
@@ -17,25 +16,11 @@ from model.evaluation.loop import evaluate
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import open_model
+from tests.constant_onnx import constant_network
 
 
 def _network(path: Path, outputs: dict[str, tuple[int, ...]]) -> Path:
-    """A file whose outputs of these shapes do not depend on its input."""
-    nodes, stored, made = [], [], []
-    for name, shape in outputs.items():
-        stored += [numpy_helper.from_array(np.zeros(shape, np.float32), f"{name}_zero")]
-        stored += [numpy_helper.from_array(np.zeros(1, np.float32), f"{name}_none")]
-        nodes.append(helper.make_node("ReduceMean", ["image"], [f"{name}_mean"], keepdims=1))
-        nodes.append(helper.make_node("Reshape", [f"{name}_mean", "one"], [f"{name}_one"]))
-        nodes.append(helper.make_node("Mul", [f"{name}_one", f"{name}_none"], [f"{name}_off"]))
-        nodes.append(helper.make_node("Add", [f"{name}_off", f"{name}_zero"], [name]))
-        made.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-    stored.append(numpy_helper.from_array(np.array([1], np.int64), "one"))
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, 64, 64))
-    graph = helper.make_graph(nodes, "constant", [image], made, stored)
-    opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
-    return path
+    return constant_network(path, {name: np.zeros(shape, np.float32) for name, shape in outputs.items()})
 
 
 def test_levels_with_objectness(tmp_path: Path) -> None:
@@ -53,11 +38,49 @@ def test_levels_with_objectness(tmp_path: Path) -> None:
 
 
 def test_one_joined_output_is_read_as_yolo_exports_it(tmp_path: Path) -> None:
-    guess = guess_spec(_network(tmp_path / "net.onnx", {"output0": (1, 6, 84)}), "64")
-    spec = DetectorSpec.from_json(guess.spec)
+    file = _network(tmp_path / "net.onnx", {"output0": (1, 6, 84)})
+    spec = DetectorSpec.from_json(guess_spec(file, "64").spec)
     assert (spec.decoder, spec.anchor_count, spec.points) == ("boxes", 84, 0)
     assert (spec.boxes_from, spec.scores_from) == (("output0.T[0:4]",), ("output0.T[4:6]",))
-    assert any("which of the score channels" in doubt for doubt in guess.doubts)
+    assert spec.classes == ("class_0", "class_1")
+    model = onnx.load(file)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "names", "{0: 'human face', 1: 'mask'}"
+    onnx.save(model, file)
+    assert DetectorSpec.from_json(guess_spec(file, "64").spec).class_names == ("human_face", "mask")
+
+
+def test_yolov5_has_three_anchors_a_cell_and_an_objectness(tmp_path: Path) -> None:
+    spec = DetectorSpec.from_json(guess_spec(_network(tmp_path / "net.onnx", {"o": (1, 252, 7)}), "64").spec)
+    assert spec.objectness_from == ("o[4:5]",)
+    assert (spec.scores_from, spec.classes) == (("o[5:7]",), ("class_0", "class_1"))
+    assert spec.output_shapes[1] == (1, 252, 3)
+
+
+def test_distributions_of_distances_beside_classes(tmp_path: Path) -> None:
+    sides = {8: 16, 16: 8}
+    shapes = {
+        f"{kind}{stride}": (1, side * side, width)
+        for stride, side in sides.items()
+        for kind, width in (("c", 10), ("d", 32))
+    }
+    spec = DetectorSpec.from_json(guess_spec(_network(tmp_path / "net.onnx", shapes), "128").spec)
+    assert (spec.decoder, spec.strides) == ("cell_distances:centre", (8, 16))
+    assert (spec.boxes_from, spec.scores_from) == (("dfl(d8)", "dfl(d16)"), ("c8", "c16"))
+    assert len(spec.classes) == spec.score_channels == 10
+
+
+def test_boxes_beside_several_classes(tmp_path: Path) -> None:
+    file = _network(tmp_path / "net.onnx", {"boxes": (1, 84, 4), "scores": (1, 84, 21)})
+    spec = DetectorSpec.from_json(guess_spec(file, "64").spec)
+    assert (spec.decoder, spec.score_channels, len(spec.classes)) == ("anchor_offsets", 21, 20)
+
+
+def test_maps_of_centres(tmp_path: Path) -> None:
+    shapes = {"h": (1, 1, 16, 16), "s": (1, 2, 16, 16), "o": (1, 2, 16, 16), "l": (1, 10, 16, 16)}
+    spec = DetectorSpec.from_json(guess_spec(_network(tmp_path / "net.onnx", shapes), "64").spec)
+    assert (spec.decoder, spec.strides, spec.boxes_from) == ("heatmap", (4,), ("o.T|s.T",))
+    assert spec.output_shapes == ((1, 256, 4), (1, 256, 1), (1, 256, 10))
 
 
 @pytest.mark.parametrize(

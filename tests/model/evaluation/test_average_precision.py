@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,27 @@ def ap_by_the_definition(detections: list[Detections], truth: list[Truth], iou: 
         area += (reached - last) * max(precision[index:])
         last = reached
     return area
+
+
+def test_several_classes_are_as_many_evaluations_and_their_mean() -> None:
+    rng = np.random.default_rng(3)
+    detections, truth = random_set(rng)
+    detections = [replace(one, classes=rng.integers(0, 3, len(one))) for one in detections]
+    truth = [replace(one, classes=rng.integers(0, 2, len(one.boxes_xyxy))) for one in truth]
+    whole = match(detections, truth, COCO_IOUS)
+    alone = []
+    for kind in range(2):
+        mine = [one[one.classes == kind] for one in detections]
+        faces = [Truth.of(one.boxes_xyxy[one.classes == kind]) for one in truth]
+        alone.append(ap_by_the_definition(mine, faces, 0.5))
+        assert whole.by_class[kind].average_precision() == pytest.approx(alone[-1])
+    assert set(whole.by_class) == {0, 1}
+    assert whole.average_precision() == pytest.approx(np.mean(alone))
+    assert len(whole.scores) == sum(int((one.classes < 2).sum()) for one in detections), (
+        "class 2 is not labelled"
+    )
+    once = np.ones(len(truth), np.int64)
+    assert whole.average_precision(weights=once) == whole.average_precision()
 
 
 def test_nothing_found_and_nothing_to_find() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,25 @@ def test_a_function_that_finds_every_other_face(images: list[LabelledImage]) -> 
     assert (figures["ap50"], figures["precision"], figures["recall"]) == (0.5, 1.0, 0.5)
     assert found.threshold == SPEC.score_threshold
     assert found.matched.face_height.tolist() == [14.0, 14.0], "in pixels of the network's input"
+
+
+def test_labels_that_name_classes(images: list[LabelledImage]) -> None:
+    spec = replace(SPEC, classes=("cat", "face"), score_channels=2, decoder="anchor_offsets")
+    images = [images[0], replace(images[1], classes=("cat",))]  # the first names none: a face
+
+    model = FunctionModel(lambda _: answer_with(spec, FACE / 2, 0.9), spec, "made up")
+    found = evaluate(model, images)
+    by_class = found.figures_of_classes()
+    assert {name: (count, one["ap50"]) for name, (count, one) in by_class.items()} == {
+        "cat": (1, 0.0),
+        "face": (1, 0.5),  # found in both photographs
+    }
+    assert found.figures()["ap50"] == 0.25
+    single = FunctionModel(lambda _: answer_with(SPEC, FACE / 2, 0.9), SPEC, "one class")
+    assert evaluate(single, images).figures()["precision"] == 0.5, "the cat's label is left out"
+    dogs = [replace(one, classes=("dog",)) for one in images]
+    with pytest.raises(InputError, match="finds cat, face; the labels are of dog"):
+        evaluate(model, dogs)
 
 
 def test_kept_photographs_and_seen_outputs(images: list[LabelledImage]) -> None:

@@ -18,7 +18,7 @@ TOY = '''
 
 import numpy as np
 
-from model.geometry.decoders import Decoder, last_channel
+from model.geometry.decoders import Decoder, behind_background
 
 
 def _boxes(rows, index, spec):
@@ -29,7 +29,7 @@ def _landmarks(rows, boxes_xyxy, index, spec):
     return np.zeros((len(rows), spec.points, 2), np.float32)
 
 
-DECODER = Decoder(last_channel, _boxes, _landmarks)
+DECODER = Decoder(behind_background, _boxes, _landmarks)
 '''
 
 

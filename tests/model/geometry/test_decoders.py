@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,9 +15,9 @@ from calibration_data.images import load_rgb
 from model.evaluation.protocol import InputProtocol, detect_letterboxed
 from model.foundation.errors import InputError
 from model.geometry.boxes import detect
-from model.geometry.decoders import DECODERS, decoder_of
+from model.geometry.decoders import DECODERS, best_class, decoder_of
 from model.geometry.letterbox import letterbox
-from model.geometry.outputs import joined, logit_names, physical_names
+from model.geometry.outputs import computed_names, joined, logit_names, physical_names
 from model.geometry.spec import DetectorSpec
 from model.runtime.running import open_model
 
@@ -85,7 +86,66 @@ def test_a_score_of_two_factors() -> None:
     scores = np.array([[0.25, 1.0], [0.5, 0.5]], np.float32)
     for decoder, expected in (("cell_sizes", [0.5, 0.5]), ("cell_sizes:product", [0.25, 0.25])):
         spec = _spec(decoder=decoder)
-        np.testing.assert_allclose(decoder_of(spec).faces(scores, spec), expected)
+        np.testing.assert_allclose(best_class(scores, spec), expected)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "fields", "row", "expected"),
+    [
+        ("boxes", {}, [0.1, 0.8, 0.3], [0.3, 0.8]),
+        ("boxes", {"objectness_from": ("o",)}, [0.5, 0.1, 0.8, 0.3], [0.15, 0.4]),
+        ("anchor_offsets", {}, [0.9, 0.1, 0.8, 0.3], [0.3, 0.8]),
+        ("cell_distances", {"objectness_from": ("o",)}, [0.5, 0.1, 0.8, 0.3], [0.15, 0.4]),
+        ("cell_sizes", {}, [0.25, 0.04, 1, 0.16], [0.2, 0.5]),
+        ("cell_sizes:product", {}, [0.25, 0.04, 1, 0.16], [0.04, 0.25]),
+        ("cell_sizes", {}, [0.1, 0.8, 0.3], [0.3, 0.8]),
+    ],
+)
+def test_columns_of_one_name_are_one_class(
+    decoder: str, fields: dict[str, Any], row: list[float], expected: list[float]
+) -> None:
+    spec = _spec(decoder=decoder, score_channels=len(row), classes=("face", "mask", "face"), **fields)
+    found = decoder_of(spec).classes(np.float32([row, row]), spec)
+    np.testing.assert_allclose(found, [expected, expected], atol=1e-6)
+    assert spec.class_names == ("face", "mask")
+
+
+def test_a_column_without_a_name_is_nobodys() -> None:
+    spec = _spec(decoder="boxes", score_channels=3, classes=("", "face", ""))
+    assert decoder_of(spec).classes(np.float32([[0.9, 0.2, 0.7]]), spec).tolist() == [[np.float32(0.2)]]
+    for names in (("",), ("face",) * 4, ("face",)):
+        with pytest.raises(InputError, match="expected a name in `classes` for each of 3"):
+            _spec(score_channels=3, classes=names)
+
+
+def test_each_class_of_a_heatmap_has_its_own_peaks() -> None:
+    spec = DetectorSpec(
+        "map",
+        16,
+        16,
+        strides=(4,),
+        anchor_sizes=((1,),),
+        score_channels=2,
+        decoder="heatmap",
+        classes=("a", "b"),
+    )
+    maps = np.zeros((4, 4, 2), np.float32)
+    maps[1, 1, 0], maps[1, 2, 0], maps[1, 2, 1] = 0.9, 0.8, 0.7
+    kept = decoder_of(spec).classes(maps.reshape(-1, 2), spec).reshape(4, 4, 2)
+    assert {tuple(place) for place in np.argwhere(kept)} == {(1, 1, 0), (1, 2, 1)}
+
+
+def test_boxes_suppress_those_of_their_class_only() -> None:
+    spec = DetectorSpec(
+        "toy", 32, 32, strides=(16,), anchor_sizes=((1,),), decoder="boxes:corners", points=0,
+        score_channels=2, classes=("cat", "dog"),
+    )  # fmt: skip
+    boxes = np.float32([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]])
+    scores = np.float32([[0.9, 0], [0, 0.8], [0.7, 0], [0.55, 0.6]])
+    found = detect(boxes, scores, np.zeros((4, 0), np.float32), spec)
+    np.testing.assert_allclose(found.scores, [0.9, 0.8, 0.6])
+    assert found.classes.tolist() == [0, 1, 1]
+    assert found.above(0.7).classes.tolist() == [0, 1]
 
 
 def test_only_peaks_of_a_heatmap_are_faces() -> None:
@@ -94,7 +154,7 @@ def test_only_peaks_of_a_heatmap_are_faces() -> None:
     )
     level = np.zeros((4, 4), np.float32)
     level[1, 1], level[1, 2], level[3, 3] = 0.9, 0.8, 0.7
-    kept = decoder_of(spec).faces(level.reshape(-1, 1), spec).reshape(4, 4)
+    kept = best_class(level.reshape(-1, 1), spec).reshape(4, 4)
     assert {tuple(place) for place in np.argwhere(kept)} == {(1, 1), (3, 3)}
 
 
@@ -130,6 +190,20 @@ def test_logits_are_read_through_a_sigmoid() -> None:
     assert logit_names(spec) == ("cls",)
     with pytest.raises(InputError, match="'sigmoid\\(cls'"):
         joined({"cls": logits}, _spec(points=0, boxes_from=("cls",), scores_from=("sigmoid(cls",)))
+
+
+def test_distances_are_read_from_their_distributions_and_columns_side_by_side() -> None:
+    spec = _spec(points=0, boxes_from=("dfl(raw.T[0:8])",), scores_from=("a|b.T",))
+    raw = np.float32([[0, 0], [0, 900], [9, 1], [9, 1], [0, 5], [-900, 5], [1, 0], [1, 0], [7, 7]])[None]
+    boxes, scores, _ = joined({"raw": raw, "a": np.float32([[1], [2]]), "b": np.float32([[3, 4]])}, spec)
+    np.testing.assert_allclose(boxes[0], [[0.5, 0.5, 0, 0.5], [1, 0.5, 0.5, 0.5]], atol=1e-6)
+    np.testing.assert_array_equal(scores[0], [[1, 3], [2, 4]])
+    assert physical_names(spec) == ("raw", "a", "b")
+    assert computed_names(spec) == ("raw",)
+    with pytest.raises(InputError, match="4 sides of equally many channels, found 9"):
+        joined(
+            {"raw": raw, "a": raw, "b": raw}, _spec(points=0, boxes_from=("dfl(raw.T)",), scores_from=("a",))
+        )
 
 
 def test_yunet_finds_what_opencvs_own_decoder_finds(shared: Path) -> None:

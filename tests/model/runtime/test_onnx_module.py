@@ -55,6 +55,9 @@ def _i(*values: int) -> NDArray[np.int64]:
 CASES: list[tuple[str, list[NDArray[Any] | None], dict[str, Any], int, int]] = [
     ("Conv", [_f(6, 4, 3, 3), _f(6)], {"pads": [1, 1, 1, 1], "strides": [2, 2]}, 1, OPSET),
     ("Conv", [_f(6, 4, 3, 3)], {"pads": [0, 0, 1, 1], "strides": [2, 2]}, 1, OPSET),
+    ("Conv", [_f(6, 4, 3, 3)], {"auto_pad": "SAME_UPPER", "strides": [2, 2]}, 1, OPSET),
+    ("Conv", [_f(6, 4, 4, 3)], {"auto_pad": "SAME_LOWER", "strides": [3, 1]}, 1, OPSET),
+    ("MaxPool", [], {"auto_pad": "SAME_UPPER", "kernel_shape": [2, 3], "strides": [2, 2]}, 1, OPSET),
     ("Conv", [_f(4, 1, 3, 3)], {"pads": [2, 2, 2, 2], "dilations": [2, 2], "group": 4}, 1, OPSET),
     ("ConvTranspose", [_f(4, 3, 2, 2), _f(3)], {"strides": [2, 2]}, 1, OPSET),
     (
@@ -227,7 +230,7 @@ def test_auto_padding_and_strange_resizing_are_refused_not_guessed() -> None:
         with pytest.raises(InputError, match="1 dimensions"):
             OnnxModule(_graph(kind, [_f(4, 4, 3)], {}))
     with pytest.raises(InputError, match="SAME_UPPER"):
-        OnnxModule(_graph("Conv", [_f(6, 4, 3, 3)], {"auto_pad": "SAME_UPPER"}))
+        OnnxModule(_graph("ConvTranspose", [_f(4, 6, 3, 3)], {"auto_pad": "SAME_UPPER", "strides": [2, 2]}))
     odd = _graph("Resize", [None, None, _i(1, 4, 7, 9)], {"mode": "cubic"})
     with pytest.raises(InputError, match="cubic"):
         OnnxModule(odd)(torch.zeros(SHAPE))

@@ -62,6 +62,7 @@ function stacked(parts, outputs) {
 }
 
 function rowsOf(text, outputs) {
+  if (text.includes("|") || text.startsWith("dfl(")) throw new Problem(`this page reads no outputs side by side and no dfl(...), found '${text}'`);
   const inner = SQUASHED.exec(text);
   if (inner !== null) return probabilities(rowsOf(inner[1], outputs));
   const match = PART.exec(text);

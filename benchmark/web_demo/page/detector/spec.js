@@ -14,7 +14,7 @@ const NEEDED = [
 /** Fields that came later, with what a file without them means. */
 const LATER = {
   decoder: "anchor_offsets", points: 5,
-  boxes_from: [], scores_from: [], landmarks_from: [], objectness_from: [],
+  boxes_from: [], scores_from: [], landmarks_from: [], objectness_from: [], classes: [], rows: 0,
 };
 const MAX_SIDE = 4096;
 
@@ -31,7 +31,7 @@ export function readSpec(text) {
   if (missing.length) throw new Problem(`missing field(s) in the detector spec: ${missing.join(", ")}`);
   const spec = { ...LATER, ...value };
   check(spec);
-  spec.anchor_count = spec.strides.reduce((sum, stride, level) => sum + cellsOf(spec, stride) * spec.anchor_sizes[level].length, 0);
+  spec.anchor_count = spec.rows || spec.strides.reduce((sum, stride, level) => sum + cellsOf(spec, stride) * spec.anchor_sizes[level].length, 0);
   return Object.freeze(spec);
 }
 
@@ -49,6 +49,10 @@ function check(spec) {
     if (step < 1 || !(side > 0 && side <= MAX_SIDE) || side % step) {
       throw new Problem(`an input side must be a multiple of ${step} up to ${MAX_SIDE}, found ${side}`);
     }
+  }
+  if (spec.classes.length) throw new Problem(`this page shows detectors of one class; the model names its score columns: ${spec.classes.join(", ")}`);
+  if (spec.objectness_from.length && spec.decoder.split(":")[0] !== "cell_sizes") {
+    throw new Problem(`this page reads an objectness for cell_sizes only; the model's decoder is ${spec.decoder}`);
   }
   if (spec.strides.length !== spec.anchor_sizes.length) {
     throw new Problem(`${spec.strides.length} strides but anchor sizes for ${spec.anchor_sizes.length} levels`);

@@ -73,3 +73,6 @@ def test_boxes_through_a_sigmoid_are_refused(foreign: Path) -> None:
     read = tuple(f"sigmoid({name})" for name in spec.boxes_from)
     with pytest.raises(InputError, match=r"boxes or landmarks are read through sigmoid"):
         Roles(read_graph(foreign), replace(spec, boxes_from=read))
+    read = tuple(f"dfl({name})" for name in spec.boxes_from)
+    with pytest.raises(InputError, match=r"read through more than a sigmoid"):
+        Roles(read_graph(foreign), replace(spec, boxes_from=read))

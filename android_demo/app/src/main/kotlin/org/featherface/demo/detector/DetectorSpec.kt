@@ -25,6 +25,8 @@ import org.json.JSONObject
  * @property boxesFrom the outputs whose rows, one below the other, are the boxes, each as [OutputPart] reads it; empty: the output of
  *   that name; as [scoresFrom], [landmarksFrom]
  * @property objectnessFrom likewise, for a column that is put before the scores
+ * @property rows N, where candidates are no cells of levels; 0 where they are
+ * @property classes what the score channels mean; must be empty: this app shows one class, a face
  */
 data class DetectorSpec(
     val network: String,
@@ -46,6 +48,8 @@ data class DetectorSpec(
     val scoresFrom: List<String> = listOf(),
     val landmarksFrom: List<String> = listOf(),
     val objectnessFrom: List<String> = listOf(),
+    val classes: List<String> = listOf(),
+    val rows: Int = 0,
 ) {
     init {
         val step = strides.maxOrNull() ?: 0
@@ -65,13 +69,17 @@ data class DetectorSpec(
         if (outputNames.toSet().size != 3) reject("output_names must be three different names, found $outputNames")
         if (scoreThreshold !in 0f..1f || nmsIou !in 0f..1f) reject("thresholds must lie in 0..1: $scoreThreshold, $nmsIou")
         Decoders.require(decoder)
+        if (classes.isNotEmpty()) reject("this app shows detectors of one class, the model names its score channels: $classes")
+        if (objectnessFrom.isNotEmpty() && decoder.substringBefore(':') != "cell_sizes") {
+            reject("this app reads an objectness for cell_sizes only, the model's decoder is $decoder")
+        }
         (boxesFrom + scoresFrom + landmarksFrom + objectnessFrom).forEach(OutputPart::read)
         if (preNmsTopK < 1 || maxDetections < 1) reject("limits must be positive: $preNmsTopK, $maxDetections")
     }
 
     /** N, the number of anchors of all levels. */
     val anchorCount: Int =
-        strides.indices.sumOf { inputHeight / strides[it] * (inputWidth / strides[it]) * anchorSizes[it].size }
+        if (rows > 0) rows else strides.indices.sumOf { inputHeight / strides[it] * (inputWidth / strides[it]) * anchorSizes[it].size }
 
     /** Shapes of boxes `[1, N, 4]`, scores `[1, N, scoreChannels]` and landmarks `[1, N, 2 points]`. */
     val outputShapes: List<List<Int>>
@@ -129,6 +137,8 @@ data class DetectorSpec(
                 scoresFrom = json.optJSONArray("scores_from").texts(),
                 landmarksFrom = json.optJSONArray("landmarks_from").texts(),
                 objectnessFrom = json.optJSONArray("objectness_from").texts(),
+                classes = json.optJSONArray("classes").texts(),
+                rows = json.optInt("rows", 0),
             )
 
         private fun JSONArray?.texts() = this?.let { row -> List(row.length()) { row.getString(it) } }.orEmpty()

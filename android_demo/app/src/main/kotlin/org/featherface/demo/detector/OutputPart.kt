@@ -42,6 +42,9 @@ internal data class OutputPart(
 
         /** @throws DetectorException the text has another form */
         fun read(text: String): OutputPart {
+            if ('|' in text || text.startsWith("dfl(")) {
+                throw DetectorException("this app reads no outputs side by side and no dfl(...), found $text")
+            }
             val inner = SQUASHED.matchEntire(text)?.groupValues?.get(1)
             val found =
                 FORM.matchEntire(inner ?: text)

@@ -64,6 +64,15 @@ class DetectorSpecTest {
     }
 
     @Test
+    fun refusesSeveralClassesAndWhatElseItDoesNotRead() {
+        refuses(with("classes", listOf("face", "mask")), "one class")
+        refuses(JSONObject(with("objectness_from", listOf("obj"))).put("decoder", "boxes").toString(), "objectness")
+        refuses(with("boxes_from", listOf("a|b")), "side by side")
+        refuses(with("boxes_from", listOf("dfl(a)")), "dfl")
+        assertEquals(100, DetectorSpec.fromJson(JSONObject(with("decoder", "boxes")).put("rows", 100).toString()).anchorCount)
+    }
+
+    @Test
     fun refusesAnOutputWrittenOtherwise() {
         assertEquals(listOf("out.T[0:4]"), DetectorSpec.fromJson(with("boxes_from", listOf("out.T[0:4]"))).boxesFrom)
         refuses(with("boxes_from", listOf("")), "NAME[FIRST:LAST]")
