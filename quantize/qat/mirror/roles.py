@@ -24,7 +24,7 @@ class Roles:
     def __init__(self, graph: Graph, spec: DetectorSpec) -> None:
         """
         Raises:
-            InputError: boxes or landmarks are read through a sigmoid, or anything through dfl(...) or a function.
+            InputError: boxes or landmarks are read through a sigmoid, or anything through dfl(...).
         """
         if found := computed_names(spec):
             raise InputError(
