@@ -1,11 +1,18 @@
-"""A command in a forked child: a crash, a hang or a kill ends the child alone, and one import serves all."""
+"""A command in a forked child: a crash, a hang or a kill ends the child alone, and one import serves all.
+
+The children are forked by a server, a Python that has imported what commands need and computed nothing: a
+fork of the tests' own process would inherit locks of thread pools whose threads it has not.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
+import pickle
 import resource
 import select
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +20,12 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+import cloudpickle
+
+from tests.conftest import ROOT
 
 LIMIT_S, LIMIT_CPU_S = 900, 60
 """A command that lasts longer hangs. They compute for a second or two, however busy the machine is."""
@@ -21,6 +33,21 @@ MOST_MEMORY = 12 << 30
 """Bytes of address space of a child: a hostile size must not take the machine along."""
 BUG = 70
 """Exit code of a child that an exception ended."""
+
+
+PRELOADED = (
+    "benchmark.accuracy.detect", "benchmark.accuracy.drift", "benchmark.accuracy.evaluation",
+    "benchmark.accuracy.tables", "benchmark.devices.commands", "benchmark.devices.kinds.host",
+    "benchmark.devices.method", "benchmark.devices.tables", "benchmark.prediction.commands",
+    "benchmark.report.build", "benchmark.report.made_files", "benchmark.report.gate", "convert.conversion",
+    "convert.doors.guess", "matplotlib.figure",
+    "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
+    "model.training.commands", "model.training.loop", "model.training.plots", "model.training.student",
+    "quantize.apply.steps", "quantize.calibrate.commands", "quantize.inspect.audit_page",
+    "quantize.inspect.compare_page", "quantize.inspect.lint", "quantize.qat.steps", "quantize.tune.plots",
+    "quantize.tune.search", "quantize.tune.tables", "rich.progress", "ai_edge_quantizer", "onnxruntime",
+)  # fmt: skip
+"""What a command imports when it runs: once in the server, not once in each child."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +84,7 @@ class Ending:
 def run_child(
     work: Callable[[], int], folder: Path, limit_s: float = LIMIT_S, kill_after_s: float | None = None
 ) -> Ending:
-    """Run `work` in a forked child.
+    """Run `work` in a forked child of the server.
 
     Args:
         work: Its result is the exit code.
@@ -65,6 +92,37 @@ def run_child(
         limit_s: The child and all it started are killed after that, as a hang.
         kill_after_s: They are killed (-9) after that, as somebody might.
     """
+    server = _server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    cloudpickle.dump((work, folder, limit_s, kill_after_s), server.stdin)
+    server.stdin.flush()
+    ending: Ending = pickle.load(server.stdout)  # noqa: S301 - what this program's own server answers
+    return ending
+
+
+@cache
+def _server() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", "from tests.attack.child import serve; serve()"]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def serve() -> None:
+    """Fork children for the tests, which write work to standard input, until that is closed."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # nothing but answers there
+    for module in PRELOADED:
+        importlib.import_module(module)
+    while True:
+        try:
+            asked = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the tests
+        except EOFError:
+            return
+        pickle.dump(_forked(*asked), answers)
+        answers.flush()
+
+
+def _forked(work: Callable[[], int], folder: Path, limit_s: float, kill_after_s: float | None) -> Ending:
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         started = time.monotonic()
         child = os.fork()
