@@ -84,7 +84,7 @@ COMMANDS = (
     Command("arm", "benchmark.emulation.commands:arm", "prepare the emulated ARM machines and boot one"),
     Command(
         "count-layers",
-        "benchmark.devices.count_layers:count_layers",
+        "benchmark.devices.commands:count_layers",
         "single layers counted on the emulated cores: the table behind search --objective",
         "--output build/counted_layers.json",
     ),
@@ -92,7 +92,7 @@ COMMANDS = (
         "peers",
         "benchmark.peers.commands:peers",
         "ours beside other people's: models, and converters on the same weights",
-        "--set demo build/demo/evaluation/images build/demo/evaluation/label.txt --model featherface_v2 "
+        "--set demo build/demo/evaluation/images build/demo/evaluation/label.txt --peer featherface_v2 "
         "--calibration build/calibration.json --photographs build/demo/evaluation/images",
     ),
     Command(

@@ -23,7 +23,7 @@ def evaluate(
         Path | None, Parameter(help="also write WIDER FACE's text format into FOLDER/MODEL")
     ] = None,
     of: SetOptions = SetOptions(),
-    shard: flags.Part = None,
+    shard: flags.Shard = None,
     opened: ModelOptions = ModelOptions(),
     how: RunOptions = RunOptions(),
 ) -> None:

@@ -109,7 +109,7 @@ class RunOptions:
         None
     )
     processes: flags.Processes = None
-    executor: flags.Cluster = None
+    executor: flags.Executor = None
     cache: Annotated[Path, Parameter(help="folder where finished images are kept")] = Path("build/evaluation")
     no_resume: Annotated[bool, Parameter(help="neither read nor write finished images")] = False
     quiet: flags.Quiet = False

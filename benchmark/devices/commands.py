@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from model.foundation.command_line import flags
 from model.foundation.errors import GateError
+from quantize.cost import TABLE
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -251,3 +252,17 @@ def _show(found: Comparison) -> None:
             counts = f"{one.identical}/{len(found.images)}"
             table.add_row(name, output, counts, f"{one.max_error:.3g}", f"{one.mean_error:.3g}")
     console().print(table)
+
+
+def count_layers(*, output: flags.Output = TABLE) -> None:
+    """Count single layers on each emulated core, after another runtime: what `search --objective` rests on.
+
+    Args:
+        output: Table (JSON) to write; by default the one that ships.
+
+    Raises:
+        DeviceError: the emulated machine fails.
+    """
+    from benchmark.devices.count_layers import write_table
+
+    write_table(output)

@@ -1,4 +1,4 @@
-"""`count-layers`: counts single layers on emulated cores and writes the table that costs rest on."""
+"""Single layers, counted on emulated cores: the table that costs rest on."""
 
 from __future__ import annotations
 
@@ -13,18 +13,14 @@ from benchmark.devices.machine import CountingMachine
 from benchmark.emulation.layer_chains import CHAINS
 from benchmark.emulation.layer_files import write_layer_file
 from convert.tflite.graph import read_graph
-from model.foundation.command_line import flags
 from model.foundation.command_line.progress import step
 from model.foundation.records import write_record
-from quantize.cost.model import BY_CORE, CORES, TABLE, CountedLayer, CountedLayers
+from quantize.cost.model import BY_CORE, CORES, CountedLayer, CountedLayers
 from quantize.cost.work import Work, works_of
 
 
-def count_layers(*, output: flags.Output = TABLE) -> None:
-    """Count single layers on each emulated core, after another runtime: what `search --objective` rests on.
-
-    Args:
-        output: Table (JSON) to write; by default the one that ships.
+def write_table(output: Path) -> None:
+    """Count single layers on each emulated core, and write their table (JSON).
 
     Raises:
         DeviceError: the emulated machine fails.

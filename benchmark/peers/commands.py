@@ -23,7 +23,7 @@ def peers(
     weights: Annotated[
         list[Path], Parameter(help="folders with other people's weights and files", consume_multiple=True)
     ] = [],
-    model: Annotated[Names, Parameter(help="files of benchmark/peers/models (default: all)")] = [],
+    peer: Annotated[Names, Parameter(help="files of benchmark/peers/models (default: all)")] = [],
     convert: Annotated[
         str, Parameter(help='models that other converters are given, too, by comma; "" for none')
     ] = "featherface_v2,retinaface",
@@ -57,7 +57,7 @@ def peers(
     wanted = Wanted(size, tuple(calibration), photographs, output)
     sets = [ImageSet.read(images, labels, name) for name, images, labels in set_]
     plan = Comparison(
-        peer_models(model), tuple(converters(converter)), _split(convert), tuple(weights), wanted
+        peer_models(peer), tuple(converters(converter)), _split(convert), tuple(weights), wanted
     )
     print(write(output, plan.rows(sets, _split(cores), again)))
 

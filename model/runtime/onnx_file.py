@@ -49,6 +49,7 @@ def _check_promises(model: onnx.ModelProto) -> None:
     """
     graph = model.graph
     known = {"", *(one.name for one in graph.input)}
+    versions = {one.domain: one.version for one in model.opset_import}
     for tensor in graph.initializer:
         numpy_helper.to_array(tensor)
         known.add(tensor.name)
@@ -61,8 +62,11 @@ def _check_promises(model: onnx.ModelProto) -> None:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
                 numpy_helper.to_array(attribute.t)
-        if onnx.defs.has(node.op_type, node.domain):
-            least = onnx.defs.get_schema(node.op_type, node.domain).min_input
+        version = versions.get(
+            node.domain, 1
+        )  # of a kind's form: Unsqueeze took its axes otherwise before 13
+        if onnx.defs.has(node.op_type, version, node.domain):
+            least = onnx.defs.get_schema(node.op_type, version, node.domain).min_input
             if len(node.input) < least or not node.output:
                 raise ValueError(f"{node.op_type} {node.name} has {len(node.input)} of {least} inputs")
         known.update(node.output)

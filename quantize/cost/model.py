@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import cache
 from math import ceil
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from convert.tflite.graph import Graph
 from model.foundation.errors import InputError
 from model.foundation.records import read_record
+from quantize.cost import TABLE
 from quantize.cost.work import Work, works_of
 
-TABLE = Path(__file__).with_name("counted_layers.json")
 TILES = {
     ("a53", "int8"): (4, 16, 1), ("a53", "float32"): (6, 8, 1),
     ("a55", "int8"): (4, 16, 4), ("a55", "float32"): (6, 8, 1),

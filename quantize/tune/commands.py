@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from model.foundation.command_line import flags
-from quantize.tune.search import Objective
+from quantize.cost import Objective
 from quantize.tune.subject import Folders, Subject
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def sensitivity(
     damage_only: DamageOnly = False,
     journal: Trials = None,
     processes: flags.Processes = None,
-    executor: flags.Cluster = None,
-    shard: flags.Part = None,
+    executor: flags.Executor = None,
+    shard: flags.Shard = None,
 ) -> None:
     """AP and SQNR with each layer alone in INT8, and with each alone in float."""
     from model.foundation.workers import Shard, Workers, usable_cores
@@ -83,7 +83,7 @@ def search(
     damage_only: DamageOnly = False,
     journal: Trials = None,
     processes: flags.Processes = None,
-    executor: flags.Cluster = None,
+    executor: flags.Executor = None,
     quiet: flags.Quiet = False,
 ) -> None:
     """The smallest or fastest mix of INT8 and FP16 whose AP50 falls by no more than a limit.

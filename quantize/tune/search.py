@@ -6,17 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from model.foundation.artifact import read_json
 from model.foundation.errors import InputError
+from quantize.cost import Objective
 from quantize.recipe import Recipe
 from quantize.tune.recipe_layers import Layer
 from quantize.tune.sensitivity import all_int8, except_for
 from quantize.tune.trials import Bench, Trial
-
-Objective = Literal["a53", "a55", "a72", "a76", "bytes"]
-"""What is made small: the instructions of an inference on a core, or the file."""
 
 MOST_VERIFIED = 6
 """So many candidates at most are scored on the held-aside images."""

@@ -27,7 +27,8 @@ from model.geometry.spec import DetectorSpec
 from model.runtime.running import RawOutputs, open_model
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.ranges import Bounds
-from quantize.cost.model import TABLE, million_instructions
+from quantize.cost import TABLE
+from quantize.cost.model import million_instructions
 from quantize.recipe import Recipe
 
 COMPARED_IMAGES = 32

@@ -32,14 +32,14 @@ Photographs = Annotated[
     Path, Parameter(help="folder of photographs to compare outputs on; not those of the calibration")
 ]
 Processes = Annotated[int | None, Parameter(help="that share the work (default: all cores)")]
-Cluster = Annotated[
+Executor = Annotated[
     str | None,
     Parameter(
         name="--executor",
         help="a Dask scheduler that hands the work out, dask://host:8786, instead of --processes",
     ),
 ]
-Part = Annotated[
+Shard = Annotated[
     str | None,
     Parameter(
         name="--shard",

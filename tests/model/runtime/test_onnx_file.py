@@ -63,3 +63,12 @@ def test_a_graph_that_contradicts_itself_is_damaged(content: bytes, message: str
     (tmp_path / "odd.onnx").write_bytes(content)
     with pytest.raises(InputError, match=message):
         read_onnx(tmp_path / "odd.onnx")
+
+
+def test_a_file_of_an_older_form_is_read(tmp_path: Path) -> None:
+    """Unsqueeze took its axes as an attribute before version 13; such files are around (YuNet)."""
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
+    node = helper.make_node("Unsqueeze", ["x"], ["y"], axes=[0])
+    graph = helper.make_graph([node], "one", tensors[:1], tensors[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)]), tmp_path / "old.onnx")
+    assert len(read_onnx(tmp_path / "old.onnx").graph.node) == 1
