@@ -8,6 +8,7 @@ against those that it was given, so that a worker with another file says so inst
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -150,6 +151,7 @@ def _hash_of(contents: Iterable[bytes]) -> str:
 def _dask(address: str) -> Iterator[Executor]:
     from distributed import Client
 
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # a lost worker's piece is done again
     where = address.removeprefix(CLUSTER)
     try:
         client = Client(f"tcp://{where}", timeout=10)

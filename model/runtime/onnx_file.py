@@ -62,9 +62,7 @@ def _check_promises(model: onnx.ModelProto) -> None:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
                 numpy_helper.to_array(attribute.t)
-        version = versions.get(
-            node.domain, 1
-        )  # of a kind's form: Unsqueeze took its axes otherwise before 13
+        version = versions.get(node.domain, 1)  # before 13, Unsqueeze had its axes elsewhere
         if onnx.defs.has(node.op_type, version, node.domain):
             least = onnx.defs.get_schema(node.op_type, version, node.domain).min_input
             if len(node.input) < least or not node.output:

@@ -34,7 +34,9 @@ def fold_mean(model: Any) -> None:
     readers = [] if subtraction is None else list(_readers(model, int(subtraction.outputs[0])))
     if not readers:
         return
-    graph, mean = model.subgraphs[0], values_of(model, subtraction.inputs[1]).reshape(-1)
+    graph = model.subgraphs[0]
+    channels = graph.tensors[graph.inputs[0]].shape[-1]
+    mean = np.broadcast_to(values_of(model, subtraction.inputs[1]).reshape(-1), channels)
     made: list[Any] = []
     for each in readers:
         image = int(subtraction.inputs[0])
@@ -56,7 +58,7 @@ class _Reader:
 
 
 def _subtraction(model: Any) -> Any:
-    """The SUB of a constant for each channel that alone reads the input; None without."""
+    """The SUB of one constant, or one for each channel, that alone reads the input; None without."""
     graph = model.subgraphs[0]
     entry = graph.inputs[0]
     readers = list(_reading(model, entry))
@@ -64,7 +66,9 @@ def _subtraction(model: Any) -> Any:
         return None
     operator = readers[0][1]
     constant = values_of(model, operator.inputs[1])
-    is_mean = constant is not None and constant.size == constant.shape[-1] == graph.tensors[entry].shape[-1]
+    is_mean = constant is not None and (
+        constant.size == 1 or constant.size == constant.shape[-1] == graph.tensors[entry].shape[-1]
+    )
     is_fused = getattr(operator.builtinOptions, "fusedActivationFunction", 0)
     return operator if is_mean and not is_fused else None
 

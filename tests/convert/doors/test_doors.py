@@ -139,7 +139,7 @@ def test_an_onnx_file_becomes_a_tflite_file(name: str, foreign: Path, demo_set: 
         ("scrfd.pth", "foreign_detectors:scrfd", None, "--spec"),
         ("scrfd.pth", "featherface_v1", "scrfd.json", "package.module:function"),
         ("absent.onnx", "", "scrfd.json", "absent.onnx"),
-        ("scrfd.onnx", "", "yunet.json", "the spec names the outputs box, cls, kps, obj; the file has b8"),
+        ("scrfd.onnx", "", "yunet.json", "the spec names box, cls, kps, obj; the file has the outputs b8"),
         ("scrfd.pth", "foreign_detectors:fails", "scrfd.json", "ValueError: no weights here"),
         ("scrfd.pth", "foreign_detectors:number", "scrfd.json", "returned a int; expected an nn.Module"),
         ("scrfd.pth", "foreign_detectors:absent", "scrfd.json", "AttributeError"),

@@ -132,7 +132,10 @@ def test_a_cluster_gives_the_same_bytes_while_a_worker_is_killed(
 ) -> None:
     pytest.importorskip("distributed")
     alone, shared = tmp_path / "alone.json", tmp_path / "shared.json"
-    assert main(evaluation(converted, demo_set, "--processes", "1", "--no-resume", "--json", alone)) == 0
+    assert (
+        main(evaluation(converted, demo_set, "--processes", "1", "--cache", tmp_path / "a", "--json", alone))
+        == 0
+    )
     contact, folder = tmp_path / "scheduler.json", str(tmp_path / "space")
     at_home = ("--host", "127.0.0.1", "--scheduler-file", str(contact))
     with ExitStack() as stack:

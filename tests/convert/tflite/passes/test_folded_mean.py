@@ -40,8 +40,9 @@ def _same(size: int, kernel: int, stride: int) -> list[int]:
 class Stem:
     """A file that subtracts MEAN, pads with zeros and convolves; and what it must return."""
 
-    def __init__(self, path: Path, name: str, *, bias: bool = True) -> None:
+    def __init__(self, path: Path, name: str, *, bias: bool = True, mean: np.ndarray = MEAN) -> None:
         rng = np.random.default_rng(5)
+        self.mean = mean
         self.kernel, self.stride, pads, padding = GEOMETRIES[name]
         self.weight = rng.normal(0, 0.01, (4, self.kernel, self.kernel, 3)).astype(np.float32)
         self.bias = rng.normal(0, 1, 4).astype(np.float32) * bias
@@ -50,7 +51,9 @@ class Stem:
         small = SmallModel()
         image = small.tensor(INPUT_NAME, "float32", [1, HEIGHT, WIDTH, 3])
         entry = small.tensor("less", "float32", [1, HEIGHT, WIDTH, 3])
-        small.add("SUB", [image, small.constant("mean", MEAN.reshape(1, 1, 1, 3))], [entry])
+        small.add(
+            "SUB", [image, small.constant("mean", mean.reshape(1, 1, 1, 3) if mean.ndim else mean)], [entry]
+        )
         if pads is not None:
             around = np.int32([[0, 0], *pads, [0, 0]])
             padded = small.tensor("padded", "float32", [1, HEIGHT + sum(pads[0]), WIDTH + sum(pads[1]), 3])
@@ -74,7 +77,7 @@ class Stem:
         write_model(model, self.folded)
 
     def _computed(self) -> np.ndarray:
-        image = np.pad(self.photograph - MEAN.astype(np.float64), [*self.pads, (0, 0)])
+        image = np.pad(self.photograph - self.mean.reshape(-1).astype(np.float64), [*self.pads, (0, 0)])
         filters = torch.tensor(self.weight, dtype=torch.float64).permute(0, 3, 1, 2)
         batch = torch.tensor(image).permute(2, 0, 1)[None]
         result = F.conv2d(batch, filters, torch.tensor(self.bias, dtype=torch.float64), self.stride)
@@ -95,6 +98,12 @@ def test_a_copy_stands_for_subtracting_and_padding(tmp_path: Path, name: str) ->
 
 def test_a_convolution_without_a_bias_gets_one(tmp_path: Path) -> None:
     stem = Stem(tmp_path, "SAME, stride 2", bias=False)
+    np.testing.assert_allclose(stem.values(stem.folded), stem.expected, atol=1e-4)
+
+
+def test_one_mean_for_all_channels_is_a_mean(tmp_path: Path) -> None:
+    stem = Stem(tmp_path, "SAME, stride 1", mean=np.float32(127.5))
+    assert set(read_graph(stem.folded).require_builtin()) <= {"CONCATENATION", "CONV_2D"}
     np.testing.assert_allclose(stem.values(stem.folded), stem.expected, atol=1e-4)
 
 

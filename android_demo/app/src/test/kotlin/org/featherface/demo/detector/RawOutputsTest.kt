@@ -28,7 +28,7 @@ class RawOutputsTest {
 
     @Test
     fun levelsComeOneBelowTheOther() {
-        val two = cut("a", "c").copy(boxesFrom = listOf("a", "b"), objectnessFrom = listOf("d"))
+        val two = cut("a", "c").copy(decoder = "cell_sizes", boxesFrom = listOf("a", "b"), objectnessFrom = listOf("d"))
         val outputs = RawOutputs.of(two, listOf(counting("a", 1, 3, 4), counting("b", 1, 4), counting("c", 4, 1), counting("d", 4, 1)))
         assertEquals(listOf(1, 4, 4), outputs.shapes[0])
         assertEquals(listOf(9f, 1f), listOf(outputs.boxes[2, 1], outputs.boxes[3, 1]))
@@ -53,7 +53,7 @@ class RawOutputsTest {
             RawOutputs.of(parts, listOf(counting("a", 1, 3, 4), counting("b", 1, 1, 3), counting("c", 4, 1)))
         }
         refuses("2 rows of objectness but 4 of scores") {
-            val parts = cut("a", "c").copy(objectnessFrom = listOf("d"))
+            val parts = cut("a", "c").copy(decoder = "cell_sizes", objectnessFrom = listOf("d"))
             RawOutputs.of(parts, listOf(counting("a", 1, 4, 4), counting("c", 4, 1), counting("d", 2, 1)))
         }
         refuses("expects outputs") { RawOutputs.of(spec, List(4) { counting("$it", 1, 4, 4) }) }
