@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from convert.tflite.graph import Graph, read_graph
 from model.geometry.outputs import logit_names
 from model.runtime.flatbuffer import INPUT_NAME, spec_inside
@@ -16,8 +18,8 @@ from quantize.calibrate.ranges import Bounds, Ranges, bounds_by
 PIXELS = (0.0, 255.0)
 LARGEST_LOGIT = 8.0
 """Beyond it a sigmoid is within 4e-4 of 0 or 1, less than half a step of an int8 probability."""
-LEAST_SWISH = -6.0
-"""x * sigmoid(x) of anything less is within 0.015 of 0, about half a step of what such layers return."""
+SWISH_ENDS = np.arange(-16, -1.5, 1 / 64)
+"""Where x * sigmoid(x) falls again, from 0 at far less to its minimum at -1.28."""
 EXTREMES = "min_max"
 """The estimator of the least and the largest value seen."""
 MOVING = ("CONCATENATION", "RESHAPE", "TRANSPOSE")
@@ -68,8 +70,9 @@ def _readable(bounds: Bounds, graph: Graph, logits: Sequence[str]) -> Bounds:
 def _swished(bounds: Bounds, extremes: Bounds, graph: Graph) -> Bounds:
     """Bounds of what nothing but x * sigmoid(x) reads, without the low values that it makes nothing of.
 
-    Convolutions of YOLOv8 reach down to -40 and up to 20: two thirds of their integers meant 0. The high
-    end is the extreme, for an estimator has clipped it at the price of a step of the whole range.
+    Convolutions of YOLOv8 reach down to -40 and up to 20: two thirds of their integers meant 0. What the
+    product rounds to 0 needs none. The high end is the extreme: an estimator clipped it because a step of the
+    whole range costs more.
     """
     result = dict(bounds)
     for gate in graph.operators:
@@ -78,8 +81,14 @@ def _swished(bounds: Bounds, extremes: Bounds, graph: Graph) -> Bounds:
             one for one in graph.operators if one.kind == "MUL" and {*one.inputs} == {entry, *gate.outputs}
         ]
         if products and graph.uses[entry] == 2 and (name := graph.tensors[entry].name) in extremes:
-            result[name] = max(bounds[name][0], LEAST_SWISH), extremes[name][1]
+            step = _span(*bounds[products[0].layer]) / 255
+            result[name] = max(bounds[name][0], _nothing_below(step / 2)), extremes[name][1]
     return result
+
+
+def _nothing_below(size: float) -> float:
+    """The x, less than which x * sigmoid(x) is nearer to 0 than `size`."""
+    return float(SWISH_ENDS[-SWISH_ENDS / (1 + np.exp(-SWISH_ENDS)) <= size].max(initial=SWISH_ENDS[0]))
 
 
 def carried(bounds: Bounds, graph: Graph) -> Bounds:

@@ -9,7 +9,7 @@ import pytest
 
 from convert.tflite.graph import read_graph
 from quantize.apply.quantizer import apply_recipe
-from quantize.calibrate.bounds import LEAST_DIVISOR, LEAST_SWISH, joined, prepared, without_ties
+from quantize.calibrate.bounds import LEAST_DIVISOR, joined, prepared, without_ties
 from quantize.calibrate.meter import measure_ranges
 from quantize.calibrate.ranges import Bounds, Ranges
 from quantize.qat.mirror.scales import scale_of
@@ -102,7 +102,9 @@ def test_what_a_swish_makes_nothing_of_gets_no_integers(tmp_path: Path) -> None:
     assert several["swished"] == several["gated"] == (-27.0, 15.0), "a MUL more reads it; a gate is no swish"
     small.graph.operators.pop()
     alone = bounds([out, other])
-    assert alone["swished"] == (LEAST_SWISH, 20.0)
+    low, high = alone["swished"]
+    assert high == 20.0
+    assert -low / (1 + np.exp(-low)) == pytest.approx(42 / 255 / 2, rel=0.02), "half a step of the product"
     assert alone["gated"] == alone["out"] == (-27.0, 15.0)
 
 
