@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.foundation.errors import InputError
-from model.geometry.spec import parse_size
+from model.geometry.spec import DetectorSpec, parse_size
 
 if TYPE_CHECKING:
     from convert.tflite.graph import Graph
@@ -97,7 +97,26 @@ def guess_spec(file: Path, size: str = "") -> Guess:
     stem = re.sub(r"[^\w.-]", "_", file.stem.lower(), flags=re.ASCII)
     base = {"network": stem, "input_height": height, "input_width": width}
     guess = _decoded(base, outputs[0]) if len(outputs) == 1 else _levels(base, outputs)
-    return _with_classes(guess, names)
+    return _with_classes(_in_front_of_decoding(file, guess), names)
+
+
+def _in_front_of_decoding(file: Path, guess: Guess) -> Guess:
+    """Read the heads where the file decodes boxes itself, for integers bear that badly."""
+    if file.suffix != ".onnx" or guess.spec["decoder"] != "boxes":
+        return guess
+    from convert.doors.heads import undecoded
+
+    spec = DetectorSpec.from_json(guess.spec)
+    found = undecoded(file, spec)
+    if found is None:
+        return guess
+    before = spec.to_json()
+    changed = {name: value for name, value in found.to_json().items() if value != before[name]}
+    reason = (
+        f"read at {2 * len(found.boxes_from)} convolutions in front of that, which gives the same boxes and "
+        "scores on a picture of noise: int8 keeps more so (the app does not read dfl(...))"
+    )
+    return replace(guess, spec={**guess.spec, **changed}, reasons=(*guess.reasons, reason))
 
 
 def _onnx_outputs(file: Path, size: str) -> tuple[int, int, list[_Output], dict[int, str]]:

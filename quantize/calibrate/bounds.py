@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from convert.tflite.graph import Graph, read_graph
 from model.geometry.outputs import logit_names
 from model.runtime.flatbuffer import INPUT_NAME, spec_inside
@@ -16,6 +18,10 @@ from quantize.calibrate.ranges import Bounds, Ranges, bounds_by
 PIXELS = (0.0, 255.0)
 LARGEST_LOGIT = 8.0
 """Beyond it a sigmoid is within 4e-4 of 0 or 1, less than half a step of an int8 probability."""
+SWISH_ENDS = np.arange(-16, -1.5, 1 / 64)
+"""Where x * sigmoid(x) falls again, from 0 at far less to its minimum at -1.28."""
+EXTREMES = "min_max"
+"""The estimator of the least and the largest value seen."""
 MOVING = ("CONCATENATION", "RESHAPE", "TRANSPOSE")
 LEAST_DIVISOR = 64
 """A mean's bounds move by 1 / LEAST_DIVISOR at most."""
@@ -30,6 +36,7 @@ def prepared(ranges: Ranges, estimator: str, model: Path) -> Bounds:
     """
     graph = read_graph(model)
     bounds = carried({**bounds_by(ranges, estimator), **dict.fromkeys(pixels(graph), PIXELS)}, graph)
+    bounds = _swished(bounds, bounds_by(ranges, EXTREMES), graph)
     if (spec := spec_inside(model)) is not None:
         bounds = _readable(bounds, graph, logit_names(spec))
     return without_ties(joined(bounds, graph), graph)
@@ -60,6 +67,30 @@ def _readable(bounds: Bounds, graph: Graph, logits: Sequence[str]) -> Bounds:
     return result
 
 
+def _swished(bounds: Bounds, extremes: Bounds, graph: Graph) -> Bounds:
+    """Bounds of what nothing but x * sigmoid(x) reads, without the low values that it makes nothing of.
+
+    Convolutions of YOLOv8 reach down to -40 and up to 20: two thirds of their integers meant 0. What the
+    product rounds to 0 needs none. The high end is the extreme: an estimator clipped it because a step of the
+    whole range costs more.
+    """
+    result = dict(bounds)
+    for gate in graph.operators:
+        entry = gate.inputs[0] if gate.kind == "LOGISTIC" else -1
+        products = [
+            one for one in graph.operators if one.kind == "MUL" and {*one.inputs} == {entry, *gate.outputs}
+        ]
+        if products and graph.uses[entry] == 2 and (name := graph.tensors[entry].name) in extremes:
+            step = _span(*bounds[products[0].layer]) / 255
+            result[name] = max(bounds[name][0], _nothing_below(step / 2)), extremes[name][1]
+    return result
+
+
+def _nothing_below(size: float) -> float:
+    """The x, less than which x * sigmoid(x) is nearer to 0 than `size`."""
+    return float(SWISH_ENDS[-SWISH_ENDS / (1 + np.exp(-SWISH_ENDS)) <= size].max(initial=SWISH_ENDS[0]))
+
+
 def carried(bounds: Bounds, graph: Graph) -> Bounds:
     """Add the bounds of what was not measured but only moves what was: a pass before quantization made it."""
     result = dict(bounds)
@@ -82,11 +113,11 @@ def joined(bounds: Bounds, graph: Graph) -> Bounds:
 
 
 def _carry_back(bounds: Bounds, graph: Graph, index: int, bound: Range) -> None:
-    """Set the bounds of a computed tensor and of those that are only reshaped to become it."""
+    """Set the bounds of a computed tensor and of those that are only moved about to become it."""
     while (maker := graph.makers.get(index)) is not None:
         bounds[graph.tensors[index].name] = bound
         index = maker.inputs[0]
-        if maker.kind != "RESHAPE" or graph.uses[index] > 1:
+        if maker.kind not in ("RESHAPE", "TRANSPOSE") or graph.uses[index] > 1:
             break
 
 

@@ -9,12 +9,13 @@ import pytest
 
 from convert.tflite.graph import read_graph
 from quantize.apply.quantizer import apply_recipe
-from quantize.calibrate.bounds import LEAST_DIVISOR, prepared, without_ties
+from quantize.calibrate.bounds import LEAST_DIVISOR, joined, prepared, without_ties
 from quantize.calibrate.meter import measure_ranges
 from quantize.calibrate.ranges import Bounds, Ranges
 from quantize.qat.mirror.scales import scale_of
 from quantize.recipe import read_recipe
 from tests.conftest import ROOT, Converted
+from tests.small_tflite import SmallModel
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,51 @@ def test_bounds_that_two_means_share_stay(converted: Converted, measured: Ranges
     moved = without_ties(raw, read_graph(converted.float32))
     assert moved["attention/1"] == moved["attention/0"] == raw["attention/0"]
     assert moved["attention/2"] != raw["attention/2"]
+
+
+def test_what_a_swish_makes_nothing_of_gets_no_integers(tmp_path: Path) -> None:
+    small = SmallModel()
+    image, swished, gated, gate, other, out, mixed = (
+        small.tensor(name, "float32", [1, 2, 2, 4])
+        for name in ("image", "swished", "gated", "gate", "other", "out", "mixed")
+    )
+    small.add("ABS", [image], [swished])
+    small.add("ABS", [image], [gated])
+    small.add("LOGISTIC", [swished], [gate])
+    small.add("MUL", [gate, swished], [out])
+    small.add("LOGISTIC", [gated], [other])
+    small.add("MUL", [other, swished], [mixed])
+    measured = {
+        name: {"min_max": (-40.0, 20.0), "mse": (-27.0, 15.0)}
+        for name in ("swished", "gated", "out", "mixed")
+    }
+
+    def bounds(outputs: list[int]) -> Bounds:
+        return prepared(measured, "mse", small.write(tmp_path / "swish.tflite", [image], outputs))
+
+    several = bounds([out, mixed])
+    assert several["swished"] == several["gated"] == (-27.0, 15.0), "a MUL more reads it; a gate is no swish"
+    small.graph.operators.pop()
+    alone = bounds([out, other])
+    low, high = alone["swished"]
+    assert high == 20.0
+    assert -low / (1 + np.exp(-low)) == pytest.approx(42 / 255 / 2, rel=0.02), "half a step of the product"
+    assert alone["gated"] == alone["out"] == (-27.0, 15.0)
+
+
+def test_what_is_joined_behind_a_transposition_has_one_scale(tmp_path: Path) -> None:
+    small = SmallModel()
+    order = small.constant("order", np.int32([0, 3, 1, 2]))
+    image, first, second = (
+        small.tensor(name, "float32", [1, 2, 2, 4]) for name in ("image", "first", "second")
+    )
+    turned = [small.tensor(f"turned_{name}", "float32", [1, 4, 2, 2]) for name in ("first", "second")]
+    out = small.tensor("out", "float32", [1, 8, 2, 2])
+    for before, after in zip((first, second), turned, strict=True):
+        small.add("ABS", [image], [before])
+        small.add("TRANSPOSE", [before, order], [after])
+    small.add("CONCATENATION", turned, [out], axis=1)
+    graph = read_graph(small.write(tmp_path / "joined.tflite", [image], [out]))
+    names = ("first", "second", "turned_first", "turned_second", "out")
+    ranges: Bounds = {name: (-float(place), 1.0) for place, name in enumerate(names)}
+    assert set(joined(ranges, graph).values()) == {ranges["out"]}
