@@ -52,7 +52,7 @@ def test_what_is_imported_is_declared() -> None:
 def test_an_extra_that_is_not_installed_is_one_line(
     module: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(errors, "requires", lambda _: METADATA)
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: METADATA)
 
     def main() -> int:
         raise ModuleNotFoundError(name=module)
@@ -65,7 +65,7 @@ def test_an_extra_that_is_not_installed_is_one_line(
 
 
 def test_any_other_module_that_is_not_there_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errors, "requires", lambda _: METADATA)
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: METADATA)
 
     def main() -> int:
         raise ModuleNotFoundError(name="modle")

@@ -6,7 +6,6 @@ import io
 import re
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, requires
 
 
 class InputError(Exception):
@@ -64,6 +63,8 @@ EXTRAS = ("onnx", "devices", "report", "cluster", "convert", "train")
 
 def _extra_of(module: str) -> str | None:
     """The extra of this project that brings a module along, and least besides; None if none does."""
+    from importlib.metadata import PackageNotFoundError, requires  # 40 ms that no help has to wait for
+
     root = module.split(".", maxsplit=1)[0]
     package = {"skimage": "scikit-image"}.get(root, root.replace("_", "-"))
     try:
