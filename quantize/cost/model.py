@@ -93,7 +93,7 @@ class CostModel:
     def _tile(self, work: Work) -> tuple[int, int, int]:
         """For float channels that fill no tile a "gemm" takes pairs, an "igemm" only where they are few."""
         pairs = work.channels < 8 or (work.kernel == "gemm" and work.channels % 8 and work.channels % 2 == 0)
-        return NARROW if work.type == "float32" and pairs else TILES[self.core, work.type]
+        return NARROW if work.type == "float32" and pairs else TILES.get((self.core, work.type), NARROW)
 
     def _kernel(self, work: Work) -> tuple[str, str]:
         """What is fitted by itself: a kernel, with the tile or the number of taps that it is compiled for."""

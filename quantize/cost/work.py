@@ -21,7 +21,7 @@ class Work(msgspec.Struct, frozen=True):
     Attributes:
         kernel: XNNPACK's family: "gemm" (1x1), "igemm" (any other convolution), "dwconv", or the runtime's
             own word where there is one kernel for all.
-        type: Of what is computed: "int8" or "float32".
+        type: Of what is computed: "int8" or "float32"; "dynamic" where the weights alone are integers.
         pixels: Output positions; rows that are worked on one after another.
         depth: Input channels that a product sums over; 0 where none are summed.
         channels: Of the output; all elements where rows do not matter.
@@ -83,6 +83,8 @@ def _work(graph: Graph, one: Operator) -> Work:
 def _product(graph: Graph, one: Operator, read: FileTensor, made: FileTensor, kind: str) -> Work:
     weights = graph.tensors[one.inputs[1]].shape
     pixels, channels = prod(made.shape[:-1]), made.shape[-1]
+    if kind == "float32" and graph.tensors[one.reads[1]].scales is not None:
+        kind = "dynamic"
     if one.kind == "FULLY_CONNECTED":
         return Work("gemm", kind, pixels, weights[-1], channels)
     taps = weights[1] * weights[2]

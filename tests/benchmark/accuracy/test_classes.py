@@ -77,13 +77,12 @@ def test_detect_names_what_it_finds(folder: Path, capsys: pytest.CaptureFixture[
         "first.onnx",
         "--spec",
         "spec.json",
-        "--images",
         "images/a.png",
         "--json",
         "found.json",
     ]
     assert main([*arguments, "--output", "drawn"]) == 0
-    (one,) = json.loads((folder / "found.json").read_text())["photographs"]
+    (one,) = json.loads((folder / "found.json").read_text())["pictures"]
     assert [face["kind"] for face in one["faces"]] == ["cat", "cat", "dog"]
     assert "0.700  4 40 20 60  dog" in capsys.readouterr().out
     with Image.open(folder / "drawn" / "a.jpg") as picture:

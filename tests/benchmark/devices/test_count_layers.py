@@ -52,8 +52,8 @@ def test_the_table_that_ships_holds_every_layer_of_the_chains(tmp_path: Path) ->
 @pytest.mark.arm
 @pytest.mark.parametrize("core", CORES)
 def test_whole_files_cost_what_the_harness_counts(core: str) -> None:
-    """All that `make tflite` left in build/, of whichever network: within 1 %."""
-    files = sorted(BUILT.glob("*_320x320_*.tflite"))
+    """What `make tflite` left in build/, of any network, within 1 %; dynamic kernels were not counted."""
+    files = sorted(set(BUILT.glob("*_320x320_*.tflite")) - set(BUILT.glob("*_dynamic.tflite")))
     if not files:
         pytest.skip("nothing in build/: make tflite")
     with ExitStack() as stack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convert.onnx_file.fix_shape import fixed
 from model.foundation.errors import InputError
+from model.runtime.onnx_file import image_input
 
 
 def _model(inputs: int = 1) -> onnx.ModelProto:
@@ -33,7 +36,7 @@ def _model(inputs: int = 1) -> onnx.ModelProto:
 
 
 def test_what_the_size_decides_is_computed() -> None:
-    model = fixed(_model(), (1, 3, 4, 8), "net.onnx")
+    model = fixed(_model(), "x0", (1, 3, 4, 8), "net.onnx")
     assert {node.op_type for node in model.graph.node} <= {"Reshape", "Flatten", "Mul"}
     x = np.random.default_rng(0).normal(size=(1, 3, 4, 8)).astype(np.float32)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -44,8 +47,8 @@ def test_what_the_size_decides_is_computed() -> None:
 
 def test_what_cannot_be_fixed_is_said() -> None:
     with pytest.raises(InputError, match=r"net\.onnx: expected one input, an image, found 2: x0, x1"):
-        fixed(_model(2), (1, 3, 4, 8), "net.onnx")
+        image_input(_model(2), Path("net.onnx"))
     shapeless = _model()
     shapeless.graph.output[0].type.tensor_type.ClearField("shape")
     with pytest.raises(InputError, match=r"net\.onnx cannot run on an input of shape \[1, 3, 4, 8\]: Field"):
-        fixed(shapeless, (1, 3, 4, 8), "net.onnx")
+        fixed(shapeless, "x0", (1, 3, 4, 8), "net.onnx")

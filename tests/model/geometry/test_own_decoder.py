@@ -46,13 +46,13 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     (tmp_path / "my_own_decoder.py").write_text(FUNCTION)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(DECODE, "")
-    return ["detect", "net.onnx", "--spec", "spec.json", "--images", "grey.png", "--json", "found.json"]
+    return ["detect", "net.onnx", "grey.png", "--spec", "spec.json", "--json", "found.json"]
 
 
 def test_a_function_reads_the_outputs(command: list[str], tmp_path: Path) -> None:
     assert main([*command, "--decode", "my_own_decoder:decode"]) == 0
     ((first, second),) = [
-        one["faces"] for one in json.loads((tmp_path / "found.json").read_text())["photographs"]
+        one["faces"] for one in json.loads((tmp_path / "found.json").read_text())["pictures"]
     ]
     assert (first["box_xyxy"], first["score"]) == ([1, 2, 9, 10], 0.9)
     assert (second["box_xyxy"], second["score"]) == ([9, 9, 11, 11], 0.7)
