@@ -89,7 +89,7 @@ COMMANDS: tuple[Command, ...] = (
         "lint-truth",
         "quantize.inspect.commands:lint_truth",
         "Lint's errors beside measured losses, pair by pair of a detector and a recipe.",
-        "quantize/inspect/lint_pairs.json --models build",
+        "quantize/inspect/lint/pairs.json --models build",
     ),
     Command(
         "audit",

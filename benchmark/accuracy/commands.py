@@ -37,7 +37,7 @@ def evaluate(
         from benchmark.accuracy.evaluation import evaluate as evaluate_run
         from benchmark.accuracy.evaluation import run_model, run_part
         from benchmark.accuracy.tables import accuracy, classes, set_line
-        from benchmark.accuracy.wider_predictions import write_set
+        from benchmark.accuracy.wider.predictions import write_set
     from model.foundation.command_line.terminal import console
     from model.foundation.records import write_record
     from model.foundation.workers import Shard
@@ -182,7 +182,7 @@ def wider_eval(
     """
     import sys
 
-    from benchmark.accuracy.wider_protocol import evaluate_predictions
+    from benchmark.accuracy.wider.protocol import evaluate_predictions
     from model.foundation.records import write_record
 
     result = evaluate_predictions(predictions, ground_truth, iou, present_only)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from benchmark.accuracy.bootstrap import RESAMPLES, Statistic, Weights, paired_difference, resampled_images
 from benchmark.accuracy.evaluation import Run, run_model, wider_subset
 from benchmark.accuracy.options import ModelOptions, RunOptions
-from benchmark.accuracy.wider_ground_truth import SUBSETS, WiderImage
-from benchmark.accuracy.wider_protocol import SubsetMatched, match_wider
+from benchmark.accuracy.wider.ground_truth import SUBSETS, WiderImage
+from benchmark.accuracy.wider.protocol import SubsetMatched, match_wider
 from calibration_data.image_set import ImageSet
 from model.evaluation.average_precision import HEIGHT_BANDS, Matched, Truth
 from model.evaluation.face_changes import FaceChanges, compare_faces

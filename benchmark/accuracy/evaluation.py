@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.accuracy.options import ModelOptions, RunOptions
-from benchmark.accuracy.wider_ground_truth import WiderImage
-from benchmark.accuracy.wider_predictions import Key, Rows
-from benchmark.accuracy.wider_protocol import wider_average_precision
+from benchmark.accuracy.wider.ground_truth import WiderImage
+from benchmark.accuracy.wider.predictions import Key, Rows
+from benchmark.accuracy.wider.protocol import wider_average_precision
 from calibration_data.image_set import ImageSet
 from model.evaluation.average_precision import COCO_IOUS, Curve, Matched, Truth, match
 from model.evaluation.detections import DetectionJob, ImageDetections, detect_all

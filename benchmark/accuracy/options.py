@@ -12,7 +12,7 @@ from model.foundation.command_line import flags
 from model.foundation.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.accuracy.wider_ground_truth import WiderImage
+    from benchmark.accuracy.wider.ground_truth import WiderImage
     from calibration_data.image_set import ImageSet
     from model.evaluation.protocol import InputProtocol
     from model.foundation.workers import Workers
@@ -58,7 +58,7 @@ class SetOptions:
         Raises:
             InputError: its files cannot be used.
         """
-        from benchmark.accuracy.wider_ground_truth import read_wider_ground_truth
+        from benchmark.accuracy.wider.ground_truth import read_wider_ground_truth
 
         folder = self.wider_ground_truth
         return None if folder is None else read_wider_ground_truth(folder)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmark.accuracy.drift import Drift
 from benchmark.accuracy.evaluation import Evaluation, HeightRecall
-from benchmark.accuracy.wider_ground_truth import SUBSETS
+from benchmark.accuracy.wider.ground_truth import SUBSETS
 from model.evaluation.metrics import METRICS
 from model.foundation.command_line.terminal import narrow_table, shared_beginning, without_beginning
 from model.foundation.errors import one_line

@@ -48,7 +48,7 @@ def spec_of_file(spec: DetectorSpec, network: Outputs, file: Outputs) -> Detecto
         InputError: the file has no output of some shape.
     """
     found: dict[str, Any] = {}
-    names = dict(zip(ROLES, ((name,) for name in spec.output_names), strict=False))
+    names = dict(zip(ROLES[:3], ((name,) for name in spec.output_names), strict=True))
     for role in ROLES:
         if role == "landmarks_from" and not spec.points:
             continue

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
-from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from convert.doors.foreign_outputs import Output, onnx_outputs, tflite_outputs
 from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec, parse_size
-
-if TYPE_CHECKING:
-    from convert.tflite.graph import Graph
 
 STRIDES = (4, 8, 16, 32, 64)
 COUNTS = (1, 2, 3, 6)
@@ -29,13 +25,6 @@ DISTRIBUTIONS = (32, 64, 68)
 """Channels of four sides of 8 (PicoDet, NanoDet), 16 (YOLOv8) or 17 steps (GFL)."""
 BACKGROUND = ("anchor_offsets",)
 """Decoders whose published networks have a column of the background before those of the classes."""
-LEAST_SIDE = 96
-"""A file that says it takes smaller pictures was exported with any size at hand."""
-PROBABILITIES = {"LOGISTIC", "SOFTMAX"}
-JOINING = {"RESHAPE", "CONCATENATION", "DEQUANTIZE", *PROBABILITIES}
-"""TFLite operators between a head's convolutions and an output."""
-ONNX_MOVING = ("Reshape", "Transpose", "Concat", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Cast")
-ONNX_LINEAR = ("Conv", "Gemm", "MatMul")
 
 
 @dataclass(frozen=True)
@@ -57,25 +46,6 @@ Level = tuple[int, int]
 """Stride in pixels, candidates a cell."""
 
 
-@dataclass(frozen=True)
-class _Output:
-    """One output as rows.
-
-    Attributes:
-        name, rows, channels: Of the output.
-        turned: Whether channels stand before cells.
-        maps: Rows (height) and channels of the maps that it is joined from, where the file shows them.
-        logits: Whether the file shows that no sigmoid or softmax made it.
-    """
-
-    name: str
-    rows: int
-    channels: int
-    turned: bool = False
-    maps: tuple[tuple[int, int], ...] = ()
-    logits: bool = False
-
-
 def guess_spec(file: Path, size: str = "") -> Guess:
     """Propose a spec for an ONNX or TFLite file.
 
@@ -88,12 +58,12 @@ def guess_spec(file: Path, size: str = "") -> Guess:
         InputError: neither kind of file, a size it cannot run at, or outputs that look like no detector's.
     """
     if file.suffix == ".tflite":
-        height, width, outputs = _tflite_outputs(file)
+        height, width, outputs = tflite_outputs(file)
         if size and parse_size(size) != (height, width):
             raise InputError(f"{file} takes {height}x{width} only, {size} was asked for")
         names: dict[int, str] = {}
     else:
-        height, width, outputs, names = _onnx_outputs(file, size)
+        height, width, outputs, names = onnx_outputs(file, size)
     stem = re.sub(r"[^\w.-]", "_", file.stem.lower(), flags=re.ASCII)
     base = {"network": stem, "input_height": height, "input_width": width}
     guess = _decoded(base, outputs[0]) if len(outputs) == 1 else _levels(base, outputs)
@@ -119,44 +89,6 @@ def _in_front_of_decoding(file: Path, guess: Guess) -> Guess:
     return replace(guess, spec={**guess.spec, **changed}, reasons=(*guess.reasons, reason))
 
 
-def _onnx_outputs(file: Path, size: str) -> tuple[int, int, list[_Output], dict[int, str]]:
-    """Height and width, the outputs, and the classes' names that Ultralytics and RapidAI write into files."""
-    import torch
-
-    from convert.onnx_file.fix_shape import opened_at
-    from model.runtime.onnx_file import image_input, read_onnx
-
-    model = read_onnx(file)
-    image = image_input(model, file)
-    side = image.height if image.height and image.height >= LEAST_SIDE else 320
-    height, width = parse_size(size or f"{side}x{image.width if side == image.height else side}")
-    with torch.no_grad():
-        found = opened_at(file, height, width)(torch.zeros(1, 3, height, width))
-    outputs = [
-        replace(_read(item.name, tuple(one.shape)), logits=_is_logit(model, item.name))
-        for item, one in zip(model.graph.output, found, strict=True)
-    ]
-    return height, width, outputs, _noted_names(model)
-
-
-def _is_logit(model: Any, name: str) -> bool:
-    """Whether a convolution or product made an output, with nothing behind it that makes probabilities."""
-    makers = {made: node for node in model.graph.node for made in node.output}
-    while name in makers and makers[name].op_type in ONNX_MOVING:
-        name = makers[name].input[0]
-    return name in makers and makers[name].op_type in ONNX_LINEAR
-
-
-def _noted_names(model: Any) -> dict[int, str]:
-    noted = {entry.key: entry.value for entry in model.metadata_props}
-    try:
-        names = ast.literal_eval(noted.get("names", "{}"))
-    except (ValueError, SyntaxError):
-        return {}
-    names = names or enumerate(noted.get("character", "").split("\n"))
-    return {place: "_".join(str(name).split()) for place, name in dict(names).items() if str(name).strip()}
-
-
 def _with_classes(guess: Guess, names: dict[int, str]) -> Guess:
     """Name the columns of several classes: as the file does, or by their numbers."""
     count = guess.spec["score_channels"] - len(guess.spec.get("objectness_from", ())[:1])
@@ -171,53 +103,7 @@ def _with_classes(guess: Guess, names: dict[int, str]) -> Guess:
     return replace(guess, spec=spec, reasons=(*guess.reasons, reason), doubts=(doubt, *guess.doubts))
 
 
-def _tflite_outputs(file: Path) -> tuple[int, int, list[_Output]]:
-    """Height and width of the input, and the outputs."""
-    from convert.tflite.graph import read_graph
-
-    graph = read_graph(file)
-    shapes = [graph.tensors[index].shape for index in graph.inputs]
-    if len(shapes) != 1 or len(shapes[0]) != len("NHWC") or shapes[0][-1] != len("RGB"):
-        raise InputError(
-            f"{file}: expected one input, an image [1, H, W, 3], found {list(map(list, shapes))}"
-        )
-    _, height, width, _ = shapes[0]
-    return height, width, [_tflite_output(graph, index) for index in graph.outputs]
-
-
-def _tflite_output(graph: Graph, index: int) -> _Output:
-    tensor = graph.tensors[index]
-    maps, seen = _maps(graph, index)
-    logits = bool(maps) and not seen.intersection(PROBABILITIES)
-    if len(tensor.shape) == len("NHWC"):
-        return _Output(tensor.name, prod(tensor.shape[:3]), tensor.shape[3], maps=maps, logits=logits)
-    return replace(_read(tensor.name, tensor.shape), maps=maps, logits=logits)
-
-
-def _maps(graph: Graph, index: int) -> tuple[tuple[tuple[int, int], ...], set[str]]:
-    """Height and channels of the convolutions that an output is joined from, and what is between."""
-    maker = graph.makers.get(index)
-    if maker is None:
-        return (), set()
-    if maker.kind not in JOINING:
-        shape = graph.tensors[index].shape
-        return (((shape[1], shape[3]),) if len(shape) == len("NHWC") else ()), set()
-    entries = maker.reads if maker.kind == "CONCATENATION" else maker.reads[:1]
-    found = [_maps(graph, entry) for entry in entries]
-    maps = tuple(one for part, _ in found for one in part)
-    return maps if all(part for part, _ in found) else (), {maker.kind}.union(*(seen for _, seen in found))
-
-
-def _read(name: str, shape: tuple[int, ...]) -> _Output:
-    sides = shape[1:] if len(shape) > 2 and shape[0] == 1 else shape
-    if len(sides) == 3:  # a map, [C, H, W]
-        return _Output(name, sides[1] * sides[2], sides[0], True, ((sides[1], sides[0]),))
-    if len(sides) != 2:
-        raise InputError(f"output {name} has shape {list(shape)}: expected [N, C], [C, N] or [C, H, W]")
-    return _Output(name, max(sides), min(sides), sides[1] > sides[0])
-
-
-def _decoded(base: dict[str, Any], output: _Output) -> Guess:
+def _decoded(base: dict[str, Any], output: Output) -> Guess:
     suffix = ".T" if output.turned else ""
     if output.channels < 5:
         raise InputError(f"its only output {output.name} has {output.channels} channels: no boxes and scores")
@@ -247,7 +133,7 @@ def _decoded(base: dict[str, Any], output: _Output) -> Guess:
 _PIXELS = ("the channel order, mean and std that the network was trained with",)
 
 
-def _levels(base: dict[str, Any], outputs: Sequence[_Output]) -> Guess:
+def _levels(base: dict[str, Any], outputs: Sequence[Output]) -> Guess:
     if (map_of_centres := _centres(base, outputs)) is not None:
         return map_of_centres
     fields, ones = _by_width(outputs)
@@ -292,7 +178,7 @@ def _levels(base: dict[str, Any], outputs: Sequence[_Output]) -> Guess:
     return Guess(spec, (reason, why), tuple(doubts))
 
 
-def _centres(base: dict[str, Any], outputs: Sequence[_Output]) -> Guess | None:
+def _centres(base: dict[str, Any], outputs: Sequence[Output]) -> Guess | None:
     """CenterFace: maps of centres, sizes, offsets and points; the file's order tells the twos apart."""
     twos = [one for one in outputs if one.channels == 2 and one.turned]
     ones = [one for one in outputs if one.channels == 1 and one.turned]
@@ -317,14 +203,14 @@ def _centres(base: dict[str, Any], outputs: Sequence[_Output]) -> Guess | None:
     return Guess(spec, (reason,), ("which map of two is the sizes' (taken: the first)", *_PIXELS))
 
 
-def _by_width(outputs: Sequence[_Output]) -> tuple[dict[str, list[_Output]], list[_Output]]:
+def _by_width(outputs: Sequence[Output]) -> tuple[dict[str, list[Output]], list[Output]]:
     """Outputs of boxes and of landmarks by the spec's field, and those of scores.
 
     Raises:
         InputError: there are none of boxes or none of scores.
     """
-    fields: dict[str, list[_Output]] = {}
-    ones: list[_Output] = []
+    fields: dict[str, list[Output]] = {}
+    ones: list[Output] = []
     for one in outputs:
         if one.channels in WIDTHS:
             fields.setdefault(WIDTHS[one.channels], []).append(one)
@@ -345,7 +231,7 @@ def _by_width(outputs: Sequence[_Output]) -> tuple[dict[str, list[_Output]], lis
     return fields, ones
 
 
-def _distributions(outputs: Sequence[_Output]) -> tuple[dict[str, list[_Output]], list[_Output]]:
+def _distributions(outputs: Sequence[Output]) -> tuple[dict[str, list[Output]], list[Output]]:
     """Outputs of 4 R channels and of classes, as many of each and of the same rows: PicoDet, NanoDet."""
     widths = sorted({one.channels for one in outputs})
     bins = next((width for width in widths if width in DISTRIBUTIONS), 0)
@@ -368,7 +254,7 @@ def _decoder(objectness: bool, joined: bool, count: int) -> tuple[str, str]:
     return decoder, f"{count} candidates a cell and no objectness: {decoder}"
 
 
-def _part(output: _Output, field: str, joined: bool) -> str:
+def _part(output: Output, field: str, joined: bool) -> str:
     text = f"{output.name}.T" if output.turned else output.name
     if joined and field == "boxes_from":
         text += f"[0:{BOX}]"
@@ -380,7 +266,7 @@ def _part(output: _Output, field: str, joined: bool) -> str:
     return f"sigmoid({text})" if output.logits and scores else text
 
 
-def _pyramid(outputs: Sequence[_Output], height: int, width: int) -> tuple[list[Level], str]:
+def _pyramid(outputs: Sequence[Output], height: int, width: int) -> tuple[list[Level], str]:
     """The levels that explain the outputs, and what they were concluded from."""
     boxes = sorted((one for one in outputs if one.channels >= BOX), key=lambda one: -one.rows)
     maps = [(height // side, each // one.channels) for one in boxes[:1] for side, each in one.maps]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,7 +16,7 @@ import calibration_data
 import model
 from model.evaluation.loop import ImageDetections, detect_file
 from model.evaluation.protocol import LETTERBOX, InputProtocol
-from model.foundation.artifact import sha256_of, tool_versions
+from model.foundation.artifact import sha256_of, sha256_of_all, tool_versions
 from model.foundation.errors import InputError
 from model.foundation.journal import Journal
 from model.foundation.workers import ALONE, Shard, Workers, chunks
@@ -207,4 +206,4 @@ def code_that_detects() -> list[Path]:
 
 def code_hash() -> str:
     """Hash of the code that detects: what an older version found is not resumed."""
-    return hashlib.sha256("".join(sha256_of(path) for path in code_that_detects()).encode()).hexdigest()
+    return sha256_of_all(code_that_detects())

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -102,6 +102,11 @@ def sha256_of(path: Path) -> str:
     """The file's SHA-256 as 64 lower-case hex digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_all(paths: Iterable[Path]) -> str:
+    """One hash of several files, in the order of their paths; 64 lower-case hex digits."""
+    return hashlib.sha256("".join(map(sha256_of, sorted(paths))).encode()).hexdigest()
 
 
 def tool_versions(*distributions: str) -> dict[str, str]:

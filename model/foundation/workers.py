@@ -7,11 +7,10 @@ against those that it was given, so that a worker with another file says so inst
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
+from model.foundation.artifact import sha256_of_all
 from model.foundation.errors import InputError
 
 T = TypeVar("T")
@@ -136,15 +136,7 @@ def _code() -> str:
     """Hash of this program's source files."""
     packages = Path(__file__).parents[2]
     names = ("model", "calibration_data", "convert", "quantize", "benchmark")
-    files = sorted(path for name in names for path in (packages / name).rglob("*.py"))
-    return _hash_of(path.read_bytes() for path in files)
-
-
-def _hash_of(contents: Iterable[bytes]) -> str:
-    whole = hashlib.sha256()
-    for content in contents:
-        whole.update(hashlib.sha256(content).digest())
-    return whole.hexdigest()
+    return sha256_of_all(path for name in names for path in (packages / name).rglob("*.py"))
 
 
 @contextmanager

@@ -49,8 +49,9 @@ class SizeRanges:
 
     def __post_init__(self) -> None:
         for name, ends in self.ranges.items():
-            pairs = list(zip(ends[::2], ends[1::2], strict=False))
-            if len(ends) % 2 or not 0 < len(pairs) <= len(self.estimators) or any(a > b for a, b in pairs):
+            count = len(ends) // 2
+            whole = len(ends) == 2 * count and 0 < count <= len(self.estimators)
+            if not whole or any(a > b for a, b in zip(ends[::2], ends[1::2], strict=True)):
                 raise ValueError(f"{name}: expected a low and a high for each estimator, found {list(ends)}")
 
     @classmethod

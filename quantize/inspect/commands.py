@@ -21,7 +21,7 @@ from model.foundation.command_line.flags import (
 )
 from model.foundation.errors import GateError, InputError
 from quantize.inspect.figures import FIGURES, parse_requirements, require
-from quantize.inspect.findings import Level
+from quantize.inspect.lint.findings import Level
 
 _REQUIRE = (
     'e.g. "int8_macs>=0.9,outputs>=3,islands<=2"; exit code 1 if one is missed. '
@@ -52,7 +52,7 @@ def lint(
             "lint: --checkpoint goes with --network, --recipe with a file: it has its own weights"
         )
     from model.foundation.records import write_record
-    from quantize.inspect.lint import LintReport, lint_file, lint_network, print_findings
+    from quantize.inspect.lint.linting import LintReport, lint_file, lint_network, print_findings
     from quantize.recipe import read_recipe
 
     if model is not None:
@@ -68,13 +68,13 @@ def lint(
 
 
 def lint_truth(
-    pairs: Annotated[Path, Parameter(help="what was measured: see quantize/inspect/lint_pairs.json")],
+    pairs: Annotated[Path, Parameter(help="what was measured: see quantize/inspect/lint/pairs.json")],
     *,
     models: Annotated[Path, Parameter(help="folder of the float files that it names")],
 ) -> None:
     """Hold lint's errors against measured losses, pair by pair of a detector and a recipe."""
     from model.foundation.records import read_record
-    from quantize.inspect.lint_truth import Pairs, judge, table
+    from quantize.inspect.lint.truth import Pairs, judge, table
 
     print(table(judge(read_record(pairs, Pairs).pairs, models)))
 

@@ -44,8 +44,9 @@ PRELOADED = (
     "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
     "model.training.commands", "model.training.loop", "model.training.plots", "model.training.student",
     "quantize.apply.steps", "quantize.calibrate.commands", "quantize.inspect.audit_page",
-    "quantize.inspect.compare_page", "quantize.inspect.lint", "quantize.qat.steps", "quantize.tune.plots",
-    "quantize.tune.search", "quantize.tune.tables", "rich.progress", "ai_edge_quantizer", "onnxruntime",
+    "quantize.inspect.compare_page", "quantize.inspect.lint.linting", "quantize.qat.steps",
+    "quantize.tune.plots", "quantize.tune.search", "quantize.tune.tables", "rich.progress",
+    "ai_edge_quantizer", "onnxruntime",
 )  # fmt: skip
 """What a command imports when it runs: once in the server, not once in each child."""
 

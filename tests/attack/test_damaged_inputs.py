@@ -83,6 +83,8 @@ class Row:
 
 
 EVALUATED = ["evaluate", QUANTIZED, *SET, *ALONE]
+GATE = ["gate", "--baseline", "baseline.json", "--report", "report/report.json"]
+GATED = [*GATE, "--markdown", "g.md", "--junit", "g.xml"]
 ROWS = (
     Row(
         QUANTIZED,
@@ -258,37 +260,15 @@ ROWS = (
     Row(
         "report/report.json",
         JSON,
-        (
-            [
-                "gate",
-                "--baseline",
-                "baseline.json",
-                "--report",
-                "report/report.json",
-                "--markdown",
-                "g.md",
-                "--junit",
-                "g.xml",
-            ],
-        ),
+        (GATED,),
         60,
     ),
     Row(
         "baseline.json",
         JSON,
         (
-            [
-                "gate",
-                "--baseline",
-                "baseline.json",
-                "--report",
-                "report/report.json",
-                "--markdown",
-                "g.md",
-                "--junit",
-                "g.xml",
-            ],
-            ["gate", "--baseline", "baseline.json", "--report", "report/report.json", "--update"],
+            GATED,
+            [*GATE, "--update"],
         ),
         40,
     ),

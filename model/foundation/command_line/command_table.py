@@ -66,11 +66,13 @@ def run_commands(
 
 def _without_decode(given: list[str]) -> list[str]:
     """Put `--decode` into the environment, where what reads a detector finds it in other processes too."""
-    if "--decode" not in given[:-1]:
-        return given
-    place = given.index("--decode")
-    os.environ[DECODE] = given[place + 1]
-    return given[:place] + given[place + 2 :]
+    for place, one in enumerate(given):
+        name, equals, function = one.partition("=")
+        taken = 1 if equals else 2
+        if name == "--decode" and place + taken <= len(given):
+            os.environ[DECODE] = function if equals else given[place + 1]
+            return given[:place] + given[place + taken :]
+    return given
 
 
 def run_command(program: str, command: Command, arguments: Sequence[str] | None = None) -> int:

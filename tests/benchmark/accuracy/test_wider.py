@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from benchmark.__main__ import main
-from benchmark.accuracy.wider_ground_truth import SUBSETS, WiderImage, read_wider_ground_truth
-from benchmark.accuracy.wider_predictions import read_wider_predictions, write_wider_predictions
-from benchmark.accuracy.wider_protocol import (
+from benchmark.accuracy.wider.ground_truth import SUBSETS, WiderImage, read_wider_ground_truth
+from benchmark.accuracy.wider.predictions import read_wider_predictions, write_wider_predictions
+from benchmark.accuracy.wider.protocol import (
     OfficialResult,
     evaluate_predictions,
     match_wider,

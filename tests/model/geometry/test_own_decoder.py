@@ -49,8 +49,9 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["detect", "net.onnx", "grey.png", "--spec", "spec.json", "--json", "found.json"]
 
 
-def test_a_function_reads_the_outputs(command: list[str], tmp_path: Path) -> None:
-    assert main([*command, "--decode", "my_own_decoder:decode"]) == 0
+@pytest.mark.parametrize("given", [["--decode", "my_own_decoder:decode"], ["--decode=my_own_decoder:decode"]])
+def test_a_function_reads_the_outputs(command: list[str], given: list[str], tmp_path: Path) -> None:
+    assert main([*command, *given]) == 0
     ((first, second),) = [
         one["faces"] for one in json.loads((tmp_path / "found.json").read_text())["pictures"]
     ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from convert.onnx_file.graph import OnnxGraph, attribute
-from quantize.inspect.lint_rules import Spot, rule
+from quantize.inspect.lint.rules import Spot, rule
 
 LEAST_WASTE = 100_000
 """Instructions above the best price that are worth a line: V2 at 320 takes 59.5 million."""

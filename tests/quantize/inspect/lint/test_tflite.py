@@ -12,8 +12,8 @@ from model.foundation.errors import InputError
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import put_spec
 from quantize.__main__ import main
-from quantize.inspect.lint import lint_file
-from quantize.inspect.lint_truth import judge
+from quantize.inspect.lint.linting import lint_file
+from quantize.inspect.lint.truth import judge
 from quantize.recipe import LayerRule, Recipe
 from tests.small_tflite import SmallModel, planted_file
 

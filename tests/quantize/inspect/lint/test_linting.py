@@ -15,9 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 from convert.onnx_file.graph import OnnxGraph
 from model.runtime.onnx_file import read_onnx
 from quantize.__main__ import main
-from quantize.inspect.findings import Finding
-from quantize.inspect.lint import lint, print_findings
-from quantize.inspect.lint_rules import RULES
+from quantize.inspect.lint.findings import Finding
+from quantize.inspect.lint.linting import lint, print_findings
+from quantize.inspect.lint.rules import RULES
 from tests.conftest import Converted
 
 SHAPE = [1, 4, 8, 8]

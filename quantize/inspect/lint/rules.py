@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from convert.onnx_file.graph import OnnxGraph, attribute
-from quantize.inspect.channel_ranges import channel_ranges
-from quantize.inspect.findings import Finding, Level
+from quantize.inspect.lint.channel_ranges import channel_ranges
+from quantize.inspect.lint.findings import Finding, Level
 from quantize.precision import FLOAT16, FLOAT32, INT8
 
 LEVELS_OF_INT8 = 1 << INT8.weight_bits

@@ -9,8 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from convert.onnx_file.graph import OnnxGraph
-from quantize.inspect.findings import Finding
-from quantize.inspect.lint import lint
+from quantize.inspect.lint.findings import Finding
+from quantize.inspect.lint.linting import lint
 
 SIDE = 80
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-import quantize.inspect.cost_rules  # noqa: F401 (it registers its rules)
+import quantize.inspect.lint.cost_rules  # noqa: F401 (it registers its rules)
 from convert.onnx_file.export import simplified_onnx
 from convert.onnx_file.graph import OnnxGraph
 from convert.tflite.as_onnx import as_onnx
@@ -24,14 +24,14 @@ from model.networks import NETWORKS, spec_of
 from model.runtime.flatbuffer import read_model, spec_inside
 from model.runtime.onnx_file import read_onnx
 from quantize.apply.passes import FLOAT_PASSES
-from quantize.inspect.findings import LEVELS, Finding, Level
-from quantize.inspect.lint_rules import RULES
+from quantize.inspect.lint.findings import LEVELS, Finding, Level
+from quantize.inspect.lint.rules import RULES
 from quantize.recipe import Recipe
 
 FORMAT, VERSION = "featherface-lint", 1
 MOST_VALUES = 150_000
 """Of a map whose range may be its least and largest value: between the largest that bore it (102,400 values,
-FeatherFace V1's recipe) and the smallest that did not (204,800); see `lint_pairs.json`."""
+FeatherFace V1's recipe) and the smallest that did not (204,800); see `pairs.json`."""
 COLOURS = {"note": "cyan", "warning": "yellow", "error": "red"}
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.accuracy.wider_ground_truth import SUBSETS, WiderImage, read_wider_ground_truth
-from benchmark.accuracy.wider_predictions import Key, Rows, read_wider_predictions
+from benchmark.accuracy.wider.ground_truth import SUBSETS, WiderImage, read_wider_ground_truth
+from benchmark.accuracy.wider.predictions import Key, Rows, read_wider_predictions
 
 Floats = NDArray[np.float64]
 

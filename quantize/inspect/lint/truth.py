@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.foundation.errors import InputError
-from quantize.inspect.lint import lint_file
+from quantize.inspect.lint.linting import lint_file
 from quantize.recipe import Recipe
 
 GRAVE = 2.0
@@ -36,7 +36,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What `lint_pairs.json` holds."""
+    """What `pairs.json` holds."""
 
     pairs: tuple[Pair, ...]
 
