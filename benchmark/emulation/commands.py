@@ -19,7 +19,8 @@ def arm(*, core: str = "cortex-a53") -> None:
     """
     from rich.console import Console
 
-    from benchmark.emulation import packages, qemu_user, wheels
+    from benchmark import wheels
+    from benchmark.emulation import packages, qemu_user
     from benchmark.emulation.guest import emulator, running_guest
     from benchmark.emulation.image import guest_image
     from benchmark.runner.build import runner_for

@@ -9,7 +9,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.emulation import packages, wheels
+from benchmark import wheels
+from benchmark.emulation import packages
 from benchmark.emulation.packages import Packages
 from model.foundation.cache import cache_folder, filling
 from model.foundation.errors import InputError

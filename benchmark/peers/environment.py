@@ -13,7 +13,7 @@ from typing import Any
 from model.foundation.errors import InputError
 
 
-def uv() -> str:
+def _uv() -> str:
     """The program, beside this Python or on the PATH.
 
     Raises:
@@ -24,11 +24,6 @@ def uv() -> str:
     if found is None:
         raise InputError("uv is not there: make setup, or pip install uv")
     return found
-
-
-def python() -> str:
-    """This Python."""
-    return sys.executable
 
 
 def header(script: Path) -> dict[str, Any]:
@@ -54,7 +49,7 @@ def run_script(script: Path, *arguments: str) -> None:
     """
     # Its environment is its own: nothing of this one's is to be found there.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    command = [uv(), "run", "--no-project", "--script", str(script), *arguments]
+    command = [_uv(), "run", "--no-project", "--script", str(script), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]

