@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from socket import create_connection
 from typing import TypeVar
 
 from model.foundation.artifact import sha256_of_all
@@ -145,7 +146,11 @@ def _dask(address: str) -> Iterator[Executor]:
 
     logging.getLogger("distributed").setLevel(logging.ERROR)  # a lost worker's piece is done again
     where = address.removeprefix(CLUSTER)
+    host, _, port = where.rpartition(":")
     try:
+        create_connection(
+            (host, int(port)), timeout=10
+        ).close()  # Client itself goes on trying where it is refused
         client = Client(f"tcp://{where}", timeout=10)
     except (OSError, TimeoutError, ValueError):
         raise InputError(f"no Dask scheduler answers at {where}; start one with: dask scheduler") from None
