@@ -73,23 +73,10 @@ COMMANDS: tuple[Command, ...] = (
         "--output build/curve.json",
     ),
     Command(
-        "bias-correction",
-        "quantize.tune.commands:bias_correction",
-        "Prove that correcting INT8 biases helps, or not.",
-        f"--model {_BUILT}_float32.tflite {_CALIBRATION} --data build/demo/evaluation "
-        "--output build/bias_correction.json",
-    ),
-    Command(
         "lint",
         "quantize.inspect.commands:lint",
         "Before calibration: what will not survive INT8, by layer, why, and the remedy.",
         f"--network featherface_v2 {_WEIGHTS}",
-    ),
-    Command(
-        "lint-truth",
-        "quantize.inspect.commands:lint_truth",
-        "Lint's errors beside measured losses, pair by pair of a detector and a recipe.",
-        "quantize/inspect/lint/pairs.json --models build",
     ),
     Command(
         "audit",

@@ -38,7 +38,6 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: Goes into the file's name, e.g. "int8_fp16".
         layers: Rules; for each layer the last one that matches counts.
         estimator: How activation ranges come from images: a file of `quantize/calibrate/estimators`.
-        bias_correction: Whether the INT8 layers' biases are corrected on calibration images.
         pixels: What a file whose first layer is int8 takes: "uint8" RGB, or "int8", a pixel less 128, which
             saves the operator that turns one into the other.
     """
@@ -46,7 +45,6 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     layers: tuple[LayerRule, ...]
     estimator: str = "min_max"
-    bias_correction: bool = False
     pixels: Literal["uint8", "int8"] = "uint8"
 
     def __post_init__(self) -> None:

@@ -21,7 +21,6 @@ from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import put_spec, read_model, write_model
 from model.runtime.running import Answers, TorchModel, open_model
-from quantize.apply.bias_correction import correct_biases
 from quantize.apply.float_file import FloatFile, through_passes
 from quantize.apply.operating_point import OperatingPoint, measure_operating_point
 from quantize.apply.quantizer import apply_recipe
@@ -32,7 +31,6 @@ from quantize.calibrate.ranges import Ranges, checkpoint_hash, read_ranges
 from quantize.recipe import Recipe, read_recipe
 
 CALIBRATION_IMAGES = 200
-CORRECTION_IMAGES = 12
 OPERATING_IMAGES = 200
 """So many calibration images, at most, give the score above which faces are shown."""
 PARITY_IMAGES = 24
@@ -50,8 +48,8 @@ class Job:
         photographs: Folder of images for the parity; not those of the calibration.
         output: File to write.
         ranges: Activation ranges, if they were measured before.
-        calibration: Manifests of images, for ranges that were not measured, for a recipe that corrects
-            biases, and for the score above which the quantized file shows faces.
+        calibration: Manifests of images, for ranges that were not measured, and for the score above which
+            the quantized file shows faces.
     """
 
     model: Path
@@ -177,9 +175,6 @@ def _write(
             source = through_passes(job.model, spec, photographs, Path(folder))
         bounds = None if ranges is None else prepared(ranges, recipe.estimator, source.path)
         apply_recipe(recipe, source.path, bounds, output)
-    if recipe.bias_correction:
-        images = list(CalibrationImages(job.calibration, spec, CORRECTION_IMAGES))
-        correct_biases(job.model, output, images, output)
     return source
 
 

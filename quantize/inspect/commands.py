@@ -67,18 +67,6 @@ def lint(
         raise GateError(f"{what}: {len(grave)} finding(s) of level {level} or worse")
 
 
-def lint_truth(
-    pairs: Annotated[Path, Parameter(help="what was measured: see quantize/inspect/lint/pairs.json")],
-    *,
-    models: Annotated[Path, Parameter(help="folder of the float files that it names")],
-) -> None:
-    """Hold lint's errors against measured losses, pair by pair of a detector and a recipe."""
-    from model.foundation.records import read_record
-    from quantize.inspect.lint.truth import Pairs, judge, table
-
-    print(table(judge(read_record(pairs, Pairs).pairs, models)))
-
-
 def audit(
     model: Annotated[Models, Parameter(help="TFLite files, whoever made them")],
     *,

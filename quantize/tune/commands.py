@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from model.foundation.command_line import flags
 from quantize.cost import Objective
 from quantize.tune.subject import Folders, Subject
-
-if TYPE_CHECKING:
-    from quantize.recipe import Recipe
 
 EXACT = 1e-4
 """Largest difference that equalization may make to an output on photographs, as a share of the output's
@@ -29,7 +26,6 @@ Trials = Annotated[
     Path | None,
     Parameter(help="finished trials, where a second run goes on: .jsonl beside --output"),
 ]
-Tried = Annotated[flags.Recipe | None, Parameter(help="recipe to try instead of all layers in INT8")]
 DamageOnly = Annotated[bool, Parameter(help="leave out the trials with each layer alone in float")]
 
 
@@ -131,46 +127,28 @@ def search(
     print(f"in make, with the other files: make tflite RECIPE={recipe}")
 
 
-def curve(*, of: Subject, output: Table, recipe: Tried = None) -> None:
+def curve(
+    *,
+    of: Subject,
+    output: Table,
+    recipe: Annotated[
+        flags.Recipe | None, Parameter(help="recipe to try instead of all layers in INT8")
+    ] = None,
+) -> None:
     """AP of the INT8 file against the number of calibration images."""
+    from quantize.recipe import read_recipe
     from quantize.tune.curve import measure_curve
     from quantize.tune.plots import plot_curve
+    from quantize.tune.sensitivity import all_int8
     from quantize.tune.tables import print_curve
 
-    measured = measure_curve(of, _recipe(of, recipe))
+    measured = measure_curve(of, all_int8(of.estimator) if recipe is None else read_recipe(recipe))
     _publish(
         output,
         measured.to_json(f"AP against calibration images, {of.model.name}"),
         partial(plot_curve, measured),
         partial(print_curve, measured),
     )
-
-
-def bias_correction(
-    *,
-    of: Subject,
-    output: Annotated[flags.Output, Parameter(help="before and after (JSON)")],
-    recipe: Tried = None,
-) -> None:
-    """Prove that correcting INT8 biases helps; ends with exit code 1 if it does not."""
-    import tempfile
-
-    from model.foundation.artifact import write_json
-    from quantize.apply.bias_correction import correct_biases
-    from quantize.apply.quantizer import apply_recipe
-    from quantize.apply.steps import CORRECTION_IMAGES
-    from quantize.tune.before_after import Proof
-
-    images = list(of.calibration_images(CORRECTION_IMAGES))
-    bench = of.bench("search", None)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "quantized.tflite"
-        apply_recipe(_recipe(of, recipe), of.model, bench.bounds, file)
-        before = bench.score(file)
-        correct_biases(of.model, file, images, file)
-        proof = Proof(bench.float_file(), before, bench.score(file))
-    write_json(output, proof.to_json())
-    proof.require("bias correction")
 
 
 def _publish(
@@ -182,14 +160,6 @@ def _publish(
     write_json(output, table)
     plot(output.with_suffix(".svg"))
     show()
-
-
-def _recipe(subject: Subject, path: Path | None) -> Recipe:
-    """The recipe to try: all INT8 if none is given."""
-    from quantize.recipe import read_recipe
-    from quantize.tune.sensitivity import all_int8
-
-    return all_int8(subject.estimator) if path is None else read_recipe(path)
 
 
 def equalize(

@@ -31,7 +31,7 @@ from quantize.recipe import Recipe
 FORMAT, VERSION = "featherface-lint", 1
 MOST_VALUES = 150_000
 """Of a map whose range may be its least and largest value: between the largest that bore it (102,400 values,
-FeatherFace V1's recipe) and the smallest that did not (204,800); see `pairs.json`."""
+FeatherFace V1's recipe) and the smallest that did not (204,800); see `pairs.json` of its tests."""
 COLOURS = {"note": "cyan", "warning": "yellow", "error": "red"}
 
 
