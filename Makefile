@@ -280,7 +280,7 @@ android-install: .venv/installed  ## Install the app on the phone over adb and s
 	$(RUN) android_demo.script_build install $(if $(SERIAL),--serial $(SERIAL))
 
 test: .venv/installed  ## Run all tests
-	$(RUN) pytest -n 2 --dist loadfile
+	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 PEERS ?= $(wildcard ../shared/peers ../shared/checkpoints)
 compare: .venv/installed $(DEMO)/label.stamp $(WORK)/calibration.json  ## Ours beside other people's models and converters (SETS= CALIBRATION= PEERS="folder ...")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +15,38 @@ import pytest
 
 from calibration_data.demo import write_demo_set
 from calibration_data.readers import LabelledImage, read_labels
+from model.foundation.artifact import sha256_of_all
+from model.foundation.cache import filling
 from model.geometry.letterbox import Pixels, letterbox
 from model.geometry.spec import DetectorSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 EMBEDDED = ROOT / "model" / "weights" / "featherface_v2.pth"
+KEPT = ROOT / "build" / "tests"
+"""What takes long to make and no test changes: made once for all workers and runs."""
+
+
+def kept(name: str, sources: Iterable[str], make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills, unless one was made by the same program; tests only read it.
+
+    Args:
+        name: Of the folder.
+        sources: Folders and files of the repository whose code decides what is in it.
+        make: Gets an empty folder.
+    """
+    places = [ROOT / source for source in sources]
+    code = [path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))]
+    folder = KEPT / f"{name}-{sha256_of_all([*code, ROOT / 'requirements.lock', EMBEDDED])[:16]}"
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            for older in KEPT.glob(f"{name}-*"):
+                shutil.rmtree(older)
+            with filling(folder) as temporary:
+                make(temporary)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +58,9 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_set() -> Path:
     """The embedded demo set, composed once."""
-    folder = tmp_path_factory.mktemp("demo")
-    write_demo_set(folder)
-    return folder
+    return kept("demo", ("calibration_data",), write_demo_set)
 
 
 @pytest.fixture(scope="session")
@@ -53,20 +80,21 @@ class Converted:
 
 
 @pytest.fixture(scope="session")
-def converted(tmp_path_factory: pytest.TempPathFactory, demo_faces: list[LabelledImage]) -> Converted:
+def converted(demo_faces: list[LabelledImage]) -> Converted:
     """A rectangle, so that height and width cannot be mistaken for one another."""
     from calibration_data.images import load_rgb
     from convert.conversion import convert_to
     from convert.doors.checkpoint import open_checkpoint
 
     opened = open_checkpoint(EMBEDDED, "featherface_v2", "96x128")
-    spec = opened.spec
-    folder = tmp_path_factory.mktemp("converted")
-    photographs = [letterbox(load_rgb(face.path), spec)[0] for face in demo_faces[:8]]
-    onnx = folder / "featherface_v2_96x128.onnx"
-    float32 = folder / "featherface_v2_96x128_float32.tflite"
-    convert_to(opened, photographs, onnx, float32)
-    return Converted(spec, onnx, float32, photographs)
+    photographs = [letterbox(load_rgb(face.path), opened.spec)[0] for face in demo_faces[:8]]
+    onnx, float32 = "featherface_v2_96x128.onnx", "featherface_v2_96x128_float32.tflite"
+
+    def make(folder: Path) -> None:
+        convert_to(opened, photographs, folder / onnx, folder / float32)
+
+    folder = kept("converted", ("calibration_data", "model", "convert"), make)
+    return Converted(opened.spec, folder / onnx, folder / float32, photographs)
 
 
 @pytest.fixture
@@ -83,3 +111,9 @@ def _few_threads() -> Iterator[None]:
 
     torch.set_num_threads(1)
     yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the most slow tests first: begun last, one would keep a worker when all others rest."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])

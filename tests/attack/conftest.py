@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.attack import world as worlds
+from tests.conftest import kept
 
 
 def share() -> float:
@@ -16,11 +17,7 @@ def share() -> float:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The world; tests work on copies. FEATHERFACE_ATTACK_WORLD keeps it for the next run."""
-    kept = os.environ.get("FEATHERFACE_ATTACK_WORLD")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("world")
-    if not (folder / "run").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        worlds.build(folder)
-    return folder
+def world() -> Path:
+    """The world; tests work on copies."""
+    packages = ("calibration_data", "model", "convert", "quantize", "benchmark")
+    return kept("world", (*packages, "tests/attack", "tests/small_tflite.py"), worlds.build)

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from android_demo.script_build.jvm_tests.expected import write_expected
-from android_demo.script_build.kotlin import compile_app, compile_tests, java, runtime_jars
+from android_demo.script_build.kotlin import SHORT_LIVED, compile_app, compile_tests, java, runtime_jars
 from android_demo.script_build.layout import GOLDEN, OUTPUT, PACKAGE, cache
 from android_demo.script_build.native import library
 from android_demo.script_build.pins import files_of
@@ -51,7 +51,14 @@ def run_tests(pattern: str = "") -> int:
         *runtime_jars(),
         *files_of("framework"),
     ]
-    command = [java(), "-Xmx2g", "-XX:+IgnoreUnrecognizedVMOptions", "-cp", ":".join(map(str, classpath))]
+    command = [
+        java(),
+        "-Xmx2g",
+        *SHORT_LIVED,
+        "-XX:+IgnoreUnrecognizedVMOptions",
+        "-cp",
+        ":".join(map(str, classpath)),
+    ]
     for package in ("java.lang", "java.io", "java.util", "java.net", "java.nio", "sun.nio.ch"):
         command.append(f"--add-opens=java.base/{package}=ALL-UNNAMED")
     # System.loadLibrary finds the app's C library there, built for this computer, as on a phone in the APK.

@@ -23,13 +23,12 @@ def test_images_go_in_batches_and_what_is_done_stays_done(app, tflite_file, tmp_
     def machine() -> AppMachine:
         return AppMachine(AdbDevice("PIXEL"), MachineFacts("adb", "adb:PIXEL", "PIXEL"), task)
 
-    app.phone.hang_on = "images/set/4.png"
     app.phone.vanish_on = "images/set/4.png"
     with pytest.raises(DeviceError):
         detect_in_batches(machine(), request, task, tmp_path / "parts", batch=2)
     (kept,) = (tmp_path / "parts").glob("*.jsonl")
     assert len(kept.read_text().splitlines()) == 2
-    app.phone.hang_on = app.phone.vanish_on = ""
+    app.phone.vanish_on = ""
     app.phone.state = "device"
     runs = len(app.extras)
     found = detect_in_batches(machine(), request, task, tmp_path / "parts", batch=2)

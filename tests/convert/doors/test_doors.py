@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +19,7 @@ from convert.doors import open_network
 from model.foundation.artifact import Artifact
 from model.foundation.errors import InputError
 from model.runtime.running import open_model
-from tests.conftest import ROOT
+from tests.conftest import ROOT, kept
 
 MODULE = '''
 """Two foreign detectors of a few layers: two anchors a cell; objectness and classes apart."""
@@ -73,21 +75,17 @@ YUNET = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with somebody's module, weights, ONNX files and specs."""
-    (tmp_path / "foreign_detectors.py").write_text(MODULE)
-    (tmp_path / "scrfd.json").write_text(json.dumps(SCRFD))
-    (tmp_path / "yunet.json").write_text(json.dumps(YUNET))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "foreign_detectors", raising=False)
-    import foreign_detectors
-
+def _write_foreign(folder: Path) -> None:
+    """Somebody's module, weights, ONNX files and specs."""
+    (folder / "foreign_detectors.py").write_text(MODULE)
+    origin = importlib.util.spec_from_file_location("foreign_detectors", folder / "foreign_detectors.py")
+    made = importlib.util.module_from_spec(origin)
+    origin.loader.exec_module(made)
     torch.manual_seed(0)
     for name, spec in (("scrfd", SCRFD), ("yunet", YUNET)):
-        module = getattr(foreign_detectors, name)().eval()
-        torch.save(module.state_dict(), tmp_path / f"{name}.pth")
+        (folder / f"{name}.json").write_text(json.dumps(spec))
+        module = getattr(made, name)().eval()
+        torch.save(module.state_dict(), folder / f"{name}.pth")
         names = [
             *spec["boxes_from"],
             *spec["scores_from"],
@@ -95,9 +93,19 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             *spec.get("objectness_from", ()),
         ]
         torch.onnx.export(
-            module, (torch.zeros(1, 3, 64, 96),), tmp_path / f"{name}.onnx", output_names=names, dynamo=True,
+            module, (torch.zeros(1, 3, 64, 96),), folder / f"{name}.onnx", output_names=names, dynamo=True,
             verbose=False, external_data=False,
         )  # fmt: skip
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all that somebody has; the working folder."""
+    kept_folder = kept("foreign", [str(Path(__file__).relative_to(ROOT))], _write_foreign)
+    shutil.copytree(kept_folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "foreign_detectors", raising=False)
     return tmp_path
 
 
