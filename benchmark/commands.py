@@ -41,12 +41,6 @@ COMMANDS = (
         "--predictions predictions --ground-truth ground_truth",
     ),
     Command(
-        "hashes",
-        "benchmark.accuracy.commands:hashes",
-        "fingerprints of raw outputs, to compare two machines bit by bit",
-        f"--model {_INT8} --images build/demo/evaluation/images --output here.json",
-    ),
-    Command(
         "report",
         "benchmark.report.commands:report",
         "one page about a set of model files",

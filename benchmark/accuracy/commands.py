@@ -1,4 +1,4 @@
-"""`evaluate`, `drift`, `wider-eval` and `hashes`."""
+"""`evaluate`, `detect`, `drift` and `wider-eval`."""
 
 from __future__ import annotations
 
@@ -194,30 +194,3 @@ def wider_eval(
     for subset, ap in result.ap.items():
         figure = f"{100 * ap:.2f}" if ap is not None else "no face"
         print(f"  {subset:6s} AP {figure:>7s}   ({result.faces[subset]} faces)")
-
-
-def hashes(
-    model: flags.Model,
-    *,
-    images: flags.Images,
-    output: Annotated[flags.Output | None, Parameter(help="write the fingerprints (JSON)")] = None,
-    against: Annotated[
-        Path | None, Parameter(help="fingerprints of another machine; exit code 1 if one differs")
-    ] = None,
-    threads: Annotated[int, Parameter(help="of the runtime")] = 1,
-    limit: flags.Limit = None,
-    seed: flags.Seed = 0,
-    opened: ModelOptions = ModelOptions(),
-) -> None:
-    """Fingerprint a model's raw outputs over images, to compare two machines bit by bit."""
-    from benchmark.accuracy.bit_exact import OutputHashes, hash_outputs, require_same
-    from model.foundation.records import read_record, write_record
-
-    pictures = SetOptions(limit=limit, seed=seed).read(images, None)
-    found = hash_outputs(model, opened.spec_for(model), pictures.images, threads)
-    if output is not None:
-        write_record(output, found)
-    print(f"{model.name}: {len(found.images)} images, all outputs together {found.sha256}")
-    if against is not None:
-        same = require_same(found, read_record(against, OutputHashes))
-        print(f"bit-exact: all outputs of {same} images are the same")

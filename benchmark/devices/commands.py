@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmark.devices.machine import Machine
     from benchmark.devices.method import Method
     from benchmark.devices.raw_outputs import Comparison
-    from benchmark.devices.results import Measurement, ModelFile, ResultFile, Setting
+    from benchmark.devices.results import Measurement, ResultFile, Setting
 
 DEFAULT_RESULTS = Path("build/benchmark/latency.json")
 DEFAULT_RUNS = Path("build/benchmark/run")
@@ -184,7 +184,7 @@ def run(
     """Run photographs through models on a device and keep the raw outputs; compare them with another's.
 
     Args:
-        compare: Second machine, written as after --device.
+        compare: Second machine, written as after --device, or the folder that it left here: OUTPUT/MACHINE.
         require_identical: Fail (exit 1) unless every byte is equal.
 
     Raises:
@@ -194,23 +194,27 @@ def run(
     """
     from benchmark.devices import parsing, raw_outputs
     from benchmark.devices.kind import parse_device
-    from benchmark.devices.results import now
+    from benchmark.devices.results import ModelFile, now
     from calibration_data.image_set import ImageSet
     from model.foundation.records import write_record
 
     models = parsing.whole_models(model)
     chosen = list(ImageSet.read(images).sample(limit, seed).images.values())
-    words = [target.device, *([compare] if compare else [])]
-    machines = [(word.replace(":", "-"), *parse_device(word)) for word in words]
-    for name, kind, asked in machines:
-        _run_models(kind.opened(asked, target.wish()), models, chosen, output / name)
+    folders = []
+    for word in filter(None, (target.device, compare)):
+        folders.append(output / word.replace(":", "-"))
+        if word == compare and Path(word).is_dir():
+            folders[-1] = Path(word)
+            continue
+        kind, asked = parse_device(word)
+        _run_models(kind.opened(asked, target.wish()), models, chosen, folders[-1])
     if compare is None:
-        print(f"outputs of {len(chosen)} photographs: {output / machines[0][0]}")
+        print(f"outputs of {len(chosen)} photographs: {folders[0]}")
         return
-    first, second = (name for name, _, _ in machines)
+    first, second = (folder.name for folder in folders)
     agreement = {
         one.name: raw_outputs.compare(
-            output / first / one.stem, output / second / one.stem, raw_outputs.output_names(one)
+            folders[0] / one.stem, folders[1] / one.stem, raw_outputs.output_names(one)
         )
         for one in models
     }

@@ -22,8 +22,9 @@ from benchmark.devices.results import ModelFile, now
 from benchmark.runner.output import Tensor
 from convert.difference import TensorDifference, TensorSums
 from model.evaluation.loop import letterboxed
+from model.foundation.artifact import sha256_of
 from model.foundation.errors import InputError
-from model.foundation.records import write_record
+from model.foundation.records import read_record, write_record
 from model.runtime.flatbuffer import read_model, text
 from model.runtime.interpreter import TfliteInterpreter
 from model.runtime.running import open_model
@@ -31,12 +32,20 @@ from model.runtime.running import open_model
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What stands beside the stored outputs of one model on one machine."""
+    """What stands beside the stored outputs of one model on one machine.
+
+    Attributes:
+        machine, runner, model: What ran what.
+        images: Names of the photographs.
+        frames_sha256: Of what the model was fed, all frames one after another.
+        measured_at: ISO 8601, UTC.
+    """
 
     machine: MachineFacts
     runner: Runner
     model: ModelFile
     images: tuple[str, ...]
+    frames_sha256: str
     measured_at: str
 
 
@@ -87,13 +96,13 @@ def run_model(machine: Machine, model: Path, images: Sequence[Path], folder: Pat
             outputs=raw,
             max_seconds=3600,
         )
-        arrays = read_outputs(raw, machine.run(request).outputs)
+        arrays, fed = read_outputs(raw, machine.run(request).outputs), sha256_of(frames)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for name, array in zip(output_names(model), arrays, strict=True):
             np.save(_stored(folder, name), array)
     names = tuple(image.name for image in images)
-    stored = StoredRun(machine.facts, machine.runner, ModelFile.of(model), names, now())
+    stored = StoredRun(machine.facts, machine.runner, ModelFile.of(model), names, fed, now())
     write_record(folder / "run.json", stored)
 
 
@@ -148,8 +157,16 @@ def compare(first: Path, second: Path, outputs: Sequence[str]) -> dict[str, Tens
         outputs: `output_names` of the model.
 
     Raises:
-        InputError: an output differs in shape or type.
+        InputError: they are of other models or photographs, or an output differs in shape or type.
     """
+    one, other = (read_record(folder / "run.json", StoredRun) for folder in (first, second))
+    if (one.model.sha256, one.images) != (other.model.sha256, other.images):
+        raise InputError(f"{first} and {second}: expected runs of one model on the same photographs")
+    if one.frames_sha256 != other.frames_sha256:
+        raise InputError(
+            f"{first} and {second}: the model was fed other pixels: the machines decode or resize images "
+            "differently"
+        )
     return {
         name: difference(name, np.load(_stored(first, name)), np.load(_stored(second, name)))
         for name in outputs

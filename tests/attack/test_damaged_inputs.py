@@ -83,6 +83,7 @@ class Row:
 
 
 EVALUATED = ["evaluate", QUANTIZED, *SET, *ALONE]
+RUN = ["run", "--device", "host", "--model", QUANTIZED]
 GATE = ["gate", "--baseline", "baseline.json", "--report", "report/report.json"]
 GATED = [*GATE, "--markdown", "g.md", "--junit", "g.xml"]
 ROWS = (
@@ -94,7 +95,6 @@ ROWS = (
             EVALUATED,
             ["compare", FLOAT, QUANTIZED, *IMAGES, "--json", "out.json"],
             ["detect", QUANTIZED, "set/images", "--output", "drawn"],
-            ["hashes", QUANTIZED, *IMAGES, "--output", "out.json"],
             [
                 "drift",
                 FLOAT,
@@ -110,7 +110,7 @@ ROWS = (
             ],
             ["files", FLOAT, QUANTIZED, "--output", "out.json"],
             ["latency", *HOST, "--model", QUANTIZED, "--output", "out.json"],
-            ["run", "--device", "host", "--model", QUANTIZED, *IMAGES, "--limit", "2", "--output", "ran"],
+            [*RUN, *IMAGES, "--limit", "2", "--output", "again"],
             REPORT,
         ),
         210,
@@ -240,7 +240,7 @@ ROWS = (
         ),
         60,
     ),
-    Row("set/images/1.png", IMAGE, (EVALUATED, ["hashes", QUANTIZED, *IMAGES, "--output", "out.json"]), 30),
+    Row("set/images/1.png", IMAGE, (EVALUATED, [*RUN, *IMAGES, "--output", "again"]), 30),
     Row("cache/JOURNAL.jsonl", JSON, (EVALUATED,), 30),
     Row("search.jsonl", JSON, (SEARCH,), 20),
     Row("sensitivity.jsonl", JSON, (SENSITIVITY,), 10),
@@ -255,7 +255,12 @@ ROWS = (
         ),
         50,
     ),
-    Row("hashes.json", JSON, (["hashes", QUANTIZED, *IMAGES, "--against", "hashes.json"],), 20),
+    Row(
+        "ran/host/small_64x64_int8/run.json",
+        JSON,
+        ([*RUN, *IMAGES, "--output", "again", "--compare", "ran/host"],),
+        20,
+    ),
     Row("summary.json", JSON, (["files", FLOAT, QUANTIZED, "--output", "summary.json"],), 20),
     Row(
         "report/report.json",

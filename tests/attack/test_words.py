@@ -95,7 +95,7 @@ def test_names_of_photographs(folder: Path) -> None:
         ["detect", QUANTIZED, "set/images", "--output", "drawn", "--json", "found.json"],
         ["select-images", *pictures, "--count", "40", "--output", "chosen.json"],
         ["ranges", "--model", FLOAT, "--calibration", "chosen.json", "--output", "ranges.json"],
-        ["hashes", QUANTIZED, *pictures, "--output", "hashes.json"],
+        ["run", "--device", "host", "--model", QUANTIZED, *pictures, "--output", "ran"],
         ["evaluate", QUANTIZED, *SET, "--write-predictions", "predictions", *ALONE],
         ["drift", FLOAT, QUANTIZED, *SET, "--output", "drift", "--resamples", "10", *ALONE],
         REPORT,

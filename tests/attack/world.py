@@ -61,7 +61,7 @@ RECIPE_OF_THE_WORLD = (
     ["quantize", "--model", FLOAT, "--recipe", INT8, "--ranges", "ranges.json", "--photographs", "set/images",
      "--output", QUANTIZED],
     [*EVALUATE, "--processes", "1", "--write-predictions", "predictions"],
-    ["hashes", QUANTIZED, "--images", "set/images", "--output", "hashes.json"],
+    ["run", "--device", "host", "--model", QUANTIZED, "--images", "set/images", "--output", "ran"],
     ["latency", *HOST, "--model", QUANTIZED, "--output", "latency.json"],
     ["files", FLOAT, QUANTIZED, "--output", "summary.json"],
     SENSITIVITY,

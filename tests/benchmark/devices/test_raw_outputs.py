@@ -8,23 +8,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.__main__ import main
 from benchmark.adb.facts import MachineFacts
 from benchmark.devices.machine import Machine, Runner, RunRequest
 from benchmark.devices.parsing import duration_s, thread_counts
 from benchmark.devices.raw_outputs import (
     Comparison,
+    StoredRun,
     compare,
     difference,
     output_names,
     read_outputs,
     run_model,
 )
+from benchmark.devices.results import ModelFile
 from benchmark.runner.output import RunnerOutput, Tensor
 from model.foundation.errors import InputError
+from model.foundation.records import write_record
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import put_spec
 from model.runtime.interpreter import TfliteInterpreter
 from tests.small_tflite import SmallModel
+
+MODEL = ModelFile("m.tflite", 1, "0" * 64)
 
 
 def test_one_different_byte_is_seen():
@@ -52,8 +58,10 @@ def test_other_shapes_cannot_be_compared():
 
 
 def test_a_model_differs_by_one_frame_of_one_output(tmp_path):
+    stored = StoredRun(MachineFacts("host", "here", "here"), Runner("scripted"), MODEL, ("a", "b"), "f", "")
     for name, faces in (("one", 0), ("other", 1)):
         (tmp_path / name).mkdir()
+        write_record(tmp_path / name / "run.json", stored)
         for output in ("boxes", "scores", "landmarks"):
             changed = faces if output == "scores" else 0
             np.save(tmp_path / name / f"{output}.npy", np.array([[0], [changed]], np.int8))
@@ -88,7 +96,7 @@ class ThisMachine(Machine):
                 with (request.outputs / f"{number}.raw").open("ab") as stream:
                     stream.write(file.stored(one).tobytes())
         outputs = [Tensor(one.name, "float32", one.shape, 0) for one in file.outputs]
-        return RunnerOutput(0, 0, None, None, outputs=tuple(outputs))
+        return RunnerOutput(outputs=tuple(outputs))
 
 
 def _foreign(path: Path) -> Path:
@@ -118,6 +126,26 @@ def test_outputs_of_any_number_and_name_are_kept_and_compared(tmp_path):
     np.save(tmp_path / "other" / "head%2F16.npy", np.load(tmp_path / "other" / "head%2F16.npy") + 1)
     found = compare(tmp_path / "one", tmp_path / "other", names)
     assert [one.identical for one in found.values()] == [2, 0, 2, 2]
+    Image.new("RGB", (32, 32), (8, 8, 8)).save(images[0])
+    run_model(ThisMachine(), model, images, tmp_path / "other")
+    with pytest.raises(InputError, match="fed other pixels"):
+        compare(tmp_path / "one", tmp_path / "other", names)
+    run_model(ThisMachine(), model, images[:1], tmp_path / "other")
+    with pytest.raises(InputError, match="expected runs of one model on the same photographs"):
+        compare(tmp_path / "one", tmp_path / "other", names)
+
+
+def test_what_another_machine_left_is_compared(tmp_path, capsys):
+    model = _foreign(tmp_path / "four.tflite")
+    Image.new("RGB", (32, 32), (7, 7, 7)).save(tmp_path / "a.png")
+    command = ["run", "--model", str(model), "--images", str(tmp_path)]
+    assert main([*command, "--output", str(tmp_path / "there")]) == 0
+    there = ["--compare", str(tmp_path / "there" / "host"), "--require-identical"]
+    assert main([*command, "--output", str(tmp_path / "here"), *there]) == 0
+    kept = tmp_path / "there" / "host" / "four" / "cls_8.npy"
+    np.save(kept, np.load(kept) + 1)
+    assert main([*command, "--output", str(tmp_path / "here"), *there]) == 1
+    assert "host and host differ in four.tflite" in capsys.readouterr().err
 
 
 def test_raw_outputs_come_back_frame_by_frame(tmp_path):
