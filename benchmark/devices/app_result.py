@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from benchmark.runner.output import RunnerOutput, Statistics, Tensor
+from benchmark.runner.output import RunnerOutput, Tensor, Timing
 
 
 @dataclass(frozen=True)
@@ -94,23 +94,17 @@ class AppResult:
     flags: tuple[str, ...] = ()
 
     def as_runner_output(self) -> RunnerOutput:
-        """As the other runners' output; times become microseconds."""
-        first_us = (self.first_inference_ms or 0.0) * 1e3
+        """As the other runners' output."""
         memory, timed = self.memory.pss_bytes, self.latency
         return RunnerOutput(
-            (self.init_ms or 0.0) * 1e3,
-            first_us,
-            None,
-            None if timed is None else _statistics(timed, first_us),
+            None if timed is None else self._timing(timed.runs, timed.stages_ms["inference"]),
             latencies_ns=tuple(round(ms * 1e6) for ms in timed.samples_ms["inference"]) if timed else (),
             peak_memory_mb=None if memory is None else memory / 2**20,
             outputs=tuple(Tensor(one.name, one.dtype, one.shape, 0) for one in self.model.outputs),
             stages_ms={name: one.mean for name, one in timed.stages_ms.items()} if timed else {},
         )
 
-
-def _statistics(latency: AppLatency, first_us: float) -> Statistics:
-    found = latency.stages_ms["inference"]
-    p50, p90, p99 = (None if value is None else value * 1e3 for value in (found.p50, found.p90, found.p99))
-    minimum, maximum, mean, std = (value * 1e3 for value in (found.min, found.max, found.mean, found.std))
-    return Statistics(latency.runs, first_us, minimum, maximum, mean, std, p50=p50, p90=p90, p99=p99)
+    def _timing(self, runs: int, told: AppStatistics) -> Timing:
+        once = self.init_ms or 0.0, self.first_inference_ms or 0.0
+        whole = told.mean, told.std, told.min, told.max
+        return Timing(runs, told.mean * runs / 1e3, *once, *whole, told.p50, told.p90, told.p99)

@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmark.adb.facts import Cluster
 from benchmark.devices.conditions import Conditions, HeatLog, cool_down, logged
 from benchmark.devices.machine import CountingMachine, Delegate, Machine, Runner, RunRequest
-from benchmark.devices.results import Limits, Measurement, Minute, ModelFile, Setting, Timing, now
-from benchmark.runner.output import RunnerOutput, Statistics
+from benchmark.devices.results import Limits, Measurement, Minute, ModelFile, Setting, now
+from benchmark.runner.output import RunnerOutput, Timing
 from model.foundation.errors import InputError
 
 REPLICATE_TOLERANCE = 0.05
@@ -149,11 +149,11 @@ class Timed(Method):
             )
         return replace(
             self.planned(model, setting),
-            timing=_timing(first),
+            timing=timed(first),
             operators=operators,
             peak_memory_mb=memory,
             stages_ms=dict(first.stages_ms),
-            replicate_ms=_typical_ms(second),
+            replicate_ms=timed(second).typical,
             conditions=replace(conditions, runtime=self.machine.runner),
             per_minute=tuple(curve),
             problems=tuple(problems),
@@ -169,7 +169,7 @@ class Timed(Method):
         minute = replace(
             request, runs=1, min_seconds=60.0, max_seconds=120.0, warmup_runs=0, warmup_seconds=0.0
         )
-        return [Minute(place, _typical_ms(self.machine.run(minute))) for place in range(minutes)]
+        return [Minute(place, timed(self.machine.run(minute)).typical) for place in range(minutes)]
 
 
 def method_for(machine: Machine) -> Method:
@@ -216,7 +216,7 @@ def throttle_ratio(per_minute: Sequence[Minute]) -> float | None:
 
 def replicate_problems(first: RunnerOutput, second: RunnerOutput) -> list[str]:
     """What speaks against two passes that should agree."""
-    one, other = _typical_ms(first), _typical_ms(second)
+    one, other = timed(first).typical, timed(second).typical
     difference = abs(one - other) / max(min(one, other), 1e-9)
     if difference <= REPLICATE_TOLERANCE:
         return []
@@ -226,30 +226,12 @@ def replicate_problems(first: RunnerOutput, second: RunnerOutput) -> list[str]:
     ]
 
 
-def _stats(output: RunnerOutput) -> Statistics:
-    if output.inference is None:
+def timed(output: RunnerOutput) -> Timing:
+    """What a runner timed.
+
+    Raises:
+        InputError: nothing.
+    """
+    if output.timing is None:
         raise InputError("the runner timed no inference: give it at least one run")
-    return output.inference
-
-
-def _typical_ms(output: RunnerOutput) -> float:
-    stats = _stats(output)
-    return (stats.mean if stats.p50 is None else stats.p50) / 1e3
-
-
-def _timing(output: RunnerOutput) -> Timing:
-    stats = _stats(output)
-    p50, p90, p99 = (None if value is None else value / 1e3 for value in (stats.p50, stats.p90, stats.p99))
-    return Timing(
-        stats.count,
-        stats.mean * stats.count / 1e6,
-        output.init_us / 1e3,
-        output.first_us / 1e3,
-        stats.mean / 1e3,
-        stats.std / 1e3,
-        stats.minimum / 1e3,
-        stats.maximum / 1e3,
-        p50,
-        p90,
-        p99,
-    )
+    return output.timing

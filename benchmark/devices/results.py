@@ -12,7 +12,7 @@ from typing import Literal
 from benchmark.adb.facts import Cluster, MachineFacts
 from benchmark.devices.conditions import Conditions
 from benchmark.devices.machine import Delegate, Instructions, Runner
-from benchmark.runner.output import OperatorShare
+from benchmark.runner.output import OperatorShare, Timing
 from model.foundation.artifact import sha256_of
 from model.foundation.records import fingerprint, read_record, write_record
 
@@ -54,34 +54,6 @@ class Setting:
     delegate: Delegate = "xnnpack"
     cluster: Cluster | None = None
     limits: Limits | None = None
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Latencies of an inference in milliseconds; a figure that the runner does not give is None.
-
-    Attributes:
-        runs, seconds: How much was timed.
-        init, first: Loading the model; its first inference.
-        mean, std, minimum, p50, p90, p99, maximum: Of the timed runs.
-    """
-
-    runs: int
-    seconds: float
-    init: float
-    first: float
-    mean: float
-    std: float
-    minimum: float
-    maximum: float
-    p50: float | None
-    p90: float | None
-    p99: float | None
-
-    @property
-    def fps(self) -> float:
-        """Inferences a second, without camera and box decoding."""
-        return 1000.0 / self.mean if self.mean else 0.0
 
 
 @dataclass(frozen=True)

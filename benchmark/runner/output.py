@@ -33,25 +33,37 @@ class Delegated:
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """Latencies of one stage in microseconds; a percentile that the runner does not print is None.
+class Timing:
+    """Latencies of an inference in milliseconds; a figure that the runner does not give is None.
 
     Attributes:
-        count: Runs.
-        first, minimum, maximum, mean, std: Of all runs.
-        p50, p90, p95, p99: Percentiles by the nearest rank.
+        runs, seconds: How much was timed.
+        init, first: Loading the model; its first inference.
+        mean, std, minimum, maximum: Of the timed runs.
+        p50, p90, p99: Percentiles by the nearest rank.
     """
 
-    count: int
+    runs: int
+    seconds: float
+    init: float
     first: float
-    minimum: float
-    maximum: float
     mean: float
     std: float
+    minimum: float
+    maximum: float
     p50: float | None = None
     p90: float | None = None
-    p95: float | None = None
     p99: float | None = None
+
+    @property
+    def typical(self) -> float:
+        """The median, or the mean where the runner tells none."""
+        return self.mean if self.p50 is None else self.p50
+
+    @property
+    def fps(self) -> float:
+        """Inferences a second, without camera and box decoding."""
+        return 1000.0 / self.mean if self.mean else 0.0
 
 
 @dataclass(frozen=True)
@@ -84,9 +96,7 @@ class RunnerOutput:
     """Everything a runner said about one run.
 
     Attributes:
-        init_us: Loading and preparing the model.
-        first_us: The first inference.
-        warmup, inference: Statistics; None where the stage did not run.
+        timing: None where nothing was timed.
         latencies_ns: Every timed run in nanoseconds, in order; empty where the runner does not keep them.
         peak_memory_mb: Peak memory of the process in MB, or None.
         operators: In run order; empty without profiling.
@@ -96,10 +106,7 @@ class RunnerOutput:
         problems: What the runner itself says against its figures.
     """
 
-    init_us: float
-    first_us: float
-    warmup: Statistics | None
-    inference: Statistics | None
+    timing: Timing | None = None
     latencies_ns: tuple[int, ...] = ()
     peak_memory_mb: float | None = None
     operators: tuple[OperatorShare, ...] = ()
@@ -123,20 +130,16 @@ def parse(text: str, runner: str) -> RunnerOutput:
     timings = _TIMINGS.search(text)
     if timings is None:
         raise DeviceError(f"{runner} printed no timings: {last_error(text)}")
-    stages = [_statistics(match.group(1), match.group(2)) for match in _STATISTICS.finditer(text)]
     # benchmark_model prints a line for the warm-up and one for the runs; either is absent if it had no runs.
-    warmup = stages[0] if len(stages) > 1 or (stages and "Warmup: count" in text) else None
-    inference = stages[-1] if stages and stages[-1] is not warmup else None
+    stages = list(_STATISTICS.finditer(text))
+    timed = len(stages) > 1 or (stages and "Warmup: count" not in text)
     peak = _PEAK.search(text) or _FOOTPRINT.search(text)
     tensors = {
         kind: tuple(_tensor(match) for match in _TENSOR.finditer(text) if match.group(1) == kind)
         for kind in ("Input", "Output")
     }
     return RunnerOutput(
-        float(timings["init"]),
-        float(timings["first"]),
-        warmup,
-        inference,
+        _timing(stages[-1], timings) if timed else None,
         peak_memory_mb=float(peak.group(peak.lastindex or 1)) if peak else None,
         operators=tuple(_operators(text)),
         delegated=_delegated(text),
@@ -150,19 +153,23 @@ def _delegated(text: str) -> Delegated | None:
     return Delegated(*(int(number) for number in found.groups())) if found else None
 
 
-def _statistics(count: str, rest: str) -> Statistics:
-    values = {name: float(value) for name, value in re.findall(r"(\w+)=([\d.e+-]+)", rest)}
-    return Statistics(
-        int(count),
-        values.get("first", values.get("curr", 0.0)),
-        values.get("min", values.get("curr", 0.0)),
-        values.get("max", values.get("curr", 0.0)),
-        values.get("avg", values.get("curr", 0.0)),
-        values.get("std", 0.0),
-        p50=values.get("median", values.get("p50")),
-        p90=values.get("p90"),
-        p95=values.get("p95"),
-        p99=values.get("p99"),
+def _timing(stage: re.Match[str], timings: re.Match[str]) -> Timing:
+    """Of microseconds."""
+    told = re.findall(r"(\w+)=([\d.e+-]+)", stage.group(2))
+    ms = {name: float(value) / 1e3 for name, value in told}
+    mean, minimum, maximum = (ms.get(name, ms.get("curr", 0.0)) for name in ("avg", "min", "max"))
+    return Timing(
+        int(stage.group(1)),
+        mean * int(stage.group(1)) / 1e3,
+        float(timings["init"]) / 1e3,
+        float(timings["first"]) / 1e3,
+        mean,
+        ms.get("std", 0.0),
+        minimum,
+        maximum,
+        ms.get("median", ms.get("p50")),
+        ms.get("p90"),
+        ms.get("p99"),
     )
 
 

@@ -27,7 +27,7 @@ from benchmark.devices.method import (
 )
 from benchmark.devices.results import Limits, ResultFile, Setting, merged, read_results
 from benchmark.errors import DeviceError
-from benchmark.runner.output import RunnerOutput, Statistics
+from benchmark.runner.output import RunnerOutput, Timing
 from model.foundation.errors import InputError
 from tests.benchmark.scripted_adb import Phone, recorded
 
@@ -36,9 +36,11 @@ BIG = Cluster("big", (4, 5), "Cortex-A76", 300000, 2200000)
 
 
 def output(milliseconds: float, runs: int = 10) -> RunnerOutput:
-    us = milliseconds * 1e3
-    stats = Statistics(runs, us, us, us, us, 0.0, us, us, us, us)
-    return RunnerOutput(1e3, us * 2, None, stats, latencies_ns=(round(us * 1e3),) * runs, peak_memory_mb=12.5)
+    same = (milliseconds,) * 3
+    timing = Timing(
+        runs, milliseconds * runs / 1e3, 1.0, milliseconds * 2, milliseconds, 0.0, *same, *same[1:]
+    )
+    return RunnerOutput(timing, (round(milliseconds * 1e6),) * runs, peak_memory_mb=12.5)
 
 
 class ScriptedMachine(Machine):

@@ -71,25 +71,23 @@ def test_nothing_is_an_error_with_the_runners_last_word():
 
 def test_an_old_benchmark_model():
     output = parse(OLD, "benchmark_model")
-    assert (output.init_us, output.first_us, output.peak_memory_mb) == (3337, 81913, 93.2383)
-    assert output.warmup is not None
-    assert output.inference is not None
-    assert (output.warmup.count, output.inference.count, output.inference.mean) == (9, 1061, 56265.8)
-    assert output.inference.p90 is None
+    assert output.peak_memory_mb == 93.2383
+    timing = output.timing
+    assert (timing.init, timing.first, timing.runs, timing.mean) == pytest.approx(
+        (3.337, 81.913, 1061, 56.2658)
+    )
+    assert (timing.p90, timing.typical) == (None, timing.mean)
     assert output.latencies_ns == ()
 
 
 def test_a_new_benchmark_model_with_one_warmup_run():
     output = parse(NEW, "benchmark_model")
-    assert output.init_us == 3e6
-    assert output.inference is not None
-    assert (output.inference.p50, output.inference.p95, output.inference.p99) == (5, 8, None)
+    assert (output.timing.init, output.timing.p50, output.timing.p99) == (3000, 0.005, None)
 
 
 def test_our_runner():
     output = parse(OURS, "the runner")
-    assert output.inference is not None
-    assert (output.inference.count, output.inference.p99) == (3, 3.0)
+    assert (output.timing.runs, output.timing.p99) == (3, 0.003)
     assert (output.inputs[0].dtype, output.inputs[0].shape) == ("uint8", (1, 320, 320, 3))
     assert output.outputs[0].bytes == 16800
     assert [(one.kind, one.name, round(one.share, 5)) for one in output.operators] == [
@@ -102,9 +100,12 @@ def test_our_runner():
 def test_runs_without_warmup():
     text = "\n".join(line for line in OURS.splitlines() if not line.startswith("Warmup"))
     output = parse(text, "the runner")
-    assert output.warmup is None
-    assert output.inference is not None
-    assert output.inference.count == 3
+    assert output.timing.runs == 3
+
+
+def test_a_warm_up_alone_is_no_timing():
+    text = "\n".join(line for line in OURS.splitlines() if not line.startswith("Inference: count"))
+    assert parse(text, "the runner").timing is None
 
 
 def test_no_runs_at_all():
@@ -112,4 +113,4 @@ def test_no_runs_at_all():
         "INFO: Inference timings in us: Init: 3, First inference: 0, Warmup (avg): 0, Inference (avg): 0",
         "it",
     )
-    assert output.inference is None
+    assert output.timing is None

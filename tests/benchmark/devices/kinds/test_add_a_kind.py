@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from benchmark.devices.kind import Kind
 from benchmark.devices.machine import Machine, Runner
-from benchmark.runner.output import RunnerOutput, Statistics
+from benchmark.runner.output import RunnerOutput, Timing
 from benchmark.adb.facts import MachineFacts
 
 
@@ -34,8 +34,8 @@ class ToyMachine(Machine):
         return Runner("toy_runner")
 
     def run(self, request):
-        timed = Statistics(request.runs, 7e3, 7e3, 7e3, 7e3, 0.0, p50=7e3)
-        return RunnerOutput(1e3, 7e3, None, timed, latencies_ns=(7_000_000,) * request.runs)
+        timed = Timing(request.runs, 1.0, 1.0, 7.0, 7.0, 0.0, 7.0, 7.0, 7.0)
+        return RunnerOutput(timed, latencies_ns=(7_000_000,) * request.runs)
 
 
 class Toy(Kind):
