@@ -57,9 +57,8 @@ def fit_cycles(*, output: flags.Output = PUBLIC_COUNTS) -> None:
     from benchmark import wheels
     from benchmark.devices.kinds.arm64 import Arm64Machine
     from benchmark.devices.results import now
-    from benchmark.prediction.cycles import CountFile, NetworkCount
+    from benchmark.prediction.cycles import LATENCIES, CountFile, NetworkCount
     from benchmark.prediction.public_networks import write_networks
-    from benchmark.prediction.published import LATENCIES
     from model.foundation.records import write_record
 
     rows = []

@@ -16,16 +16,19 @@ from pathlib import Path
 from benchmark.devices.results import Measurement
 from benchmark.prediction.published import (
     BUILD_ERROR,
-    BUILDS_32_BIT,
-    LATENCIES,
     PUBLIC_COUNTS,
+    PUBLISHED,
     Kind,
+    Phone,
     Published,
+    PublishedFile,
 )
 from benchmark.runner.output import OperatorShare
 from model.foundation.errors import InputError
 from model.foundation.records import read_record
 
+_PUBLISHED = read_record(PUBLISHED, PublishedFile)
+LATENCIES, PHONES = _PUBLISHED.latencies, _PUBLISHED.phones
 _INTEGER = re.compile(r"\b(Q[CSU]8W?|[SUX]8|INT8)\b")
 
 
@@ -70,39 +73,6 @@ class Fit:
     threads: int
     cpi: float
     error: float
-
-
-@dataclass(frozen=True)
-class Phone:
-    """A class of phones to predict for.
-
-    Attributes:
-        name: E.g. "4x or 8x Cortex-A53, 1.4 GHz".
-        counted: The emulated core whose instructions it executes.
-        clock_ghz: Clock of the cores that work.
-        board: The board whose CPI it gets.
-        transferred: The CPI comes from another core than the phone's.
-    """
-
-    name: str
-    counted: str
-    clock_ghz: float
-    board: str
-    transferred: bool = False
-
-
-PHONES = (
-    Phone("Cortex-A53 x4, 1.4 GHz", "cortex-a53", 1.4, "Raspberry Pi 3+"),
-    Phone("Cortex-A53 x4, 1.8 GHz", "cortex-a53", 1.8, "Raspberry Pi 3+"),
-    Phone("Cortex-A53 x4, 2.0 GHz", "cortex-a53", 2.0, "Raspberry Pi 3+"),
-    Phone("Cortex-A55 x4, 1.8 GHz", "cortex-a55", 1.8, "Raspberry Pi 3+", transferred=True),
-    Phone("Cortex-A55 x4, 2.0 GHz", "cortex-a55", 2.0, "Raspberry Pi 3+", transferred=True),
-    Phone("Cortex-A72 x4, 1.5 GHz", "cortex-a72", 1.5, "Raspberry Pi 4 (64-bit)"),
-    Phone("Cortex-A73 x1, 2.35 GHz", "cortex-a72", 2.35, "Pixel 2"),
-    Phone("Cortex-A75 x1, 2.0 GHz", "cortex-a76", 2.0, "Pixel 3a"),
-    Phone("Cortex-A76 x1, 2.2 GHz", "cortex-a76", 2.2, "Pixel 3a", transferred=True),
-)
-"""Phones with eight Cortex-A53 or A55 have two groups of four: four threads run on the faster group."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +139,7 @@ def fit(board: str, kind: Kind, counts: Counts) -> Fit | None:
     logs = [math.log(cpi_of(one, counts)) for one in points]
     left_out = [abs(log - (sum(logs) - log) / (len(logs) - 1)) for log in logs]
     cpi = math.exp(sum(logs) / len(logs))
-    other_build = 1 + BUILD_ERROR if board in BUILDS_32_BIT else 1.0
+    other_build = 1 + BUILD_ERROR if points[0].is_32_bit else 1.0
     error = math.exp(max(left_out)) * other_build - 1
     return Fit(points[0].threads, cpi, error)
 

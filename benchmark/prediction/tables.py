@@ -6,8 +6,15 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from benchmark.prediction.cycles import PHONES, Prediction, cpi_of, fit, read_counts, transfer_error
-from benchmark.prediction.published import LATENCIES
+from benchmark.prediction.cycles import (
+    LATENCIES,
+    PHONES,
+    Prediction,
+    cpi_of,
+    fit,
+    read_counts,
+    transfer_error,
+)
 from model.foundation.command_line.terminal import narrow_table
 
 CAVEATS = """\

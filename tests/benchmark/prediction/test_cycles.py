@@ -13,8 +13,8 @@ from benchmark.devices.machine import Instructions, Runner
 from benchmark.devices.results import Measurement, ModelFile, Setting
 from benchmark.prediction import cycles as prediction
 from benchmark.prediction.cycles import (
+    LATENCIES,
     PHONES,
-    Phone,
     cpi_of,
     fit,
     integer_share,
@@ -23,7 +23,7 @@ from benchmark.prediction.cycles import (
     read_counts,
     transfer_error,
 )
-from benchmark.prediction.published import LATENCIES, Published
+from benchmark.prediction.published import Phone, Published
 from benchmark.prediction.tables import prediction_table
 from benchmark.runner.output import OperatorShare
 from model.foundation.errors import InputError
