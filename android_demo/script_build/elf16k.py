@@ -11,15 +11,14 @@ Source: ELF-64 (gABI, chapter 5); bionic's linker_phdr.cpp (how segments are map
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 PAGE = 0x4000
-PT_LOAD, PT_GNU_RELRO, PT_DYNAMIC, PT_NOTE, PT_PHDR = 1, 0x6474E552, 2, 4, 6
+PT_LOAD, PT_GNU_RELRO = 1, 0x6474E552
 WRITABLE = 2
 HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 SEGMENT = struct.Struct("<IIQQQQQQ")
 SECTION = struct.Struct("<IIQQQQIIQQ")
-NOBITS = 8
 
 
 class LayoutError(Exception):
@@ -131,16 +130,7 @@ def _write_headers(result: bytearray, table: list[Segment], data: list[Segment],
     empty = Segment(0, 0, 0, 0, 0, 0, 0, 0)
     rows = table + [empty] * (header[10] - len(table))
     for index, part in enumerate(rows):
-        row = (
-            part.kind,
-            part.flags,
-            part.offset,
-            part.address,
-            part.physical,
-            part.file_size,
-            part.memory_size,
-        )
-        SEGMENT.pack_into(result, segment_start + SEGMENT.size * index, *row, part.alignment)
+        SEGMENT.pack_into(result, segment_start + SEGMENT.size * index, *astuple(part))
     header[6] = section_start + shift
     HEADER.pack_into(result, 0, *header)
     for index in range(count):
@@ -149,9 +139,7 @@ def _write_headers(result: bytearray, table: list[Segment], data: list[Segment],
         if section[3] and any(
             home.address <= section[3] < home.end or section[3] == home.end for home in data
         ):
-            section[4] = (
-                section[3] if section[1] != NOBITS else data[0].address + (section[3] - data[0].address)
-            )
+            section[4] = section[3]
         elif not section[3] and section[4]:
             section[4] += shift
         SECTION.pack_into(result, at, *section)

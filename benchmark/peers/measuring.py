@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.accuracy.bootstrap import RESAMPLES, paired_difference, resampled_images
+from benchmark.accuracy.bootstrap import RESAMPLES, PairedDifference, paired_difference, resampled_images
 from benchmark.accuracy.evaluation import Run, run_model
 from benchmark.accuracy.options import ModelOptions, RunOptions
 from benchmark.devices.kind import KINDS, Wish
@@ -31,22 +31,6 @@ from model.runtime.running import open_model
 
 ROUNDS = 40
 """Inferences of each of two files that take turns, for the ratio of their times."""
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """AP50 of a file on a set, and its difference from the float file's; in 0..1.
-
-    Attributes:
-        reference, ap, difference: candidate - reference.
-        low, high: 95 % interval of the difference; see `paired_difference`.
-    """
-
-    reference: float | None
-    ap: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +63,7 @@ class Row:
     Attributes:
         made: Which.
         sha256, bytes, operators: Of the file; `operators` are nodes in an ONNX file, None where unknown.
-        accuracy: Set -> AP.
+        accuracy: Set -> AP50 of the file and of the float file, in 0..1.
         instructions: Core -> of one inference; TFLite files only.
         host_ratio: Processor time of an inference on this computer, one thread, the reference's as 1.
     """
@@ -88,7 +72,7 @@ class Row:
     sha256: str = ""
     bytes: int = 0
     operators: int | None = None
-    accuracy: dict[str, Accuracy] = field(default_factory=dict)
+    accuracy: dict[str, PairedDifference] = field(default_factory=dict)
     instructions: dict[str, int] = field(default_factory=dict)
     host_ratio: float | None = None
 
@@ -105,7 +89,7 @@ def measure(
         reference: The float TFLite file whose processor time is 1.
         output: Folder of the journals.
     """
-    accuracies = Journal(output / "accuracy.jsonl", Accuracy)
+    accuracies = Journal(output / "accuracy.jsonl", PairedDifference)
     ratios = Journal(output / "host_ratio.jsonl", float)
     rows = []
     for one in made:
@@ -141,7 +125,7 @@ def _operators(file: Path) -> int | None:
     return None
 
 
-def _judged(row: Row, sets: Sequence[ImageSet], known: Journal[Accuracy], output: Path) -> Row:
+def _judged(row: Row, sets: Sequence[ImageSet], known: Journal[PairedDifference], output: Path) -> Row:
     """Add AP on every set."""
     made = row.made
     if made.file is None or made.float32 is None:
@@ -171,7 +155,7 @@ def _run(made: Made, reference: Run, how: RunOptions) -> Run:
     return run_model(made.file, reference.images, ModelOptions(spec=made.spec), how)
 
 
-def _accuracy(reference: Run, candidate: Run) -> Accuracy:
+def _accuracy(reference: Run, candidate: Run) -> PairedDifference:
     metric, truth = METRICS[HEADLINE], reference.truth()
     if truth is None:
         raise InputError(f"{reference.images.name}: this needs labels")
@@ -181,8 +165,7 @@ def _accuracy(reference: Run, candidate: Run) -> Accuracy:
         return lambda weights: metric.of(matched, run.threshold, weights) or 0.0
 
     samples = resampled_images(len(truth), RESAMPLES)
-    found = paired_difference(figure(reference), figure(candidate), samples)
-    return Accuracy(found.reference, found.candidate, found.difference, found.low, found.high)
+    return paired_difference(figure(reference), figure(candidate), samples)
 
 
 def _timed(row: Row, reference: Path, known: Journal[float]) -> Row:

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-
 from benchmark.peers.measuring import Row
 from benchmark.peers.tables import OURS
-from benchmark.report.plots import COLOURS, SETTINGS
 from model.foundation.artifact import replacing
+from model.foundation.pictures import COLOURS, GREY, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,18 +28,17 @@ def draw(path: Path, rows: Sequence[Row], set_name: str) -> bool:
     Returns:
         Whether there was anything to draw.
     """
-    from matplotlib.figure import Figure
-
     drawn = [row for row in rows if row.made.converter == OURS and set_name in row.accuracy]
     cores = list(dict.fromkeys(core for row in drawn for core in row.instructions))
     if not drawn:
         return False
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(4.2 * (len(cores) + 1), 3.8), layout="constrained")
+    with style():
+        figure = new_figure(4.2 * (len(cores) + 1), 3.8)
+        figure.set_layout_engine("constrained")
         panels = figure.subplots(1, len(cores) + 1, sharey=True, squeeze=False)[0]
         for axes, core in zip(panels, [*cores, None], strict=True):
             points = [
-                (_cost(row, core), 100 * (row.accuracy[set_name].ap or 0), row)
+                (_cost(row, core), 100 * (row.accuracy[set_name].candidate or 0), row)
                 for row in drawn
                 if core is None or core in row.instructions
             ]
@@ -60,7 +57,7 @@ def _panel(axes: Axes, points: Sequence[Point], label: str) -> None:
     axes.set_xlabel(label)
     axes.margins(x=0.25, y=0.1)  # room for names
     best = pareto(points)
-    axes.plot([x for x, _, _ in best], [y for _, y, _ in best], color="#999999", linewidth=1, zorder=1)
+    axes.plot([x for x, _, _ in best], [y for _, y, _ in best], color=GREY, linewidth=1, zorder=1)
     for x, y, row in points:
         own = row.made.model.startswith("featherface")
         axes.scatter(x, y, color=COLOURS[0] if own else COLOURS[1], marker="o" if own else "s", zorder=2)

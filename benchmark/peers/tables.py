@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from benchmark.accuracy.bootstrap import PairedDifference
 from benchmark.accuracy.tables import DASH, TextTable, percent, signed
-from benchmark.peers.measuring import Accuracy, Row
+from benchmark.peers.measuring import Row
 
 OURS = "this project"
 
@@ -59,6 +60,6 @@ def _figures(row: Row, sets: Sequence[str], cores: Sequence[str]) -> list[str]:
     ]
 
 
-def _shown(one: Accuracy) -> tuple[str, str]:
+def _shown(one: PairedDifference) -> tuple[str, str]:
     interval = "" if one.low is None else f", {signed(one.low)} to {signed(one.high)}"
-    return percent(one.reference), f"{percent(one.ap)} ({signed(one.difference)}{interval})"
+    return percent(one.reference), f"{percent(one.candidate)} ({signed(one.difference)}{interval})"

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from benchmark.accuracy.tables import accuracy, drift, drift_sentence, in_markdown, set_line
 from benchmark.report import plots, tables
 from benchmark.report.rows import Report
 from model.foundation.errors import one_line
+from model.foundation.pictures import html_page
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,6 @@ class Picture:
 
 def page(report: Report, pictures: Sequence[Picture]) -> str:
     """The whole page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
     sets = []
     for name in report.sets:
         evaluations = [one for one in report.evaluations if one.set == name]
@@ -54,7 +50,8 @@ def page(report: Report, pictures: Sequence[Picture]) -> str:
                 "drifts": drifts,
             }
         )
-    return environment.get_template("report.html.j2").render(
+    return html_page(
+        TEMPLATE,
         report=report,
         files=tables.files(report),
         marks={row.file: plots.marks(report)[row.sha256] for row in report.artefacts},

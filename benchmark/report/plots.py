@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import matplotlib as mpl
 
 from benchmark.accuracy.evaluation import Evaluation
 from benchmark.accuracy.tables import percent
 from benchmark.report.rows import Layers, Report
 from model.evaluation.metrics import HEADLINE, METRICS
+from model.foundation.pictures import COLOURS, new_figure, style, svg_url
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d31")
-"""Told apart by the colour-blind too. Source: Okabe and Ito, Color Universal Design, 2008."""
 
 MARKERS, GLYPHS = "osD^vPX*", "●■◆▲▼✚✖★"
 """Of points in plots, and the same in text."""
@@ -59,33 +53,13 @@ def marks(report: Report) -> dict[str, Mark]:
     return {row.sha256: Mark(number) for number, row in enumerate(report.artefacts)}
 
 
-SETTINGS: Any = {
-    "svg.hashsalt": "featherface",  # the same figures give the same bytes
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "text.parse_math": False,  # names of layers are no formulas
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-}
 MAX_BARS = 30
 SHOWN_POINTS = 15
 """Of the headline metric below the best file's: what finds nothing would press all others together."""
 
 
-def svg_url(figure: Figure) -> str:
-    """The figure as a data: address."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
 def _figure(width: float = 6.4, height: float = 3.8) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure as NewFigure
-
-    figure = NewFigure(figsize=(width, height))
+    figure = new_figure(width, height)
     return figure, figure.add_subplot()
 
 
@@ -120,7 +94,7 @@ def set_plots(report: Report, set_name: str) -> list[Plot]:
 
 def _pareto(report: Report, evaluations: Sequence[Evaluation]) -> str:
     """Headline metric against the size of the file."""
-    with mpl.rc_context(SETTINGS):
+    with style():
         figure, axes = _figure()
         bytes_of = {row.sha256: row.bytes for row in report.artefacts}
         points = [
@@ -147,13 +121,13 @@ def _pareto(report: Report, evaluations: Sequence[Evaluation]) -> str:
 
 def _precision_recall(report: Report, evaluations: Sequence[Evaluation]) -> str:
     """Precision against recall at IoU 0.5, one line a model."""
-    with mpl.rc_context(SETTINGS):
+    with style():
         figure, axes = _figure()
         for one in evaluations:
             mark, curve = marks(report)[one.model_sha256], one.curve
-            style: Any = {"marker": MARKERS[mark.shape], "markevery": 0.15, "color": mark.colour, "lw": 1.2}
+            line: Any = {"marker": MARKERS[mark.shape], "markevery": 0.15, "color": mark.colour, "lw": 1.2}
             label = f"{one.model} ({percent(one.headline)})"
-            axes.plot(curve.recall, curve.precision, DASHES[mark.round], label=label, markersize=5, **style)
+            axes.plot(curve.recall, curve.precision, DASHES[mark.round], label=label, markersize=5, **line)
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.005), ylim=(0, 1.02))
         _legend(axes)
         return svg_url(figure)
@@ -161,7 +135,7 @@ def _precision_recall(report: Report, evaluations: Sequence[Evaluation]) -> str:
 
 def _height_recall(report: Report, evaluations: Sequence[Evaluation]) -> str:
     """Recall by face height, a group of bars a band."""
-    with mpl.rc_context(SETTINGS):
+    with style():
         figure, axes = _figure()
         bands = evaluations[0].recall_by_height
         wide = 0.8 / max(1, len(evaluations))
@@ -204,7 +178,7 @@ def layer_bars(table: Layers) -> str | None:
     if not numeric:
         return None
     rows = table.rows[:MAX_BARS]
-    with mpl.rc_context(SETTINGS):
+    with style():
         figure, axes = _figure(6.4, 0.22 * len(rows) + 1)
         names = [str(row[0])[-48:] for row in rows]
         axes.barh(range(len(rows)), [float(row[numeric[0]]) for row in rows], color=COLOURS[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmark.accuracy.drift import Drift
 from benchmark.accuracy.evaluation import Evaluation
@@ -17,8 +17,6 @@ from model.foundation.artifact import Artifact, read_json, sha256_of
 from model.foundation.errors import InputError
 from model.foundation.records import from_json, read_record
 from model.geometry.spec import DetectorSpec
-
-FORMAT, VERSION = "featherface-report", 2
 
 
 @dataclass(frozen=True)
@@ -199,13 +197,8 @@ class Report:
     commands: list[str] = field(default_factory=list)
     seed: int = 0
     made_at: str = ""
-    format: str = FORMAT
-    version: int = VERSION
-
-    def __post_init__(self) -> None:
-        if (self.format, self.version) != (FORMAT, VERSION):
-            found = f"{self.format} {self.version}"
-            raise ValueError(f"expected a {FORMAT} of version {VERSION}, found {found}")
+    format: Literal["featherface-report"] = "featherface-report"
+    version: Literal[2] = 2
 
     @property
     def sets(self) -> list[str]:

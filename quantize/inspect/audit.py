@@ -17,8 +17,6 @@ from quantize.inspect.delegation import ask_runtime
 from quantize.inspect.islands import Island, find_islands, separately_scaled
 from quantize.precision import PRECISIONS
 
-FORMAT, VERSION = "featherface-audit", 1
-
 
 @dataclass(frozen=True)
 class AuditedOperator:
@@ -107,8 +105,8 @@ class Audit:
     not_builtin: tuple[str, ...]
     runtime_problem: str | None
     tools: dict[str, str]
-    format: str = FORMAT
-    version: int = VERSION
+    format: str = "featherface-audit"
+    version: int = 1
 
 
 def audit(path: Path) -> Audit:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.foundation.command_line.progress import chatter_aside
 from model.foundation.errors import InputError
 from model.runtime.flatbuffer import read_content
 from model.runtime.interpreter import TfliteInterpreter
@@ -42,11 +40,11 @@ def ask_runtime(path: Path) -> Delegation:
         InputError: not a file, or not TFLite as the runtime verifies it (damaged, truncated).
     """
     content = read_content(path)
-    with _quiet():
-        try:
+    try:
+        with chatter_aside():
             nodes = TfliteInterpreter(content).operators()
-        except InputError as error:  # whole, but not for this runtime
-            return Delegation((), str(error).splitlines()[0])
+    except InputError as error:  # whole, but not for this runtime
+        return Delegation((), str(error).splitlines()[0])
     own = [node for node in nodes if node["op_name"] != "DELEGATE"]
     makers = {int(i): place for place, node in enumerate(own) for i in node["outputs"]}
     parts = [node for node in nodes if node["op_name"] == "DELEGATE"]
@@ -63,16 +61,3 @@ def _between(part: Any, own: list[Any], makers: dict[int, int]) -> frozenset[int
             found.add(maker)
             wanted += [int(i) for i in own[maker]["inputs"] if i >= 0 and int(i) not in outside]
     return frozenset(found)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back what the runtime's C++ code prints to standard error."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

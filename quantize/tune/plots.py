@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-
-from model.foundation.artifact import replacing
+from model.foundation.pictures import COLOURS, GREY, new_figure, save_svg, style
 from quantize.tune.curve import CalibrationCurve
 from quantize.tune.search import Found, pareto
 from quantize.tune.sensitivity import SensitivityTable
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-SETTINGS: Any = {
-    "svg.hashsalt": "featherface",  # the same figures give the same bytes
-    "svg.fonttype": "none",
-    "axes.spines.top": False,
-    "text.parse_math": False,  # names of layers are no formulas
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-}
-BLUE, RED, GREY = "#0072b2", "#d55e00", "#999999"
+BLUE, RED = COLOURS[:2]
 MOST_BARS = 40
 
 
 def plot_sensitivity(table: SensitivityTable, path: Path) -> None:
     """The most sensitive layers: AP points and decibels, as bars."""
-    from matplotlib.figure import Figure
-
     rows = table.rows[:MOST_BARS][::-1]
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(11, 1.2 + 0.24 * len(rows)))
+    with style():
+        figure = new_figure(11, 1.2 + 0.24 * len(rows))
         points, ratios = figure.subplots(1, 2, sharey=True)
         places = range(len(rows))
         points.barh(
@@ -52,15 +35,13 @@ def plot_sensitivity(table: SensitivityTable, path: Path) -> None:
         points.legend(fontsize=8, frameon=False)
         ratios.barh(list(places), [r.damage_db for r in rows], 0.6, color=GREY)
         ratios.set_xlabel("lowest SQNR of the outputs, INT8 alone (dB)")
-        _save(figure, path)
+        save_svg(figure, path)
 
 
 def plot_search(found: Found, limit: float, path: Path) -> None:
     """Every candidate's drop against bytes and cost, with the Pareto fronts and the winner."""
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(10, 4))
+    with style():
+        figure = new_figure(10, 4)
         places = figure.subplots(1, len(found.prices), sharey=True, squeeze=False)[0]
         for axes, (label, price) in zip(places, found.prices.items(), strict=True):
             axes.scatter([price(c) for c in found.candidates], [-c.drop for c in found.candidates], 14, GREY)
@@ -75,15 +56,13 @@ def plot_search(found: Found, limit: float, path: Path) -> None:
             axes.set_xlabel(label)
         figure.axes[0].set_ylabel("change of AP50 against float (points)")
         figure.axes[0].legend(fontsize=8, frameon=False)
-        _save(figure, path)
+        save_svg(figure, path)
 
 
 def plot_curve(curve: CalibrationCurve, path: Path) -> None:
     """AP50 against the number of calibration images, float as a line."""
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(6.4, 3.8))
+    with style():
+        figure = new_figure(6.4, 3.8)
         axes = figure.add_subplot()
         axes.plot([p.images for p in curve.points], [p.trial.ap50 for p in curve.points], "o-", color=BLUE)
         axes.axhline(curve.float_file.ap50, color=GREY, linestyle="--", label="float")
@@ -91,9 +70,4 @@ def plot_curve(curve: CalibrationCurve, path: Path) -> None:
         axes.set_xlabel("calibration images")
         axes.set_ylabel("AP50 (points)")
         axes.legend(fontsize=8, frameon=False)
-        _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None}, bbox_inches="tight")
+        save_svg(figure, path)

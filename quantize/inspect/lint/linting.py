@@ -28,7 +28,6 @@ from quantize.inspect.lint.findings import LEVELS, Finding, Level
 from quantize.inspect.lint.rules import RULES
 from quantize.recipe import Recipe
 
-FORMAT, VERSION = "featherface-lint", 1
 MOST_VALUES = 150_000
 """Of a map whose range may be its least and largest value: between the largest that bore it (102,400 values,
 FeatherFace V1's recipe) and the smallest that did not (204,800); see `pairs.json` of its tests."""
@@ -49,8 +48,8 @@ class LintReport:
     file: str | None
     sha256: str | None
     findings: tuple[Finding, ...]
-    format: str = FORMAT
-    version: int = VERSION
+    format: str = "featherface-lint"
+    version: int = 1
 
     @classmethod
     def of(cls, what: str, source: Path | None, findings: list[Finding]) -> LintReport:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.accuracy.bootstrap import PairedDifference
 from benchmark.peers import measuring
 from benchmark.peers.comparison import write
-from benchmark.peers.measuring import Accuracy, Made, Row, measure
+from benchmark.peers.measuring import Made, Row, measure
 from benchmark.peers.picture import pareto
 from benchmark.peers.tables import OURS, compared, converters_table, models_table, problems
 from calibration_data.image_set import ImageSet
@@ -17,7 +18,7 @@ from tests.conftest import Converted
 
 OUR_ROW = Row(
     Made("net", "Net", OURS, "int8"), "1", 400_000, 141,
-    {"dev": Accuracy(0.90, 0.91, 0.01, -0.002, 0.02)}, {"cortex-a53": 59_060_000}, 0.7,
+    {"dev": PairedDifference(0.90, 0.91, 0.01, -0.002, 0.02)}, {"cortex-a53": 59_060_000}, 0.7,
 )  # fmt: skip
 THEIR_ROW = replace(OUR_ROW, made=replace(OUR_ROW.made, converter="Tool", setting="default"), operators=None)
 FAILED = Row(Made("net", "Net", "Other", "", problem="no such operator"))
@@ -71,7 +72,7 @@ def test_a_second_run_measures_nothing(
     rows = measure([*both, absent], [images], (), converted.float32, tmp_path)
     assert rows[2] == Row(absent)
     first, second = (row.accuracy["demo"] for row in rows[:2])
-    assert first.ap and first.difference == 0 and second.difference == pytest.approx(0, abs=0.01)
+    assert first.candidate and first.difference == 0 and second.difference == pytest.approx(0, abs=0.01)
     assert rows[0].host_ratio and 0.2 < rows[0].host_ratio < 5
 
     monkeypatch.setattr(measuring, "run_model", None)
