@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from android_demo.script_build.kotlin import java
+from android_demo.script_build.kotlin import SHORT_LIVED, java
 from android_demo.script_build.layout import ROOT
 from android_demo.script_build.pins import files_of
 from model.foundation.errors import GateError
@@ -17,19 +17,9 @@ def run_ktlint(*, correct: bool) -> None:
         GateError: a file does not follow the rules of .editorconfig.
     """
     classpath = ":".join(map(str, files_of("ktlint")))
-    command = [
-        java(),
-        "--add-opens=java.base/java.lang=ALL-UNNAMED",
-        "-cp",
-        classpath,
-        "com.pinterest.ktlint.Main",
-    ]
-    command += [
-        "--relative",
-        *(["--format"] if correct else []),
-        "android_demo/**/*.kt",
-        "android_demo/**/*.kts",
-    ]
+    command = [java(), *SHORT_LIVED, "--add-opens=java.base/java.lang=ALL-UNNAMED", "-cp", classpath]
+    command += ["com.pinterest.ktlint.Main", "--relative", *(["--format"] if correct else [])]
+    command += ["android_demo/**/*.kt", "android_demo/**/*.kts"]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode:
         print((done.stdout + done.stderr)[-6000:])

@@ -23,6 +23,11 @@ _TYPES = {
     "uint8": schema.TensorType.UINT8,
 }
 _VERSIONS = {"RESHAPE": 1, "HARD_SWISH": 1, "FLOOR": 1, "EMBEDDING_LOOKUP": 1, "REDUCE_MAX": 1, "SUM": 1}
+_ALIKE = (
+    "MAX_POOL_2D", "AVERAGE_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "CONCATENATION", "PAD",
+    "SLICE", "RESHAPE",
+)  # fmt: skip
+"""Kinds whose output has the scale of what they read."""
 Shape = tuple[int, ...]
 
 
@@ -78,7 +83,7 @@ class LayerFile:
     def add(self, step: Step) -> None:
         """Put a layer behind the last one."""
         before = self.made
-        _BUILD[step.kind](self, step)
+        _KINDS[step.kind][0](self, step)
         if step.aside:
             self._graph.outputs.append(self.made)
             self.made = before
@@ -89,70 +94,36 @@ class LayerFile:
         return tuple(int(side) for side in self._graph.tensors[self.made].shape)
 
     def convolution(self, step: Step) -> None:
-        _, rows, columns, channels = self.shape
-        by_channel = step.kind == "DEPTHWISE_CONV_2D"
-        options: Any = schema.DepthwiseConv2DOptionsT() if by_channel else schema.Conv2DOptionsT()
-        options.padding = schema.Padding.SAME
-        options.strideW = options.strideH = step.stride
-        options.dilationWFactor = options.dilationHFactor = 1
-        if by_channel:
-            options.depthMultiplier = 1
-        filters = channels if by_channel else step.size
-        kernel = (step.kernel, step.kernel)
-        weights = self._weights(
-            (1, *kernel, channels) if by_channel else (filters, *kernel, channels),
-            filters,
-            3 if by_channel else 0,
-        )
-        shape = (1, -(-rows // step.stride), -(-columns // step.stride), filters)
-        self._append(step.kind, [self.made, *weights], shape, options)
-
-    def linear(self, step: Step) -> None:
-        options = schema.FullyConnectedOptionsT()
-        weights = self._weights((step.size, self.shape[-1]), step.size, 0)
-        self._append(step.kind, [self.made, *weights], (1, step.size), options)
+        channels, kernel = self.shape[-1], (step.kernel, step.kernel)
+        if step.kind == "CONV_2D":
+            filters, weights = step.size, self._weights((step.size, *kernel, channels), step.size, 0)
+        else:
+            filters, weights = channels, self._weights((1, *kernel, channels), channels, 3)
+        self._append(step, weights, self._strided(step, filters), strideW=step.stride, strideH=step.stride)
 
     def binary(self, step: Step) -> None:
         """With itself; where `size` is 1 to 4 with a constant: by channel, by pixel, a number, a whole."""
-        name = {"MAXIMUM": "MaximumMinimum"}.get(step.kind, step.kind.title())
-        options: Any = getattr(schema, f"{name}OptionsT")()
-        if step.kind == "SUB":
-            options.potScaleInt16 = False
         other = self.made
         if step.size:
             whole = self.shape
             shape = ((1, 1, 1, whole[-1]), (*whole[:3], 1), (1,), whole)[step.size - 1]
             other = self._constant(self._activations(shape), self._type, SCALE)
-        self._append(step.kind, [self.made, other], self.shape, options)
+        self._append(step, [other], self.shape)
 
     def pooling(self, step: Step) -> None:
-        _, rows, columns, channels = self.shape
-        options = schema.Pool2DOptionsT()
-        options.filterHeight = options.filterWidth = step.kernel
-        options.strideH = options.strideW = step.stride
-        options.padding = schema.Padding.SAME
-        self._append(
-            step.kind,
-            [self.made],
-            (1, -(-rows // step.stride), -(-columns // step.stride), channels),
-            options,
-            alike=True,
-        )
+        window = {"filterHeight": step.kernel, "filterWidth": step.kernel}
+        shape = self._strided(step, self.shape[-1])
+        self._append(step, [], shape, strideH=step.stride, strideW=step.stride, **window)
 
     def resizing(self, step: Step) -> None:
         _, rows, columns, channels = self.shape
-        bilinear = step.kind == "RESIZE_BILINEAR"
-        options: Any = schema.ResizeBilinearOptionsT() if bilinear else schema.ResizeNearestNeighborOptionsT()
-        options.halfPixelCenters, options.alignCorners = bilinear, False
         size = self._constant(np.array([2 * rows, 2 * columns], np.int32), "int32")
-        self._append(step.kind, [self.made, size], (1, 2 * rows, 2 * columns, channels), options, alike=True)
+        self._append(step, [size], (1, 2 * rows, 2 * columns, channels))
 
     def joining(self, step: Step) -> None:
-        options = schema.ConcatenationOptionsT()
-        options.axis = 3 if step.size == 0 else 1
-        shape = list(self.shape)
-        shape[options.axis] *= 2
-        self._append(step.kind, [self.made, self.made], tuple(shape), options, alike=True)
+        axis, shape = 1 if step.size else 3, list(self.shape)
+        shape[axis] *= 2
+        self._append(step, [self.made], tuple(shape), axis=axis)
 
     def padding(self, step: Step) -> None:
         """By a pixel on the right and below; rows as [H, W * C] where `size` says so."""
@@ -164,62 +135,46 @@ class LayerFile:
         if step.size:
             pads[-1] = 0, step.size
         made = tuple(int(side + pad) for side, pad in zip(shape, pads.sum(1), strict=True))
-        self._append(
-            step.kind, [self.made, self._constant(pads, "int32")], made, schema.PadOptionsT(), alike=True
-        )
+        self._append(step, [self._constant(pads, "int32")], made)
 
     def reducing(self, step: Step) -> None:
         """Over rows and columns, or over the axis `size`."""
-        options = schema.ReducerOptionsT()
-        options.keepDims = True
         axes = (step.size,) if step.size else (1, 2)
         shape = tuple(1 if axis in axes else side for axis, side in enumerate(self.shape))
-        self._append(
-            step.kind, [self.made, self._constant(np.array(axes, np.int32), "int32")], shape, options
-        )
+        self._append(step, [self._constant(np.array(axes, np.int32), "int32")], shape)
 
     def cutting(self, step: Step) -> None:
         """The first `size` channels."""
         shape = (*self.shape[:-1], step.size)
-        begin, size = np.zeros(len(shape), np.int32), np.array(shape, np.int32)
-        limits = [self._constant(one, "int32") for one in (begin, size)]
-        self._append(step.kind, [self.made, *limits], shape, schema.SliceOptionsT(), alike=True)
+        limits = np.zeros(len(shape), np.int32), np.array(shape, np.int32)
+        self._append(step, [self._constant(one, "int32") for one in limits], shape)
 
     def looking_up(self, step: Step) -> None:
         """Four times as many rows as there are, in random order."""
         rows, channels = self.shape
-        numbers = self._constant(self._random.integers(0, rows, 4 * rows).astype(np.int32), "int32")
-        self._append(step.kind, [numbers, self.made], (4 * rows, channels), None)
+        numbers = self._random.integers(0, rows, 4 * rows).astype(np.int32)
+        table, self.made = self.made, self._constant(numbers, "int32")
+        self._append(step, [table], (4 * rows, channels))
 
     def reshaping(self, step: Step) -> None:
         """To [1, H, W * C] and back to columns of `size` channels."""
-        options = schema.ReshapeOptionsT()
         _, rows, *rest = self.shape
         width = int(np.prod(rest))
         shape = (1, rows, width) if not step.size else (1, rows, width // step.size, step.size)
-        options.newShape = np.array(shape, np.int32)
-        values = self._constant(np.array(shape, np.int32), "int32")
-        self._append(step.kind, [self.made, values], shape, options, alike=True)
+        values = np.array(shape, np.int32)
+        self._append(step, [self._constant(values, "int32")], shape, newShape=values)
 
     def mapping(self, step: Step) -> None:
-        options: Any = {
-            "SOFTMAX": schema.SoftmaxOptionsT, "LEAKY_RELU": schema.LeakyReluOptionsT,
-            "HARD_SWISH": schema.HardSwishOptionsT,
-        }.get(step.kind, lambda: None)()  # fmt: skip
-        if step.kind == "SOFTMAX":
-            options.beta = 1.0
-        if step.kind == "LEAKY_RELU":
-            options.alpha = 0.1
-        unit = step.kind in ("LOGISTIC", "SOFTMAX")
-        self._append(
-            step.kind, [self.made], self.shape, options, quantization=(1 / 256, -128) if unit else None
-        )
+        self._append(step, [], self.shape)
 
     def conversion(self, step: Step) -> None:
         """To int8 (QUANTIZE) or float32 (DEQUANTIZE)."""
         self._type = "int8" if step.kind == "QUANTIZE" else "float32"
-        options: Any = schema.QuantizeOptionsT() if step.kind == "QUANTIZE" else schema.DequantizeOptionsT()
-        self._append(step.kind, [self.made], self.shape, options)
+        self._append(step, [], self.shape)
+
+    def _strided(self, step: Step, channels: int) -> Shape:
+        _, rows, columns, _ = self.shape
+        return (1, -(-rows // step.stride), -(-columns // step.stride), channels)
 
     def _weights(self, shape: Shape, filters: int, axis: int) -> list[int]:
         if self._type == "float32":
@@ -240,22 +195,18 @@ class LayerFile:
         values = self._random.integers(1, 100, shape)
         return values.astype(np.int8 if self._type == "int8" else np.float32)
 
-    def _append(
-        self,
-        kind: str,
-        inputs: Sequence[int],
-        shape: Shape,
-        options: Any,
-        *,
-        alike: bool = False,
-        quantization: tuple[float, int] | None = None,
-    ) -> None:
-        made = self._tensor(shape, self._type, quantization)
-        if alike:
-            self._graph.tensors[made].quantization = self._graph.tensors[inputs[0]].quantization
-        self._graph.operators.append(
-            new_operator(self.model, kind, inputs, [made], options, version=_VERSIONS.get(kind, 2))
-        )
+    def _append(self, step: Step, others: Sequence[int], shape: Shape, **fields: Any) -> None:
+        """An operator that reads what was made last, and these."""
+        _, name, fixed = _KINDS[step.kind]
+        options = getattr(schema, f"{name}OptionsT")() if name else None
+        if options is not None:
+            vars(options).update(fixed | fields)
+        unit = (1 / 256, -128) if step.kind in ("LOGISTIC", "SOFTMAX") else None
+        made, inputs = self._tensor(shape, self._type, unit), [self.made, *others]
+        if step.kind in _ALIKE:
+            self._graph.tensors[made].quantization = self._graph.tensors[self.made].quantization
+        version = _VERSIONS.get(step.kind, 2)
+        self._graph.operators.append(new_operator(self.model, step.kind, inputs, [made], options, version))
         self.made = made
 
     def _tensor(self, shape: Shape, kind: str, quantization: tuple[float, int] | None = None) -> int:
@@ -293,19 +244,36 @@ def _named(name: str, tensor: int) -> Any:
     return made
 
 
-_BUILD: dict[str, Any] = {
-    "CONV_2D": LayerFile.convolution, "DEPTHWISE_CONV_2D": LayerFile.convolution,
-    "FULLY_CONNECTED": LayerFile.linear, "ADD": LayerFile.binary, "MUL": LayerFile.binary,
-    "SUB": LayerFile.binary, "MAX_POOL_2D": LayerFile.pooling, "AVERAGE_POOL_2D": LayerFile.pooling,
-    "RESIZE_BILINEAR": LayerFile.resizing, "RESIZE_NEAREST_NEIGHBOR": LayerFile.resizing,
-    "CONCATENATION": LayerFile.joining, "PAD": LayerFile.padding, "MEAN": LayerFile.reducing,
-    "SUM": LayerFile.reducing, "REDUCE_MAX": LayerFile.reducing, "MAXIMUM": LayerFile.binary,
-    "SLICE": LayerFile.cutting, "FLOOR": LayerFile.mapping,
-    "EMBEDDING_LOOKUP": LayerFile.looking_up,
-    "RESHAPE": LayerFile.reshaping, "LOGISTIC": LayerFile.mapping, "SOFTMAX": LayerFile.mapping,
-    "LEAKY_RELU": LayerFile.mapping, "HARD_SWISH": LayerFile.mapping, "QUANTIZE": LayerFile.conversion,
-    "DEQUANTIZE": LayerFile.conversion,
-}  # fmt: skip
+_CONV = {"padding": schema.Padding.SAME, "dilationWFactor": 1, "dilationHFactor": 1}
+_POOL, _KEEP = {"padding": schema.Padding.SAME}, {"keepDims": True}
+_KINDS: dict[str, tuple[Any, str, dict[str, Any]]] = {
+    "CONV_2D": (LayerFile.convolution, "Conv2D", _CONV),
+    "DEPTHWISE_CONV_2D": (LayerFile.convolution, "DepthwiseConv2D", _CONV | {"depthMultiplier": 1}),
+    "ADD": (LayerFile.binary, "Add", {}),
+    "SUB": (LayerFile.binary, "Sub", {"potScaleInt16": False}),
+    "MUL": (LayerFile.binary, "Mul", {}),
+    "MAXIMUM": (LayerFile.binary, "MaximumMinimum", {}),
+    "MAX_POOL_2D": (LayerFile.pooling, "Pool2D", _POOL),
+    "AVERAGE_POOL_2D": (LayerFile.pooling, "Pool2D", _POOL),
+    "RESIZE_BILINEAR": (LayerFile.resizing, "ResizeBilinear", {"halfPixelCenters": True}),
+    "RESIZE_NEAREST_NEIGHBOR": (LayerFile.resizing, "ResizeNearestNeighbor", {}),
+    "CONCATENATION": (LayerFile.joining, "Concatenation", {}),
+    "PAD": (LayerFile.padding, "Pad", {}),
+    "MEAN": (LayerFile.reducing, "Reducer", _KEEP),
+    "SUM": (LayerFile.reducing, "Reducer", _KEEP),
+    "REDUCE_MAX": (LayerFile.reducing, "Reducer", _KEEP),
+    "SLICE": (LayerFile.cutting, "Slice", {}),
+    "EMBEDDING_LOOKUP": (LayerFile.looking_up, "", {}),
+    "RESHAPE": (LayerFile.reshaping, "Reshape", {}),
+    "FLOOR": (LayerFile.mapping, "", {}),
+    "LOGISTIC": (LayerFile.mapping, "", {}),
+    "SOFTMAX": (LayerFile.mapping, "Softmax", {"beta": 1.0}),
+    "LEAKY_RELU": (LayerFile.mapping, "LeakyRelu", {"alpha": 0.1}),
+    "HARD_SWISH": (LayerFile.mapping, "HardSwish", {}),
+    "QUANTIZE": (LayerFile.conversion, "Quantize", {}),
+    "DEQUANTIZE": (LayerFile.conversion, "Dequantize", {}),
+}
+"""Kind -> how such a layer is added, its options in the schema, and those that are always the same."""
 
 
 def write_layer_file(path: Path, shape: Shape, steps: Sequence[Step], kind: str) -> None:

@@ -80,7 +80,7 @@ def train(
     recipe: Recipe = Recipe(),
 ) -> None:
     """Train a network; goes on where the output folder stopped."""
-    from model.foundation.artifact import write_json
+    from model.foundation.records import write_record
     from model.training.loop import STATE
     from model.training.loop import train as run
     from model.training.plots import plot_run
@@ -98,7 +98,7 @@ def train(
     elif start is not None:
         student.start_from(start)
     output.mkdir(parents=True, exist_ok=True)
-    write_json(output / "recipe.json", recipe.to_json())
+    write_record(output / "recipe.json", recipe)
     network = None if teacher is None else Scrfd(teacher).eval().to(device)
     source = source_of(photographs, recipe, answers, processor, network)
     run(student, source, output, look_at(photographs, report), looks, workers)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -101,21 +100,3 @@ class Recipe:
     def views_of(self, side: int) -> int:
         """How many views of `side` pixels make a batch."""
         return max(2, round(self.pictures * BASE * BASE / (side * side)))
-
-    def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON values."""
-        return dict(json.loads(json.dumps(asdict(self))))
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Recipe:
-        """Read `to_json`'s value back.
-
-        Raises:
-            InputError: a field is unknown or out of range.
-        """
-        if unknown := sorted(set(value) - {field.name for field in fields(cls)}):
-            raise InputError(f"unknown field(s) in the recipe: {', '.join(unknown)}")
-        given: dict[str, Any] = {
-            name: tuple(item) if isinstance(item, list) else item for name, item in value.items()
-        }
-        return cls(**given)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from model.checkpoint import load_checkpoint, read_saved, write_saved
 from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
+from model.foundation.records import from_json, to_json
 from model.geometry.spec import DetectorSpec
 from model.layers.blocks import Detector, Outputs
 from model.networks import NETWORKS, spec_of
@@ -161,7 +162,7 @@ class Student:
     def save(self, path: Path) -> None:
         """Write everything that a resumed training needs, whole or not at all."""
         state = {
-            "recipe": self.recipe.to_json(),
+            "recipe": to_json(self.recipe),
             "steps": self.steps,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -182,7 +183,7 @@ class Student:
         """
         state = read_saved(path, self.device)
         with damage_is_said(f"{path} is no training state of this version"):
-            if (saved := Recipe.from_json(state["recipe"])) != self.recipe:
+            if (saved := from_json(Recipe, state["recipe"], str(path))) != self.recipe:
                 raise InputError(
                     f"{path} belongs to another recipe ({saved.network}, seed {saved.seed}, "
                     f"{saved.samples:,} samples): choose another output folder"

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from model.foundation.records import from_json, to_json
 from model.geometry.boxes import decode_boxes
 from model.networks import spec_of
 from model.training.assignment import overlap
@@ -122,4 +123,4 @@ def test_the_schedule():
     assert [recipe.trust_at(step) for step in (0, 25, 50, 90)] == [0.5, 0.25, 0.0, 0.0]
     assert recipe.learns_statistics(19) and not recipe.learns_statistics(20)
     assert [recipe.views_of(side) for side in (320, 640, 160)] == [10, 2, 40]
-    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert from_json(Recipe, to_json(recipe), "recipe.json") == recipe
