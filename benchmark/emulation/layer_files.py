@@ -11,17 +11,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from convert.tflite.edit import new_operator
+from convert.tflite.edit import add_constant, add_tensor, new_operator, sign
 from model.runtime.flatbuffer import write_model
 
 SCALE = 0.05
 WEIGHT_SCALE = 0.01
-_TYPES = {
-    "float32": schema.TensorType.FLOAT32,
-    "int32": schema.TensorType.INT32,
-    "int8": schema.TensorType.INT8,
-    "uint8": schema.TensorType.UINT8,
-}
 _VERSIONS = {"RESHAPE": 1, "HARD_SWISH": 1, "FLOOR": 1, "EMBEDDING_LOOKUP": 1, "REDUCE_MAX": 1, "SUM": 1}
 _ALIKE = (
     "MAX_POOL_2D", "AVERAGE_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "CONCATENATION", "PAD",
@@ -73,11 +67,7 @@ class LayerFile:
     def write(self, path: Path) -> None:
         """Write what there is, with one signature."""
         self._graph.outputs.append(self.made)
-        signature = schema.SignatureDefT()
-        signature.signatureKey, signature.subgraphIndex = "serving_default", 0
-        signature.inputs = [_named("args_0", self._graph.inputs[0])]
-        signature.outputs = [_named(f"output_{i}", one) for i, one in enumerate(self._graph.outputs)]
-        self.model.signatureDefs = [signature]
+        sign(self.model)
         write_model(self.model, path)
 
     def add(self, step: Step) -> None:
@@ -107,7 +97,7 @@ class LayerFile:
         if step.size:
             whole = self.shape
             shape = ((1, 1, 1, whole[-1]), (*whole[:3], 1), (1,), whole)[step.size - 1]
-            other = self._constant(self._activations(shape), self._type, SCALE)
+            other = self._constant(self._activations(shape), SCALE)
         self._append(step, [other], self.shape)
 
     def pooling(self, step: Step) -> None:
@@ -117,7 +107,7 @@ class LayerFile:
 
     def resizing(self, step: Step) -> None:
         _, rows, columns, channels = self.shape
-        size = self._constant(np.array([2 * rows, 2 * columns], np.int32), "int32")
+        size = self._constant(np.array([2 * rows, 2 * columns], np.int32))
         self._append(step, [size], (1, 2 * rows, 2 * columns, channels))
 
     def joining(self, step: Step) -> None:
@@ -135,25 +125,25 @@ class LayerFile:
         if step.size:
             pads[-1] = 0, step.size
         made = tuple(int(side + pad) for side, pad in zip(shape, pads.sum(1), strict=True))
-        self._append(step, [self._constant(pads, "int32")], made)
+        self._append(step, [self._constant(pads)], made)
 
     def reducing(self, step: Step) -> None:
         """Over rows and columns, or over the axis `size`."""
         axes = (step.size,) if step.size else (1, 2)
         shape = tuple(1 if axis in axes else side for axis, side in enumerate(self.shape))
-        self._append(step, [self._constant(np.array(axes, np.int32), "int32")], shape)
+        self._append(step, [self._constant(np.array(axes, np.int32))], shape)
 
     def cutting(self, step: Step) -> None:
         """The first `size` channels."""
         shape = (*self.shape[:-1], step.size)
         limits = np.zeros(len(shape), np.int32), np.array(shape, np.int32)
-        self._append(step, [self._constant(one, "int32") for one in limits], shape)
+        self._append(step, [self._constant(one) for one in limits], shape)
 
     def looking_up(self, step: Step) -> None:
         """Four times as many rows as there are, in random order."""
         rows, channels = self.shape
         numbers = self._random.integers(0, rows, 4 * rows).astype(np.int32)
-        table, self.made = self.made, self._constant(numbers, "int32")
+        table, self.made = self.made, self._constant(numbers)
         self._append(step, [table], (4 * rows, channels))
 
     def reshaping(self, step: Step) -> None:
@@ -162,7 +152,7 @@ class LayerFile:
         width = int(np.prod(rest))
         shape = (1, rows, width) if not step.size else (1, rows, width // step.size, step.size)
         values = np.array(shape, np.int32)
-        self._append(step, [self._constant(values, "int32")], shape, newShape=values)
+        self._append(step, [self._constant(values)], shape, newShape=values)
 
     def mapping(self, step: Step) -> None:
         self._append(step, [], self.shape)
@@ -180,15 +170,15 @@ class LayerFile:
         if self._type == "float32":
             values = self._random.normal(0, 0.1, shape).astype(np.float32)
             return [
-                self._constant(values, "float32"),
-                self._constant(np.zeros(filters, np.float32), "float32"),
+                self._constant(values),
+                self._constant(np.zeros(filters, np.float32)),
             ]
         whole = self._random.integers(-127, 128, shape).astype(np.int8)
         scales = np.full(filters, WEIGHT_SCALE, np.float32)
         bias = np.zeros(filters, np.int32)
         return [
-            self._constant(whole, "int8", scales, axis),
-            self._constant(bias, "int32", scales * np.float32(SCALE), 0),
+            self._constant(whole, scales, axis),
+            self._constant(bias, scales * np.float32(SCALE), 0),
         ]
 
     def _activations(self, shape: Shape) -> NDArray[Any]:
@@ -210,37 +200,24 @@ class LayerFile:
         self.made = made
 
     def _tensor(self, shape: Shape, kind: str, quantization: tuple[float, int] | None = None) -> int:
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.type = f"t{len(self._graph.tensors)}", list(shape), _TYPES[kind]
-        tensor.buffer, tensor.hasRank = 0, True
+        index = add_tensor(self.model, f"t{len(self._graph.tensors)}", shape, kind)
         if kind in ("int8", "uint8"):
             scale, zero = quantization or (SCALE, 0 if kind == "int8" else 128)
-            tensor.quantization = _quantization([scale], [zero], 0)
-        self._graph.tensors.append(tensor)
-        return len(self._graph.tensors) - 1
+            self._graph.tensors[index].quantization = _quantization([scale], [zero], 0)
+        return index
 
-    def _constant(self, values: NDArray[Any], kind: str, scales: Any = None, axis: int = 0) -> int:
-        index = self._tensor(values.shape, kind)
-        tensor = self._graph.tensors[index]
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-        self.model.buffers.append(buffer)
-        tensor.buffer = len(self.model.buffers) - 1
+    def _constant(self, values: NDArray[Any], scales: Any = None, axis: int = 0) -> int:
+        index = add_constant(self.model, f"t{len(self._graph.tensors)}", values)
         if scales is not None:
             several = np.atleast_1d(np.asarray(scales, np.float32))
-            tensor.quantization = _quantization(several.tolist(), [0] * len(several), axis)
+            made = _quantization(several.tolist(), [0] * len(several), axis)
+            self._graph.tensors[index].quantization = made
         return index
 
 
 def _quantization(scales: Sequence[float], zeros: Sequence[int], axis: int) -> Any:
     made = schema.QuantizationParametersT()
     made.scale, made.zeroPoint, made.quantizedDimension = list(scales), list(zeros), axis
-    return made
-
-
-def _named(name: str, tensor: int) -> Any:
-    made = schema.TensorMapT()
-    made.name, made.tensorIndex = name, tensor
     return made
 
 

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 _TYPES = {
     "float32": schema.TensorType.FLOAT32,
     "int32": schema.TensorType.INT32,
+    "int8": schema.TensorType.INT8,
     "uint8": schema.TensorType.UINT8,
 }
-Stored = NDArray[np.float32] | NDArray[np.int32]
+Stored = NDArray[np.float32] | NDArray[np.int32] | NDArray[np.int8]
 
 
 def add_tensor(model: Any, name: str, shape: Sequence[int], kind: str = "float32") -> int:
-    """Add a computed tensor ("float32", "int32" or "uint8") to the first subgraph; its index."""
+    """Add a computed tensor ("float32", "int32", "int8" or "uint8") to the first subgraph; its index."""
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.type = name, np.array(shape, np.int32), _TYPES[kind]
     tensor.buffer, tensor.hasRank = 0, True
@@ -50,7 +51,7 @@ def values_of(model: Any, tensor: int) -> Any:
         return None
     stored = model.subgraphs[0].tensors[tensor]
     data = model.buffers[stored.buffer].data
-    kinds = {number: name for name, number in _TYPES.items() if name != "uint8"}
+    kinds = {_TYPES[name]: name for name in ("float32", "int32")}
     if data is None or not len(data) or stored.type not in kinds:
         return None
     return np.frombuffer(bytes(data), kinds[stored.type]).reshape(stored.shape)
@@ -83,6 +84,23 @@ def new_operator(
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
         operator.builtinOptions = options
     return operator
+
+
+def sign(model: Any) -> None:
+    """Give a file its only signature, "serving_default": the first subgraph's numbered inputs and outputs."""
+    graph, signature = model.subgraphs[0], schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+    signature.inputs, signature.outputs = (
+        [_entry(f"{role}_{place}", int(index)) for place, index in enumerate(tensors)]
+        for role, tensors in (("args", graph.inputs), ("output", graph.outputs))
+    )
+    model.signatureDefs = [signature]
+
+
+def _entry(name: str, tensor: int) -> Any:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = name, tensor
+    return entry
 
 
 def reshape(model: Any, source: int, target: int) -> Any:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ai_edge_litert import schema_py_generated as schema
-
 from convert.difference import TensorDifference, measure_difference, require_close
+from convert.tflite.edit import sign
 from convert.tflite.graph import Graph
 from convert.tflite.naming import number_names
 from convert.tflite.passes import FOREIGN_PASSES, PASSES
@@ -92,17 +91,7 @@ def _choose_outputs(model: Any, names: Sequence[str]) -> None:
     graph = model.subgraphs[0]
     found = {text(graph.tensors[index].name): int(index) for index in graph.outputs}
     graph.outputs = [found[name] for name in names]
-    signature = schema.SignatureDefT()
-    signature.signatureKey = "serving_default"
-    signature.inputs = [_entry("args_0", int(graph.inputs[0]))]
-    signature.outputs = [_entry(f"output_{place}", found[name]) for place, name in enumerate(names)]
-    model.signatureDefs = [signature]
-
-
-def _entry(name: str, tensor: int) -> Any:
-    entry = schema.TensorMapT()
-    entry.name, entry.tensorIndex = name, tensor
-    return entry
+    sign(model)
 
 
 def _limits(outputs: dict[str, TensorDifference]) -> dict[str, float]:

@@ -59,7 +59,9 @@ def test_a_foreign_file_is_trained_from_photographs_alone(
 ) -> None:
     """Any float file: no network, no labels; several outputs of each role; and the proof stands."""
     ranges, folder, output = tmp_path / "ranges.json", tmp_path / "photographs", tmp_path / "output"
-    shutil.copytree(demo_set / "calibration" / "images", folder)
+    folder.mkdir()
+    for picture in sorted((demo_set / "calibration" / "images").iterdir())[:12]:
+        shutil.copy(picture, folder)
     spec = open_model(foreign).spec
     measured = measure_ranges(foreign, parity_inputs(folder, spec, 4))
     size = SizeRanges.of(measured, {})
