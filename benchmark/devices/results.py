@@ -55,6 +55,12 @@ class Setting:
     cluster: Cluster | None = None
     limits: Limits | None = None
 
+    @property
+    def words(self) -> str:
+        """For a table."""
+        parts = [f"{self.threads} thr", self.delegate, self.cluster.name if self.cluster else ""]
+        return ", ".join(filter(None, [*parts, "quick" if self.limits and self.limits.quick else ""]))
+
 
 @dataclass(frozen=True)
 class Minute:

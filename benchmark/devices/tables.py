@@ -40,7 +40,7 @@ def latency_table(measurements: Sequence[Measurement]) -> Table:
         middle = f"{timing.mean:.2f} mean" if timing.p50 is None else f"{timing.p50:.2f}"
         table.add_row(
             without_beginning(one.model.file, shared),
-            _setting(one),
+            one.settings.words,
             f"{middle} / {figure(timing.p90)} / {figure(timing.p99)}",
             f"{timing.fps:.1f}",
             f"{timing.first:.1f} / {timing.init:.1f}",
@@ -52,16 +52,8 @@ def latency_table(measurements: Sequence[Measurement]) -> Table:
 
 def problem_lines(measurements: Sequence[Measurement]) -> list[str]:
     """Why figures are not to be trusted, a line each."""
-    found = [(one.model.file, _setting(one), one.problems) for one in measurements if not one.valid]
+    found = [(one.model.file, one.settings.words, one.problems) for one in measurements if not one.valid]
     return [f"INVALID: {file}, {setting}: {'; '.join(problems)}" for file, setting, problems in found]
-
-
-def _setting(one: Measurement) -> str:
-    setting = one.settings
-    parts = [f"{setting.threads} thr", setting.delegate]
-    parts += [setting.cluster.name] if setting.cluster else []
-    parts += ["quick"] if setting.limits and setting.limits.quick else []
-    return ", ".join(parts)
 
 
 def cost_table(measurements: Sequence[Measurement]) -> Table:

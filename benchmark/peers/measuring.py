@@ -200,13 +200,8 @@ def _counted(rows: Sequence[Row], core: str, results: ResultFile) -> Iterator[Ro
             if file is None or file.suffix != ".tflite":
                 yield row
                 continue
-            planned = method.planned(file, Setting())
-            found = results.measurements.get(planned.key)
             try:
-                if found is None or not found.valid:
-                    with step(f"{file.name}: instructions on {core}"):
-                        found = method.measure(file, Setting(), profile=False)
-                    results.add(found)
+                found = method.kept(file, Setting(), results, f"{file.name}: instructions on {core}")
             except (DeviceError, InputError) as error:
                 yield _failed(row, error)
                 continue

@@ -50,7 +50,7 @@ def teach(
     from model.training.teacher.answers import SIDES, look, merged, save_answers
     from model.training.teacher.scrfd import Scrfd
 
-    device = _prepared(processor, threads)
+    device = prepared(processor, threads)
     photographs = unique(read_photographs(data))
     network = Scrfd(teacher).eval().to(device)
     album, _ = open_album(photographs)
@@ -89,7 +89,7 @@ def train(
     from model.training.student import Student
     from model.training.teacher.scrfd import Scrfd
 
-    device = _prepared(processor, threads)
+    device = prepared(processor, threads)
     photographs = read_photographs(data)
     student = Student(recipe, processor)
     if (output / STATE).is_file():
@@ -105,7 +105,12 @@ def train(
     plot_run(output)
 
 
-def _prepared(processor: str, threads: int | None) -> torch.device:
+def prepared(processor: str, threads: int | None) -> torch.device:
+    """The device that trains, with so many threads of the CPU for networks and one for pictures.
+
+    Raises:
+        InputError: there is no such device, or the number is none.
+    """
     import cv2
     import torch
 

@@ -24,19 +24,13 @@ def qat(
         processor: That trains.
         threads: Of the CPU.
     """
-    import cv2
     import torch
 
-    from model.foundation.errors import InputError
+    from model.training.commands import prepared
     from quantize.qat import steps
 
-    if threads < 1:
-        raise InputError(f"--threads must be at least 1, found {threads}")
-    if processor == "cuda" and not torch.cuda.is_available():
-        raise InputError("--processor cuda: this PyTorch sees no GPU; use --processor cpu")
-    torch.set_num_threads(threads)
+    prepared(processor, threads)
     torch.set_flush_denormal(True)  # gradients that underflow would take many times as long
-    cv2.setNumThreads(1)
     for path, agreement in steps.run_training(plan, schedule, processor):
         for name, (mirror, file) in agreement.average_precision.items():
             print(f"{path.name}: AP on {name} {file:.4f} (trained network {mirror:.4f})")
