@@ -1,16 +1,16 @@
 // What Android Studio opens. It needs Google's Maven repository; `make android` needs neither that nor the Android SDK.
 plugins {
     alias(libs.plugins.android.application)
-    alias(libs.plugins.kotlin.android)
 }
 
 android {
     namespace = "org.featherface.demo"
-    compileSdk = 35
+    compileSdk = 36
 
     defaultConfig {
         applicationId = "org.featherface.demo"
         minSdk = 24
+        // From 36 on, Android 16 no longer calls onBackPressed, which takes a picture back to the camera.
         targetSdk = 35
         versionCode = 1
         versionName = "1.0"
@@ -37,9 +37,10 @@ kotlin {
     compilerOptions {
         jvmTarget = org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM_11
     }
-    // Robolectric's own androidx classes are within reach here.
-    sourceSets.named("test") { kotlin.exclude("androidx/**") }
 }
+
+// Robolectric's own androidx classes are within reach here.
+tasks.withType<org.jetbrains.kotlin.gradle.tasks.KotlinCompile>().configureEach { exclude("androidx/**") }
 
 dependencies {
     implementation(libs.litert)
