@@ -120,9 +120,9 @@ def test_the_app_takes_what_is_named_or_asked_for_or_was_built(tmp_path: Path) -
 
 
 def test_a_network_whose_weights_ship_comes_with_them_and_their_ranges(tmp_path: Path) -> None:
-    said = _would("tflite", f"BUILD={tmp_path}", "NETWORK=featherface_v2_lean").stdout
-    assert '--checkpoint "model/weights/featherface_v2_lean.pth"' in said
-    assert "--ranges model/weights/featherface_v2_lean_ranges.json" in said
+    said = _would("tflite", f"BUILD={tmp_path}", "NETWORK=featherface_v2").stdout
+    assert '--checkpoint "model/weights/featherface_v2.pth"' in said
+    assert "--ranges model/weights/featherface_v2_ranges.json" in said
     said = _would("tflite", f"BUILD={tmp_path}", "NETWORK=featherface_v1", "CHECKPOINT=mine.pth").stdout
     assert '--checkpoint "mine.pth"' in said
     assert "model/weights" not in said

@@ -8,7 +8,7 @@ from calibration_data.images import load_rgb
 from model.evaluation.protocol import InputProtocol, detect_image
 from model.geometry.boxes import Detections
 from model.geometry.letterbox import Pixels
-from model.geometry.spec import DetectorSpec
+from model.geometry.spec import DetectorSpec, read_spec
 from model.runtime.running import open_model
 
 
@@ -22,21 +22,23 @@ class Detector:
     def __init__(
         self,
         file: str | Path,
-        spec: DetectorSpec | None = None,
+        spec: DetectorSpec | str | Path | None = None,
         score: float | None = None,
         threads: int = 1,
     ) -> None:
         """
         Args:
             file: .tflite, .onnx or .pth.
-            spec: Needed for a .pth; for the others it replaces the spec that they carry.
+            spec: Or the JSON file that holds it. Needed for a .pth; for the others it replaces the spec that
+                they carry.
             score: Faces above this score are returned; the spec's threshold if None.
             threads: Threads of the runtime.
 
         Raises:
-            InputError: as `open_model`.
+            InputError: as `open_model`, or as `read_spec`.
         """
-        self._model = open_model(Path(file), spec, threads)
+        described = read_spec(Path(spec)) if isinstance(spec, str | Path) else spec
+        self._model = open_model(Path(file), described, threads)
         self.spec = self._model.spec
         self._protocol = InputProtocol(score_floor=self.spec.score_threshold if score is None else score)
 

@@ -1,13 +1,15 @@
-"""FeatherFace V2: a quarter-million-parameter face detector made for 8-bit integer kernels.
+"""FeatherFace V2: a face detector of 209 thousand parameters made for 8-bit integer kernels.
 
 Every activation is a ReLU that fuses into its convolution or a ReLU6 gate; every fusion is a plain
 sum of non-negative maps; pooling, resizing and gating are operators that XNNPACK has in int8; the
-heads run once on the cells of all levels together, so that their outputs need no rescaling.
+heads run once on the cells of all levels together, so that their outputs need no rescaling. The first
+convolution makes 16 channels at once, nothing else runs at half the input's size and no map has fewer than
+16 channels: kernels compute 8 at the price of 16.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -19,6 +21,13 @@ from model.layers.channel_groups import Group, Reader
 from model.networks import Network
 
 WIDTH = 32
+STAGES = (
+    ((16, 32, 2), (32, 32, 1)),
+    ((32, 64, 2), (64, 64, 1)),
+    ((64, 128, 2), (128, 128, 1), (128, 128, 1), (128, 128, 1)),
+    ((128, 256, 2), (256, 256, 1)),
+)
+"""Blocks at strides 4, 8, 16 and 32: input channels, output channels and stride of each."""
 PRIOR_LOGIT = -4.0
 """Initial class logit: about 2 % of anchors are faces (Lin et al., focal loss, 2017, section 4.1)."""
 
@@ -88,23 +97,20 @@ class Separable(nn.Module):
 
 
 class Backbone(nn.Module):
-    """MobileNetV1 x0.25 with ReLU: maps of 64, 128 and 256 channels at strides 8, 16 and 32."""
+    """Separable convolutions behind a dense one: maps of 64, 128 and 256 channels at strides 8, 16 and 32."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = ConvBn(3, 8, 3, 2)
-        self.stage1 = stage((8, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1))
-        self.stage2 = stage((64, 128, 2), *[(128, 128, 1)] * 5)
-        self.stage3 = stage((128, 256, 2), (256, 256, 1))
+        self.stem = ConvBn(3, STAGES[0][0][0], 3, 2)
+        self.stage1, self.stage2, self.stage3, self.stage4 = (_stage(*blocks) for blocks in STAGES)
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
-        c3 = self.stage1(F.relu(self.stem(pixels)))
-        c4 = self.stage2(c3)
-        return [c3, c4, self.stage3(c4)]
+        c3 = self.stage2(self.stage1(F.relu(self.stem(pixels))))
+        c4 = self.stage3(c3)
+        return [c3, c4, self.stage4(c4)]
 
 
-def stage(*blocks: tuple[int, int, int]) -> nn.Sequential:
-    """Separable convolutions one after the other: input channels, output channels and stride of each."""
+def _stage(*blocks: tuple[int, int, int]) -> nn.Sequential:
     return nn.Sequential(*(Separable(i, o, stride, inner_relu=True) for i, o, stride in blocks))
 
 
@@ -130,48 +136,34 @@ def _double(x: Tensor) -> Tensor:
 
 
 class CbamPlusPlus(nn.Module):
-    """Channel gate, then spatial gate, for 256 levels.
+    """What 256 levels and short trainings leave of CBAM: a gate over channels.
 
-    Both gates are relu6(z), i.e. six times a hard sigmoid, starting at 1: no table of exponentials, a
-    fixed range, and the factor of six is absorbed by the weights that follow. The channel gate reads the
-    global mean; the spatial gate reads a depthwise 3x3 of all channels instead of CBAM's 7x7 of two
-    reductions over channels, which have no integer kernel in XNNPACK.
+    It is relu6(z) of the global mean, i.e. six times a hard sigmoid, starting at 1: no table of exponentials,
+    a fixed range, and the factor of six is absorbed by the weights that follow. A second gate over places
+    cost as much as a block of the backbone and earned nothing that could be told from noise.
     """
 
     def __init__(self, width: int, reduction: int = 4) -> None:
         super().__init__()
         self.squeeze = nn.Conv2d(width, width // reduction, 1)
         self.excite = nn.Conv2d(width // reduction, width, 1)
-        self.look = ConvBn(width, width, 3, groups=width)
-        self.mask = nn.Conv2d(width, 1, 1)
-        for gate in (self.excite, self.mask):
-            nn.init.normal_(gate.weight, std=0.01)
-            nn.init.constant_(cast(Tensor, gate.bias), 1.0)
+        nn.init.normal_(self.excite.weight, std=0.01)
+        nn.init.constant_(cast(Tensor, self.excite.bias), 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
         mean = x.mean(dim=(2, 3), keepdim=True)
-        x = x * F.relu6(self.excite(F.relu(self.squeeze(mean))))
-        return x * F.relu6(self.mask(F.relu(self.look(x))))
+        return x * F.relu6(self.excite(F.relu(self.squeeze(mean))))
 
 
 class Context(nn.Module):
-    """SSH's branches of 3x3, 5x5 and 7x7 reach from separable convolutions, one set for all levels."""
+    """One separable convolution for all levels; a second one is the heads' tower."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        half, quarter = width // 2, width // 4
-        self.reach3 = Separable(width, half)
-        self.reach5_in, self.reach5 = Separable(width, quarter), Separable(quarter, quarter)
-        self.reach7_in, self.reach7 = Separable(quarter, quarter), Separable(quarter, quarter)
+        self.layer = Separable(width, width)
 
     def forward(self, levels: Sequence[Tensor]) -> list[Tensor]:
-        inner = self.reach5_in.shared(levels)
-        branches = (
-            self.reach3.shared(levels),
-            self.reach5.shared(inner),
-            self.reach7.shared(self.reach7_in.shared(inner)),
-        )
-        return [torch.cat(level, dim=1) for level in zip(*branches, strict=True)]
+        return self.layer.shared(levels)
 
 
 class Heads(nn.Module):
@@ -206,30 +198,19 @@ class FeatherFaceV2(Detector):
     Anchors, strides and variances are V1's, so that both are compared and decoded anchor by anchor.
     """
 
-    def __init__(
-        self,
-        backbone: Callable[[], nn.Module] = Backbone,
-        gate: Callable[[int], nn.Module] = CbamPlusPlus,
-        context: Callable[[int], nn.Module] = Context,
-    ) -> None:
-        """
-        Args:
-            backbone: Makes maps of 64, 128 and 256 channels at strides 8, 16 and 32 of an image.
-            gate: Of so many channels; one a level.
-            context: Of so many channels; the same for the maps of all levels.
-        """
+    def __init__(self) -> None:
         super().__init__()
-        self.backbone = backbone()
+        self.backbone = Backbone()
         self.laterals = nn.ModuleList(ConvBn(channels, WIDTH) for channels in (64, 128, 256))
         self.fusion = nn.Sequential(FusionCell(WIDTH), FusionCell(WIDTH))
-        self.attention = nn.ModuleList(gate(WIDTH) for _ in range(3))
-        self.context = context(WIDTH)
+        self.attention = nn.ModuleList(CbamPlusPlus(WIDTH) for _ in range(3))
+        self.context = Context(WIDTH)
         self.heads = Heads(WIDTH)
 
     def features(self, pixels: Tensor) -> list[Tensor]:
         levels = [F.relu(lateral(c)) for lateral, c in zip(self.laterals, self.backbone(pixels), strict=True)]
         levels = self.fusion(levels)
-        return list(self.context([gate(x) for gate, x in zip(self.attention, levels, strict=True)]))
+        return self.context([gate(x) for gate, x in zip(self.attention, levels, strict=True)])
 
     def predict(self, features: Sequence[Tensor]) -> Outputs:
         outputs: Outputs = self.heads(features)
@@ -245,87 +226,59 @@ class FeatherFaceV2(Detector):
                 module.learn_statistics = learn
 
 
-_STAGES = (
-    (1, ((8, 16), (16, 32), (32, 32), (32, 64), (64, 64))),
-    (2, ((64, 128), *[(128, 128)] * 5)),
-    (3, ((128, 256), (256, 256))),
-)
-
-
-def conv_names(name: str) -> tuple[str, str]:
-    """Names of a ConvBn's convolution and batch norm, as a group of channels has them."""
-    return f"{name}.conv", f"{name}.bn"
-
-
-def within(separable: str, channels: int, slope: float = 1.0) -> Group:
-    """Between the two convolutions of a separable one; none of the neck's has an activation there."""
-    maker, reader = conv_names(f"{separable}.depthwise"), Reader(f"{separable}.pointwise.conv")
-    return Group(channels, (maker,), (reader,), slope)
-
-
 def _channel_groups() -> list[Group]:
-    groups = _backbone_groups()
-    cells = [f"fusion.{cell}.{part}" for cell in (0, 1) for part in ("up4", "up3", "down4", "down5")]
-    gates = [f"attention.{level}" for level in range(3)]
-    after = [Reader(f"context.{branch}.depthwise.conv") for branch in ("reach3", "reach5_in")]
-    # Every map of the neck is a sum with another one, so that all share their factors.
-    groups.append(
-        Group(
-            32,
-            (
-                *(conv_names(f"laterals.{i}") for i in range(3)),
-                *(conv_names(f"{cell}.pointwise") for cell in cells),
-            ),
-            (
-                *(Reader(f"{cell}.depthwise.conv") for cell in cells),
-                *(Reader(f"{gate}.{part}") for gate in gates for part in ("squeeze", "look.conv")),
-                *after,
-            ),
-        )
-    )
-    groups += [within(cell, 32) for cell in cells]
-    for gate in gates:
-        groups.append(Group(8, ((f"{gate}.squeeze", ""),), (Reader(f"{gate}.excite"),)))
-        groups.append(Group(32, (conv_names(f"{gate}.look"),), (Reader(f"{gate}.mask"),)))
-    return groups + _context_groups()
+    return [*_backbone_groups(), *_neck_groups(), *_head_groups()]
 
 
 def _backbone_groups() -> list[Group]:
     groups = []
-    makers: tuple[str, str] = conv_names("backbone.stem")
-    for stage, blocks in _STAGES:
-        for number, (inputs, _) in enumerate(blocks):
-            block = f"backbone.stage{stage}.{number}"
-            also = [Reader(f"laterals.{stage - 2}.conv")] if number == 0 and stage > 1 else []
-            groups.append(Group(inputs, (makers,), (Reader(f"{block}.depthwise.conv"), *also)))
-            groups.append(within(block, inputs, slope=0.0))
-            makers = conv_names(f"{block}.pointwise")
-    groups.append(Group(256, (makers,), (Reader("laterals.2.conv"),)))
-    return groups
+    makers, lateral = _conv_names("backbone.stem"), list[Reader]()
+    for number, blocks in enumerate(STAGES, 1):
+        for place, (inputs, _, _) in enumerate(blocks):
+            block = f"backbone.stage{number}.{place}"
+            groups.append(Group(inputs, (makers,), (Reader(f"{block}.depthwise.conv"), *lateral)))
+            groups.append(_within(block, inputs, slope=0.0))
+            makers, lateral = _conv_names(f"{block}.pointwise"), []
+        lateral = [Reader(f"laterals.{number - 2}.conv")] if number > 1 else []
+    return [*groups, Group(STAGES[-1][-1][1], (makers,), tuple(lateral))]
 
 
-def _context_groups() -> list[Group]:
-    def branch(name: str) -> str:
-        return f"context.{name}"
-
-    def pointwise(name: str) -> tuple[tuple[str, str], ...]:
-        return (conv_names(f"{branch(name)}.pointwise"),)
-
-    inner = (Reader("context.reach5.depthwise.conv"), Reader("context.reach7_in.depthwise.conv"))
-    heads = tuple(Reader(f"heads.{output}") for output in ("boxes", "scores", "landmarks"))
-    joined = "heads.tower.depthwise.conv"
+def _neck_groups() -> list[Group]:
+    """Every map of the neck is a sum with another one, so that all share their factors."""
+    cells = [f"fusion.{cell}.{part}" for cell in (0, 1) for part in ("up4", "up3", "down4", "down5")]
+    gates = [f"attention.{level}" for level in range(3)]
+    makers = [f"laterals.{level}" for level in range(3)] + [f"{cell}.pointwise" for cell in cells]
+    readers = [f"{cell}.depthwise.conv" for cell in cells] + [f"{gate}.squeeze" for gate in gates]
     return [
-        *(within(branch(name), 32) for name in ("reach3", "reach5_in")),
-        Group(8, pointwise("reach5_in"), inner),
-        *(within(branch(name), 8) for name in ("reach5", "reach7_in")),
-        Group(8, pointwise("reach7_in"), (Reader("context.reach7.depthwise.conv"),)),
-        within(branch("reach7"), 8),
-        Group(16, pointwise("reach3"), (Reader(joined, 0),)),
-        Group(8, pointwise("reach5"), (Reader(joined, 16),)),
-        Group(8, pointwise("reach7"), (Reader(joined, 24),)),
-        within("heads.tower", 32),
-        Group(32, (conv_names("heads.tower.pointwise"),), heads),
+        Group(
+            WIDTH,
+            tuple(_conv_names(name) for name in makers),
+            tuple(Reader(name) for name in (*readers, "context.layer.depthwise.conv")),
+        ),
+        *(_within(cell, WIDTH) for cell in cells),
+        *(Group(WIDTH // 4, ((f"{gate}.squeeze", ""),), (Reader(f"{gate}.excite"),)) for gate in gates),
     ]
+
+
+def _head_groups() -> list[Group]:
+    outputs = tuple(Reader(f"heads.{name}") for name in ("boxes", "scores", "landmarks"))
+    return [
+        _within("context.layer", WIDTH),
+        Group(WIDTH, (_conv_names("context.layer.pointwise"),), (Reader("heads.tower.depthwise.conv"),)),
+        _within("heads.tower", WIDTH),
+        Group(WIDTH, (_conv_names("heads.tower.pointwise"),), outputs),
+    ]
+
+
+def _conv_names(name: str) -> tuple[str, str]:
+    """Names of a ConvBn's convolution and batch norm, as a group of channels has them."""
+    return f"{name}.conv", f"{name}.bn"
+
+
+def _within(separable: str, channels: int, slope: float = 1.0) -> Group:
+    """Between the two convolutions of a separable one; none of the neck's has an activation there."""
+    maker, reader = _conv_names(f"{separable}.depthwise"), Reader(f"{separable}.pointwise.conv")
+    return Group(channels, (maker,), (reader,), slope)
 
 
 NETWORK = Network(

@@ -24,7 +24,7 @@ def _run(*arguments: str) -> int:
     ("checkpoint", "network", "said"),
     [
         ("absent.pth", "featherface_v2", "no such checkpoint file: absent.pth"),
-        (str(EMBEDDED), "yolo", "featherface_v1, featherface_v2, featherface_v2_lean, retinaface"),
+        (str(EMBEDDED), "yolo", "featherface_v1, featherface_v2, retinaface"),
         (str(EMBEDDED), "featherface_v2", "--photographs"),
     ],
 )

@@ -18,14 +18,14 @@ from tests.conftest import EMBEDDED, Converted
 
 EXPECTED_OPERATORS = {
     "ADD": 10,
-    "CONCATENATION": 4,
-    "CONV_2D": 52,
-    "DEPTHWISE_CONV_2D": 42,
+    "CONCATENATION": 1,
+    "CONV_2D": 34,
+    "DEPTHWISE_CONV_2D": 24,
     "FULLY_CONNECTED": 3,
     "LOGISTIC": 1,
     "MAX_POOL_2D": 4,
     "MEAN": 3,
-    "MUL": 6,
+    "MUL": 3,
     "PAD": 5,
     "RESHAPE": 6,
     "RESIZE_BILINEAR": 4,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import nbformat
@@ -11,12 +10,11 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-V1 = Path(os.environ.get("FEATHERFACE_V1", FOLDER.parent / "../shared/checkpoints/featherface_v1_w64.pth"))
 MOST_SECONDS_A_CELL = 600
 
 
 def test_all_are_there():
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "04"]
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -34,8 +32,6 @@ def test_committed_with_output_and_without_errors(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_from_top_to_bottom(path):
-    if "FEATHERFACE_V1" in path.read_text() and not V1.is_file():
-        pytest.skip(f"needs V1's checkpoint: {V1} is not there (FEATHERFACE_V1 names another)")
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,

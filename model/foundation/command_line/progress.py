@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TypeVar
 
 from rich.console import Console
@@ -32,11 +32,13 @@ def step(title: str) -> Iterator[None]:
     kept = os.dup(1), os.dup(2)
     started = time.monotonic()
     with os.fdopen(os.dup(2), "w") as screen, tempfile.TemporaryFile("w+") as chatter:
-        console = Console(file=screen)
+        # In a notebook its display would flush the streams that rich has put itself in front of, for ever.
+        console = Console(file=screen, force_jupyter=False, force_terminal=screen.isatty())
         os.dup2(chatter.fileno(), 1)
         os.dup2(chatter.fileno(), 2)
         try:
-            with console.status(Text(title)):
+            # In a notebook Python's own streams are not the process's.
+            with console.status(Text(title)), redirect_stdout(chatter), redirect_stderr(chatter):
                 yield
         except (InputError, GateError, OSError):
             raise  # said in one line by the command line; the tools' chatter would drown it

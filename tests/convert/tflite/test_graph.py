@@ -99,7 +99,7 @@ def test_layers_carry_the_networks_names(converted: Converted) -> None:
     assert len(set(names)) == len(names)
     made_by = {one.layer: one.kind for one in graph.operators}
     assert made_by["backbone/stem"] == "CONV_2D"
-    assert made_by["backbone/stage2/3/depthwise"] == "DEPTHWISE_CONV_2D"
-    assert made_by["context/reach3/pointwise:2"] == "CONV_2D"  # shared by three levels
+    assert made_by["backbone/stage3/3/depthwise"] == "DEPTHWISE_CONV_2D"
+    assert made_by["context/layer/pointwise:2"] == "CONV_2D"  # shared by three levels
     assert made_by["heads/landmarks"] == "FULLY_CONNECTED"
     assert "attention/1/squeeze/weight" in names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,12 @@ def test_faces_of_an_image_by_name_or_as_pixels(demo_faces: list[LabelledImage])
     assert iou_matrix(labelled.boxes_xyxy, found.boxes_xyxy).max() > 0.7, "the largest labelled face is found"
     again = detector(load_rgb(labelled.path))
     np.testing.assert_array_equal(again.boxes_xyxy, found.boxes_xyxy)
+
+
+def test_a_spec_may_be_a_file(tmp_path: Path) -> None:
+    spec = spec_of("featherface_v2", 96, 128)
+    (tmp_path / "spec.json").write_text(json.dumps(spec.to_json()))
+    assert Detector(EMBEDDED, str(tmp_path / "spec.json")).spec == spec
 
 
 def test_an_absent_file_is_said(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_states_that_cannot_be_resumed(tmp_path):
         student.restore(tmp_path / STATE)
     student.save(tmp_path / STATE)
     content = bytearray((tmp_path / STATE).read_bytes())
-    content[len(content) // 2] ^= 1
+    content[content.index(student.network.heads.boxes.weight.detach().numpy().tobytes())] ^= 1
     (tmp_path / STATE).write_bytes(content)
     with pytest.raises(InputError, match="is damaged"):
         student.restore(tmp_path / STATE)

@@ -168,7 +168,7 @@ def test_the_command_makes_a_file_that_runs_like_the_others(
     assert main(arguments) == 0
     record = json.loads(output.with_name(output.name + ".json").read_text())
     assert record["precision"] == "int8_fp16"
-    assert record["runtime_kernels"]["QLinearConv"] > 80  # the runtime's own answer: integer kernels
+    assert record["runtime_kernels"]["QLinearConv"] > 50  # the runtime's own answer: integer kernels
     assert record["made_from"]["float32"]["file"] == converted.onnx.name
     macs = record["macs"]
     assert macs["int8"] / sum(macs.values()) > 0.9

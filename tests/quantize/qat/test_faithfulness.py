@@ -49,31 +49,31 @@ def test_the_gate_notices_a_wrong_rounding(
 
 
 def test_the_gate_notices_a_lost_range(integers: Integers, converted: Converted, tmp_path: Path) -> None:
-    low, high = integers.bounds["backbone/stage2/3/pointwise"]
-    lost = {**integers.bounds, "backbone/stage2/3/pointwise": (low, high * 1.05)}
+    low, high = integers.bounds["backbone/stage3/2/pointwise"]
+    lost = {**integers.bounds, "backbone/stage3/2/pointwise": (low, high * 1.05)}
     file = tmp_path / "lost.tflite"
     apply_recipe(integers.recipe, converted.float32, lost, file)
     agreement = measure_agreement(integers.mirror(), file, converted.photographs)
-    assert agreement.other_scales == ("backbone/stage2/3/pointwise",)
+    assert agreement.other_scales == ("backbone/stage3/2/pointwise",)
     with pytest.raises(GateError, match="1 of .* scales or zero points are not those that were trained"):
         require_agreement(agreement, "the file")
 
 
 def test_the_gate_notices_a_mis_mapped_layer(integers: Integers, converted: Converted) -> None:
-    first, second = "backbone/stage2/2/pointwise/weight", "backbone/stage2/3/pointwise/weight"
+    first, second = "backbone/stage3/2/pointwise/weight", "backbone/stage3/3/pointwise/weight"
     swapped = {first: second, second: first}
     names = {index: swapped.get(name, name) for index, name in integers.placement.weights.items()}
     placement = replace(integers.placement, weights=names)
     mirror = Mirror(placement, Weights.of(placement), Scales(placement, integers.bounds))
     agreement = measure_agreement(mirror, integers.file, converted.photographs)
-    with pytest.raises(GateError, match=r"dB only .* differences begin at backbone/stage2/2/pointwise"):
+    with pytest.raises(GateError, match=r"dB only .* differences begin at backbone/stage3/2/pointwise"):
         require_agreement(agreement, "the file")
 
 
 def test_a_difference_is_named_where_it_begins_and_not_after_every_conversion(
     integers: Integers, converted: Converted, tmp_path: Path
 ) -> None:
-    floats = "backbone/stage1/2/|backbone/stage2/4/"
+    floats = "backbone/stage2/1/|backbone/stage3/2/"
     recipe = structs.replace(integers.recipe, layers=(*integers.recipe.layers, LayerRule(floats, "float16")))
     placement = find_placement(converted.float32, recipe)
     file = tmp_path / "mixed.tflite"
@@ -81,9 +81,9 @@ def test_a_difference_is_named_where_it_begins_and_not_after_every_conversion(
     mirror = Mirror(placement, Weights.of(placement), Scales(placement, integers.bounds))
     agreement = measure_agreement(mirror, file, converted.photographs)
     require_agreement(agreement, "the file")
-    mirror.weights.values["backbone/stage1/1/pointwise/weight"].data.neg_()
+    mirror.weights.values["backbone/stage2/0/pointwise/weight"].data.neg_()
     agreement = measure_agreement(mirror, file, converted.photographs)
-    assert list(agreement.first_differences) == ["backbone/stage1/1/pointwise"]
+    assert list(agreement.first_differences) == ["backbone/stage2/0/pointwise"]
 
 
 def test_another_average_precision_fails(integers: Integers, converted: Converted) -> None:

@@ -23,11 +23,11 @@ def test_constants_fold_back_without_rounding(integers: Integers, converted: Con
     constants = {name: value * np.float32(1.1) for name, value in integers.mirror().weights.arrays().items()}
     network = load_checkpoint(EMBEDDED, "featherface_v2").network
     folded = dict(fold_batch_norms(with_constants(network, converted.spec, constants)).named_parameters())
-    weight = constants["backbone/stage1/2/pointwise/weight"]
-    bias = constants["backbone/stage1/2/pointwise/bias"]
-    found = folded["backbone.stage1.2.pointwise.conv.weight"].detach().permute(0, 2, 3, 1).numpy()
+    weight = constants["backbone/stage2/1/pointwise/weight"]
+    bias = constants["backbone/stage2/1/pointwise/bias"]
+    found = folded["backbone.stage2.1.pointwise.conv.weight"].detach().permute(0, 2, 3, 1).numpy()
     np.testing.assert_array_equal(found, weight)
-    np.testing.assert_array_equal(folded["backbone.stage1.2.pointwise.conv.bias"].detach().numpy(), bias)
+    np.testing.assert_array_equal(folded["backbone.stage2.1.pointwise.conv.bias"].detach().numpy(), bias)
     with pytest.raises(ValueError, match="nowhere is no convolution"):
         with_constants(network, converted.spec, {"nowhere/weight": weight, "nowhere/bias": bias})
 

@@ -33,7 +33,7 @@ def _uneven(network: str) -> tuple[Detector, DetectorSpec, list[np.ndarray]]:
     return module, spec_of(network, SIZE, SIZE), images
 
 
-@pytest.mark.parametrize("network", ["featherface_v2", "featherface_v2_lean", "featherface_v1", "retinaface"])
+@pytest.mark.parametrize("network", ["featherface_v2", "featherface_v1", "retinaface"])
 def test_outputs_stay(network: str) -> None:
     module, spec, images = _uneven(network)
     before = copy.deepcopy(module)
@@ -77,7 +77,7 @@ def test_silent_and_faint_channels_are_not_blown_up() -> None:
 
 
 def test_every_channel_of_a_group_exists() -> None:
-    for network in ("featherface_v2", "featherface_v2_lean", "featherface_v1", "retinaface"):
+    for network in ("featherface_v2", "featherface_v1", "retinaface"):
         modules = dict(NETWORKS[network].build().named_modules())
         for group in groups_of(network):
             for conv, norm in group.makers:

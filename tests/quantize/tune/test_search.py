@@ -148,7 +148,7 @@ def test_layers_of_the_real_file(converted: Converted) -> None:
     layers = {layer.name: layer for layer in layers_of(read_graph(converted.float32))}
     height, width = converted.spec.input_height, converted.spec.input_width
     stem = layers["backbone/stem"]
-    assert stem.weights == 8 * 27
+    assert stem.weights == 16 * 27
     assert stem.macs == (height // 2) * (width // 2) * stem.weights
     tower = layers["heads/tower/pointwise"]  # once for each level, the weights shared
     cells = sum((height // s) * (width // s) for s in converted.spec.strides)
