@@ -114,7 +114,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 
 DATA ?= ../shared/data
 # Named twice, a folder is shown twice as often.
-TRAINING_SETS = $(wildcard $(addprefix $(DATA)/,fddb_train mask_train mask_train wider_train wider_unlabelled unlabelled_people scut_heads))
+TRAINING_SETS = $(wildcard $(addprefix $(DATA)/,fddb_train fddb_train mask_train mask_train mask_train wider_train wider_train wider_train wider_train wider_unlabelled unlabelled_people scut_heads))
 TEACHER ?= ../shared/peers/scrfd_2.5g.onnx
 DEVICE ?= host
 # Named ones; else what is asked for by other settings; else all that were built; else what would be.

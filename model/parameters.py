@@ -8,6 +8,7 @@ import torch
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
+from model.foundation.command_line.terminal import narrow_table
 from model.layers.blocks import Detector
 from model.networks import NETWORKS, spec_of
 
@@ -98,20 +99,18 @@ def _macs_of_modules(network: Detector, height: int, width: int) -> dict[str, in
 
 def compare(summary: Summary, reference: Summary) -> Table:
     """The table of a network's parts beside another's."""
-    table = Table(title=f"{summary.network} at {summary.input_height}x{summary.input_width} (height x width)")
-    table.add_column("part")
     beside = summary.network != reference.network
-    names = (summary.network, reference.network) if beside else (summary.network,)
-    for name in names:
-        table.add_column(f"parameters {name}", justify="right")
-        table.add_column("M MACs", justify="right")
-    if beside:
-        table.add_column("parameters, share", justify="right")
+    columns = ["part", "parameters", "M MACs"]
+    columns += [f"{reference.network}: parameters", "M MACs", "parameters, share"] if beside else []
+    size = f"{summary.input_height}x{summary.input_width} (height x width)"
+    table = narrow_table(*columns, title=f"{summary.network} at {size}")
+    for column in table.columns[1:]:
+        column.justify = "right"
     for part in summary.parts:
         row = [part.name, f"{part.parameters:,}", f"{part.macs / 1e6:.1f}"]
         other = reference.part(part.name)
         if beside and other is not None:
-            share = part.parameters / other.parameters
-            row += [f"{other.parameters:,}", f"{other.macs / 1e6:.1f}", f"{share:.1%}"]
+            share = f"{part.parameters / other.parameters:.1%}"
+            row += [f"{other.parameters:,}", f"{other.macs / 1e6:.1f}", share]
         table.add_row(*row, end_section=part is summary.parts[-2])
     return table

@@ -47,7 +47,7 @@ class Recipe:
     samples: int = 600_000
     pictures: int = 32
     sides: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (320, 416, 640)
-    side_shares: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.5, 0.15, 0.35)
+    side_shares: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.35, 0.1, 0.55)
     rate: float = 3e-3
     warm_up: float = 0.02
     hold: float = 0.1
