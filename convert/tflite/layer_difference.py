@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,10 @@ class Watched:
         """A tensor of the last run, float32 with its scale applied, in its own shape."""
         return self._interpreter.value(self._known[self.tensors[name]])
 
+    def size(self, name: str) -> int:
+        """How many values a tensor has."""
+        return math.prod(self.graph.tensors[self.tensors[name]].shape)
+
     def limits(self, name: str) -> tuple[float, float] | None:
         """What an integer tensor can express at most; None for a float."""
         tensor = self.graph.tensors[self.tensors[name]]
@@ -147,7 +152,9 @@ class Watched:
 def compare_layers(
     first: Watched, second: Watched, images: Iterable[Pixels], limit_db: float
 ) -> tuple[LayerComparison, dict[str, Histogram]]:
-    """Run both files on every image and compare each tensor that both have by name.
+    """Run both files on every image and compare each tensor that both have by name and in one size.
+
+    A head that `quantize` changed, two channels into one, has its name in both and stands in one alone.
 
     Args:
         first, second: A, the reference, and B.
@@ -158,10 +165,14 @@ def compare_layers(
         The comparison, and each layer's values in both files.
 
     Raises:
-        InputError: they have no tensor in common, or a common one differs in shape; or there is no image.
+        InputError: they have no tensor in common, or there is no image.
     """
     names = first.path.name, second.path.name
-    sums = {name: _Sums(first, second, name) for name in first.tensors if name in second.tensors}
+    sums = {
+        name: _Sums(first, second, name)
+        for name in first.tensors
+        if name in second.tensors and first.size(name) == second.size(name)
+    }
     if not sums:
         raise InputError(
             f"{names[0]} and {names[1]} have no layer name in common: expected two files of "
@@ -206,12 +217,7 @@ class _Sums:
         self.sums = TensorSums()
 
     def add(self) -> None:
-        a, b = (file.value(self._name) for file in self._files)
-        if a.size != b.size:
-            raise InputError(
-                f"{self._name} has shape {list(a.shape)} in one file and {list(b.shape)} in the other"
-            )
-        a, b = a.reshape(-1), b.reshape(-1)
+        a, b = (file.value(self._name).reshape(-1) for file in self._files)
         self.sums.add(a, b)
         self._values += a.size
         if self._limits is not None:

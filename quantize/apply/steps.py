@@ -21,7 +21,7 @@ from model.geometry.letterbox import Pixels
 from model.geometry.spec import DetectorSpec
 from model.runtime.flatbuffer import put_spec, read_model, write_model
 from model.runtime.running import Answers, TorchModel, open_model
-from quantize.apply.float_file import FloatFile, through_passes
+from quantize.apply.float_file import FloatFile, faces_alone, through_passes
 from quantize.apply.operating_point import OperatingPoint, measure_operating_point
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.bounds import prepared
@@ -50,6 +50,7 @@ class Job:
         ranges: Activation ranges, if they were measured before.
         calibration: Manifests of images, for ranges that were not measured, and for the score above which
             the quantized file shows faces.
+        learned: Whether the ranges were trained for the float file as it is, so that no pass may edit it.
     """
 
     model: Path
@@ -59,6 +60,7 @@ class Job:
     output: Path
     ranges: Path | None = None
     calibration: tuple[Path, ...] = ()
+    learned: bool = False
 
     def spec(self) -> DetectorSpec:
         """The float file's.
@@ -83,7 +85,8 @@ class Job:
             references = {"torch": TorchModel(network, spec), **references}
         file = open_model(made)
         return {
-            name: measure_difference(reference, file, inputs, spec) for name, reference in references.items()
+            name: measure_difference(faces_alone(one, spec, file.spec), file, inputs, file.spec)
+            for name, one in references.items()
         }
 
 
@@ -171,7 +174,7 @@ def _write(
     spec = job.spec()
     with tempfile.TemporaryDirectory() as folder:
         source = FloatFile(job.model, spec)
-        if recipe.is_static:
+        if recipe.is_static and not job.learned:
             source = through_passes(job.model, spec, photographs, Path(folder))
         bounds = None if ranges is None else prepared(ranges, recipe.estimator, source.path)
         apply_recipe(recipe, source.path, bounds, output)
@@ -183,7 +186,10 @@ def _operating_point(job: Job, made: Path, spec: DetectorSpec) -> OperatingPoint
     if not job.calibration:
         return None
     images = CalibrationImages(job.calibration, spec, OPERATING_IMAGES)
-    return measure_operating_point(open_model(job.model), open_model(made), images, spec)
+    file = open_model(made)
+    return measure_operating_point(
+        faces_alone(open_model(job.model), spec, file.spec), file, images, file.spec
+    )
 
 
 def _rewrite_spec(path: Path, spec: DetectorSpec) -> None:

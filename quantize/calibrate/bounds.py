@@ -63,7 +63,9 @@ def _readable(bounds: Bounds, graph: Graph, logits: Sequence[str]) -> Bounds:
         name = graph.tensors[index].name
         if name in logits and name in bounds:
             low, high = (min(max(end, -LARGEST_LOGIT), LARGEST_LOGIT) for end in bounds[name])
-            _carry_back(result, graph, index, (low, high))
+            # None below 0: measured on the probabilities that a pass made these logits of.
+            measured = (low, high) if low < 0 else (-LARGEST_LOGIT, LARGEST_LOGIT)
+            _carry_back(result, graph, index, measured)
     return result
 
 

@@ -247,7 +247,8 @@ def _export(plan: Plan, size: _Size, weights: Path, ranges: Path) -> tuple[Path,
         )
     recipe = read_recipe(plan.recipe)
     file = plan.output / f"{stem}_{recipe.name}_qat.tflite"
-    quantize_file(Job(model, checkpoint, plan.recipe, plan.photographs, file, ranges), len(inputs))
+    job = Job(model, checkpoint, plan.recipe, plan.photographs, file, ranges, learned=True)
+    quantize_file(job, len(inputs))
     agreement, facts = _prove(plan, size, file, inputs)
     write_json(Artifact.record_path(file), {**Artifact.load(file).record, **facts})
     return file, agreement
