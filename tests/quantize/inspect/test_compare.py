@@ -50,6 +50,27 @@ def test_the_command_writes_a_page_and_a_table_that_the_report_reads(tmp_path: P
     assert "They part at <b>second</b>" in text
 
 
+def test_a_layer_of_another_size_stands_in_one_file_alone(tmp_path: Path, folder: Path) -> None:
+    files = []
+    for channels in (2, 1):
+        small = SmallModel()
+        image, scaled, head = (
+            small.tensor(name, "float32", shape)
+            for name, shape in (("image", SHAPE), ("scaled", SHAPE), ("scores", [1, SIDE, SIDE, channels]))
+        )
+        small.add("MUL", [image, small.constant("one", np.float32([1]))], [scaled])
+        weights = small.constant("weights", np.ones((channels, 1, 1, 3), np.float32))
+        small.add(
+            "CONV_2D", [scaled, weights, small.constant("bias", np.zeros(channels, np.float32))], [head]
+        )
+        files.append(str(small.write(tmp_path / f"{channels}.tflite", [image], [head])))
+    table = tmp_path / "layers.json"
+    assert main(["compare", *files, "--images", str(folder), "--json", str(table)]) == 0
+    value = json.loads(table.read_text())
+    assert [one["layer"] for one in value["layers"]] == ["scaled"]
+    assert value["only_in_first"] == value["only_in_second"] == ["scores"]
+
+
 @pytest.mark.parametrize("kind", ["names", "size", "limit", "junk", "images"])
 def test_files_that_cannot_be_compared_are_refused_in_one_line(
     kind: str, tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
