@@ -210,7 +210,7 @@ class FeatherFaceV2(Detector):
     def features(self, pixels: Tensor) -> list[Tensor]:
         levels = [F.relu(lateral(c)) for lateral, c in zip(self.laterals, self.backbone(pixels), strict=True)]
         levels = self.fusion(levels)
-        return self.context([gate(x) for gate, x in zip(self.attention, levels, strict=True)])
+        return list(self.context([gate(x) for gate, x in zip(self.attention, levels, strict=True)]))
 
     def predict(self, features: Sequence[Tensor]) -> Outputs:
         outputs: Outputs = self.heads(features)

@@ -13,7 +13,7 @@ def test_a_step_in_a_notebook_writes_lines_and_no_display(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    monkeypatch.setattr("rich.jupyter.display", lambda *_: pytest.fail("displayed: in a notebook it never ends"))
+    monkeypatch.setattr("rich.jupyter.display", lambda *_: pytest.fail("a display, which never ends"))
     with step("convert"):
         os.write(2, b"chatter of a library")
         print("chatter of Python")
