@@ -23,6 +23,7 @@ from model.runtime.flatbuffer import put_spec, read_model, write_model
 from model.runtime.running import Answers, TorchModel, open_model
 from quantize.apply.float_file import FloatFile, faces_alone, through_passes
 from quantize.apply.operating_point import OperatingPoint, measure_operating_point
+from quantize.apply.output_statistics import OutputStatistics, OutputTally
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.bounds import prepared
 from quantize.calibrate.images import CalibrationImages
@@ -132,7 +133,7 @@ def quantize_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact:
         source = _write(job, recipe, ranges, inputs, temporary)
         operators = read_graph(temporary).require_builtin()
         parity = job.parity(temporary, inputs, spec)
-        point = _operating_point(job, temporary, spec)
+        point, statistics = _on_calibration(job, temporary, spec)
         made = source.spec if point is None else replace(source.spec, score_threshold=point.threshold)
         _rewrite_spec(temporary, made)
         measured = {} if job.ranges is None or ranges is None else {"ranges": job.ranges}
@@ -149,6 +150,7 @@ def quantize_file(job: Job, parity_images: int = PARITY_IMAGES) -> Artifact:
             operators=operators,
             notes=source.notes,
             operating_point=to_json(point),
+            output_statistics=to_json(statistics),
             **parity_facts(parity),
         )
     for note in (*source.notes, *([] if point is None else [point.describe()])):
@@ -181,15 +183,15 @@ def _write(
     return source
 
 
-def _operating_point(job: Job, made: Path, spec: DetectorSpec) -> OperatingPoint | None:
+def _on_calibration(
+    job: Job, made: Path, spec: DetectorSpec
+) -> tuple[OperatingPoint | None, OutputStatistics | None]:
     """None without calibration images, or with too few faces on them."""
     if not job.calibration:
-        return None
-    images = CalibrationImages(job.calibration, spec, OPERATING_IMAGES)
-    file = open_model(made)
-    return measure_operating_point(
-        faces_alone(open_model(job.model), spec, file.spec), file, images, file.spec
-    )
+        return None, None
+    images, file = CalibrationImages(job.calibration, spec, OPERATING_IMAGES), open_model(made)
+    source, tally = faces_alone(open_model(job.model), spec, file.spec), OutputTally(file)
+    return measure_operating_point(source, tally, images, file.spec), tally.statistics()
 
 
 def _rewrite_spec(path: Path, spec: DetectorSpec) -> None:

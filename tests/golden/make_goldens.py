@@ -3,6 +3,8 @@
     python tests/golden/make_goldens.py --networks ../shared/goldens  # real photographs' raw outputs
     python tests/golden/make_goldens.py --models build/featherface_v2_320x320_int8.tflite  # deployed files'
     python tests/golden/make_goldens.py --decoders  # small random outputs for every decoder
+    python tests/golden/make_goldens.py --drift-watch build/featherface_v2_320x320_int8.tflite \
+        ../shared/data/fddb_train/images ../shared/data/fddb_dev/images  # pictures alike and unlike
 
 Raw outputs go in, `model/geometry` says what must come out. Nothing here holds a photograph.
 Regenerate only when the contract changes, and say why in the commit.
@@ -15,18 +17,24 @@ import base64
 import gzip
 import json
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration_data.images import load_rgb
+from calibration_data.selection import select_images
 from model.foundation.artifact import Artifact
+from model.foundation.records import to_json
 from model.geometry.boxes import Detections, detect
-from model.geometry.letterbox import Letterbox, letterbox
+from model.geometry.letterbox import Letterbox, Pixels, letterbox
 from model.geometry.outputs import joined, logit_names
 from model.geometry.spec import DetectorSpec
 from model.networks import spec_of
+from model.runtime.running import RawOutputs, open_model
+from quantize.apply.output_statistics import OutputStatistics, PictureOutputs
 
 Stored = tuple[NDArray[Any], float, int]
 """An output as a file stores it, with its scale and zero point."""
@@ -34,6 +42,9 @@ Stored = tuple[NDArray[Any], float, int]
 HERE = Path(__file__).parent
 IMAGE_HW = (427, 640)
 """Size of the pretended original image: shows the way back from the letterbox."""
+
+
+PHOTOGRAPH = HERE.parents[1] / "calibration_data" / "pictures" / "astronaut.jpg"
 
 
 def main() -> None:
@@ -44,7 +55,12 @@ def main() -> None:
         "--models", type=Path, nargs="*", default=[], help="deployed TFLite files to run on a photograph"
     )
     parser.add_argument("--decoders", action="store_true", help="random outputs for every decoder")
+    parser.add_argument(
+        "--drift-watch", type=Path, nargs=3, help="a model, photographs to calibrate on, others"
+    )
     options = parser.parse_args()
+    if options.drift_watch:
+        write_json("drift_watch.json", drift_watch(*options.drift_watch))
     for model in options.models:
         save_deployed(model)
     for name, (spec, shapes) in decoder_cases().items() if options.decoders else ():
@@ -72,6 +88,59 @@ def main() -> None:
                 single,
                 named(single, [quantize(outputs[0]), quantize(outputs[1][..., 1:]), quantize(outputs[2])]),
             )
+
+
+def drift_watch(path: Path, calibration: Path, others: Path) -> dict[str, Any]:
+    """What a model answers on photographs like the calibration's and on pictures unlike them."""
+    model, rng = open_model(path), np.random.default_rng(0)
+
+    def answered(pictures: Iterable[Pixels]) -> list[PictureOutputs]:
+        return [PictureOutputs.of(model.run(letterbox(one, model.spec)[0]), model.spec) for one in pictures]
+
+    def noisy(picture: Pixels, sigma: float) -> Pixels:
+        return np.clip(picture + rng.normal(0, sigma, picture.shape), 0, 255).astype(np.uint8)
+
+    fresh = select_images(others, 32, 0)[0].load()
+    sets = {
+        "other photographs": fresh,
+        "parts of one photograph": parts_of(load_rgb(PHOTOGRAPH), 32, rng),
+        "inverted": [255 - one for one in fresh],
+        "noisy": [noisy(one, 80) for one in fresh],
+        "noise alone": [noisy(np.full((320, 320, 3), 128, np.uint8), 100) for _ in fresh],
+    }
+    statistics = OutputStatistics.of(answered(select_images(calibration, 128, 0)[0].load()), model.spec)
+    return {
+        "statistics": to_json(statistics),
+        "pictures": {name: to_json(answered(pictures)) for name, pictures in sets.items()},
+        "retinaface_mnet025_320_int8": to_json(
+            PictureOutputs.of(*stored_case("retinaface_mnet025_320_int8"))
+        ),
+    }
+
+
+def stored_case(name: str) -> tuple[RawOutputs, DetectorSpec]:
+    """What `save_case` wrote, of a file whose outputs are its boxes, scores and landmarks."""
+    golden = json.loads((HERE / f"{name}.json").read_text())
+    payload, start, stored, values = gzip.decompress((HERE / f"{name}.bin.gz").read_bytes()), 0, [], []
+    for tensor in golden["tensors"]:
+        array = np.frombuffer(payload, tensor["type"], int(np.prod(tensor["shape"])), start)
+        start += array.nbytes
+        stored.append(array.reshape(tensor["shape"]))
+        values.append((stored[-1].astype(np.float32) - tensor["zero_point"]) * np.float32(tensor["scale"]))
+    boxes, scores, landmarks = values
+    return RawOutputs(tuple(stored), (boxes, scores, landmarks)), DetectorSpec.from_json(golden["spec"])
+
+
+def parts_of(photograph: Pixels, count: int, rng: np.random.Generator) -> list[Pixels]:
+    """As a camera that moves about a face sees it: at least half of each side, from the upper part."""
+    height, width = photograph.shape[:2]
+    parts = []
+    for _ in range(count):
+        share = rng.uniform(0.5, 1)
+        top = int(rng.uniform(0, 0.3) * height * (1 - share))
+        left = int(rng.uniform(0, 1) * width * (1 - share))
+        parts.append(photograph[top : top + int(share * height), left : left + int(share * width)])
+    return parts
 
 
 def named(spec: DetectorSpec, outputs: list[Stored]) -> dict[str, Stored]:

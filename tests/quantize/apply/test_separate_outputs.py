@@ -156,6 +156,9 @@ def test_int8_ruins_joined_scores_and_apply_saves_them(
     assert point["float_detections"] > 50
     assert abs(point["detections"] - point["float_detections"]) <= 0.05 * point["float_detections"]
     assert shared_outputs(spec) == []
+    statistics = record["output_statistics"]
+    assert statistics["images"] == 6
+    assert statistics["possible_face"] < statistics["surest_lower_quartile"] <= 1
 
 
 def test_the_pass_changes_no_value(case: Case, tmp_path: Path) -> None:
