@@ -2,6 +2,7 @@ package org.featherface.demo
 
 import android.Manifest
 import android.app.Activity
+import android.app.AlertDialog
 import android.content.Intent
 import android.content.pm.PackageManager
 import android.graphics.SurfaceTexture
@@ -68,7 +69,7 @@ class MainActivity :
         model = kept ?: newModel(saved)
         message = MessagePanel(find(R.id.message))
         stats = StatsText(find(R.id.sheet), overlay)
-        controls = Controls(find(R.id.sheet), model, ::openPicture, ::openModel) { model.measure(::startActivity) }
+        controls = Controls(find(R.id.sheet), model, ::openPicture, ::openModel, ::removeModel) { model.measure(::startActivity) }
         EdgeToEdge.apply(find(R.id.root), find(R.id.sheet), find(R.id.message))
         if (saved == null) takePicture(intent)
     }
@@ -115,17 +116,17 @@ class MainActivity :
         val state = model.state
         controls.render()
         preview.visibility = if (state is UiState.Live) View.VISIBLE else View.GONE
-        still.visibility = if (state is UiState.Still) View.VISIBLE else View.GONE
-        still.setImageBitmap((state as? UiState.Still)?.bitmap)
+        still.visibility = if (state is UiState.Standing) View.VISIBLE else View.GONE
+        still.setImageBitmap((state as? UiState.Standing)?.bitmap)
         if (state !is UiState.Live && streaming != null) {
             streaming = null
             model.endStream()
         }
-        if (state !is UiState.Still && state !is UiState.Live) overlay.clear()
+        if (state !is UiState.Standing && state !is UiState.Live) overlay.clear()
         stats.render(state)
         when (state) {
             is UiState.Live -> renderLive(state.mode)
-            is UiState.Still -> frame.setShape(state.bitmap.width, state.bitmap.height)
+            is UiState.Standing -> frame.setShape(state.bitmap.width, state.bitmap.height)
             is UiState.PermissionNeeded -> askOnce()
             else -> Unit
         }
@@ -134,8 +135,9 @@ class MainActivity :
 
     override fun renderFaces() {
         val mirrored = (model.state as? UiState.Live)?.mode?.isFront ?: false
-        overlay.show(model.result, mirrored)
-        stats.addFrame(model.state)
+        val comparison = (model.state as? UiState.Compared)?.comparison
+        overlay.show(comparison?.candidate ?: model.result, mirrored, comparison?.reference)
+        stats.addFrame(model.state, model.drift)
     }
 
     override fun onRequestPermissionsResult(
@@ -156,7 +158,9 @@ class MainActivity :
 
     @Deprecated("of the framework; its successor exists only from API 33 on")
     override fun onBackPressed() {
-        if (model.still != null) {
+        if (model.state is UiState.Compared) {
+            model.compare()
+        } else if (model.still != null) {
             model.showStill(null)
         } else {
             @Suppress("DEPRECATION")
@@ -262,6 +266,11 @@ class MainActivity :
 
     /** Model files have no type of their own, and with one goes the file of its spec. */
     private fun openModel() = pick("*/*", R.string.open_model, OPEN_MODEL, several = true)
+
+    private fun removeModel() {
+        val asked = AlertDialog.Builder(this).setMessage(getString(R.string.remove_model_text, model.settings.model))
+        asked.setPositiveButton(R.string.remove) { _, _ -> model.removeModel() }.setNegativeButton(android.R.string.cancel, null).show()
+    }
 
     @Suppress("DEPRECATION") // the framework has no successor
     private fun pick(

@@ -43,6 +43,28 @@ class InputFrame(
 }
 
 /**
+ * The upright image in [frame] as the network sees it, without the border.
+ *
+ * @param tensor what the input looks like
+ */
+fun pictureIn(
+    frame: InputFrame,
+    tensor: TensorInfo,
+): ArgbImage {
+    val fit = checkNotNull(frame.letterbox) { "nothing was written to this frame" }
+    val pixels = RawTensor(tensor, frame.input)
+    val columns = tensor.shape[2]
+    val upright =
+        IntArray(fit.contentHeight * fit.contentWidth) {
+            val first = 3 * (it / fit.contentWidth * columns + it % fit.contentWidth)
+            (0..2).fold(OPAQUE) { colour, channel -> colour shl 8 or pixels[first + channel].toInt() }
+        }
+    return ArgbImage(upright, fit.contentWidth, fit.contentHeight)
+}
+
+private const val OPAQUE = 0xff
+
+/**
  * Image in, faces out: letterbox, inference, decoding, suppression, and back to pixels of the image.
  *
  * The camera, stills and the benchmark all go through here. Allocates nothing per image. One thread may [write] the next

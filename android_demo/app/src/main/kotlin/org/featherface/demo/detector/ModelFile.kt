@@ -9,6 +9,7 @@ import java.nio.ByteBuffer
  *
  * @property bytes the whole file, mapped or direct, as the runtime wants it
  * @property specSource `metadata` (inside the file) or `sidecar` (the JSON beside it)
+ * @property record text of the JSON beside the file; null if there is none
  */
 class ModelFile private constructor(
     val name: String,
@@ -16,6 +17,7 @@ class ModelFile private constructor(
     val spec: DetectorSpec,
     val specJson: String,
     val specSource: String,
+    val record: String?,
 ) {
     companion object {
         private const val METADATA = "featherface_spec"
@@ -30,18 +32,18 @@ class ModelFile private constructor(
             bytes: ByteBuffer,
             sidecar: () -> String?,
         ): ModelFile {
+            val record = sidecar()
             ModelMetadata.text(bytes, METADATA)?.let {
-                return ModelFile(name, bytes, DetectorSpec.fromJson(it), it, "metadata")
+                return ModelFile(name, bytes, DetectorSpec.fromJson(it), it, "metadata", record)
             }
-            val record =
-                sidecar() ?: throw DetectorException("$name carries no $METADATA metadata and no $name.json is with it")
+            if (record == null) throw DetectorException("$name carries no $METADATA metadata and no $name.json is with it")
             val text =
                 try {
                     JSONObject(record).getJSONObject("spec").toString()
                 } catch (error: JSONException) {
                     throw DetectorException("$name.json: ${error.message}", error)
                 }
-            return ModelFile(name, bytes, DetectorSpec.fromJson(text), text, "sidecar")
+            return ModelFile(name, bytes, DetectorSpec.fromJson(text), text, "sidecar", record)
         }
     }
 }

@@ -62,6 +62,19 @@ class OwnModels(
 
     override fun bytes(name: String): Long? = if (name in own) File(folder, name).length() else packed.bytes(name)
 
+    /** Whether [name] is one that the user opened. */
+    fun isOwn(name: String): Boolean = name in own
+
+    /**
+     * Remove a model that the user opened; a packed one of its name is back then.
+     *
+     * @throws DetectorException the phone's storage refuses it
+     */
+    fun remove(name: String) {
+        if (!File(folder, name).delete()) throw DetectorException("$name cannot be removed: the phone's storage refuses it")
+        File(folder, name + SPEC).delete()
+    }
+
     private fun sidecar(name: String) = File(folder, name + SPEC).takeIf(File::isFile)
 
     /**

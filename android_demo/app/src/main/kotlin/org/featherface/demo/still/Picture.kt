@@ -14,6 +14,9 @@ class Picture(
     val pixels: ArgbImage = StillLoader.pixelsOf(bitmap)
 
     companion object {
+        /** A camera's frame as a photograph. */
+        fun of(frame: ArgbImage): Picture = Picture(Bitmap.createBitmap(frame.pixels, frame.width, frame.height, Bitmap.Config.ARGB_8888))
+
         /**
          * Read the photograph behind [uri] on a thread of its own: the app that provides it may take its time.
          *

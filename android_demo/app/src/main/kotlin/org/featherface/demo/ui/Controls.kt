@@ -17,11 +17,13 @@ class Controls(
     private val model: DemoModel,
     openPicture: () -> Unit,
     openModel: () -> Unit,
+    removeModel: () -> Unit,
     measure: () -> Unit,
 ) {
     private val body: View = root.find(R.id.controls)
     private val toggle: View = root.find(R.id.toggle_controls)
     private val steady: Switch = root.find(R.id.steady)
+    private val twin: Switch = root.find(R.id.twin)
     private val models: Spinner = root.find(R.id.model)
     private val delegates: Spinner = root.find(R.id.delegate)
     private val threads: Spinner = root.find(R.id.threads)
@@ -32,7 +34,10 @@ class Controls(
     /** Most phones gain nothing from more. */
     private val threadCounts = (1..Runtime.getRuntime().availableProcessors().coerceIn(1, 8)).toList()
 
+    private val remove: View = root.find(R.id.remove_model)
+    private val compare: Button = root.find(R.id.compare)
     private var shownModels = listOf<String>()
+    private var shownLabels = listOf<String>()
 
     init {
         fill(
@@ -51,10 +56,13 @@ class Controls(
         }
         root.find<View>(R.id.open_picture).setOnClickListener { openPicture() }
         root.find<View>(R.id.open_model).setOnClickListener { openModel() }
+        remove.setOnClickListener { removeModel() }
+        compare.setOnClickListener { model.compare() }
         root.find<View>(R.id.measure).setOnClickListener { measure() }
         root.find<View>(R.id.sheet_head).setOnClickListener { toggle() }
         toggle.setOnClickListener { toggle() }
         steady.setOnCheckedChangeListener { _, isOn -> model.change(model.settings.copy(isSteady = isOn)) }
+        twin.setOnCheckedChangeListener { _, isOn -> model.change(model.settings.copy(isTwinWatching = isOn)) }
     }
 
     private fun toggle() = model.change(model.settings.copy(showsControls = !model.settings.showsControls))
@@ -71,6 +79,10 @@ class Controls(
         thresholdValue.text = root.resources.getString(R.string.threshold, percent)
         camera.setText(if (model.still != null) R.string.back_to_camera else R.string.switch_camera)
         camera.visibility = if (model.still != null || model.hasBothCameras) View.VISIBLE else View.INVISIBLE
+        remove.visibility = if (model.isOwnModel) View.VISIBLE else View.GONE
+        for (view in listOf(compare, twin)) view.visibility = if (model.canCompare) View.VISIBLE else View.GONE
+        twin.isChecked = settings.isTwinWatching
+        compare.setText(if (model.state is UiState.Compared) R.string.end_comparison else R.string.compare)
         steady.isChecked = settings.isSteady
         body.visibility = if (settings.showsControls) View.VISIBLE else View.GONE
         toggle.rotation = if (settings.showsControls) 0f else 180f
@@ -78,9 +90,11 @@ class Controls(
     }
 
     private fun fillModels() {
-        if (model.modelNames == shownModels) return
+        val labels = model.modelLabels
+        if (model.modelNames == shownModels && labels == shownLabels) return
         shownModels = model.modelNames
-        fill(models, model.modelLabels) { position ->
+        shownLabels = labels
+        fill(models, labels) { position ->
             // An empty list reports a selection, too.
             shownModels.getOrNull(position)?.let { model.change(model.settings.copy(model = it)) }
         }

@@ -17,6 +17,7 @@ import org.featherface.demo.camera.FrameReader
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.DetectorFactory
 import org.featherface.demo.detector.Rotation
+import org.featherface.demo.detector.YuvImage
 import org.featherface.demo.runtime.ModelSource
 import org.featherface.demo.runtime.OwnModels
 import org.featherface.demo.runtime.PickedFile
@@ -93,6 +94,15 @@ class DemoModel(
     /** The threshold in force: the user's or the model's. */
     val scoreThreshold: Float get() = settings.scoreThreshold ?: loaded?.scoreThreshold ?: 0f
 
+    /** Whether the model in force is one that the user opened, and can be removed again. */
+    val isOwnModel: Boolean get() = settings.model?.let(models::isOwn) ?: false
+
+    /** Whether there is a float model to compare the one in force with. */
+    val canCompare: Boolean get() = loaded?.floatTwin != null
+
+    /** How the camera's pictures compare with the calibration's. */
+    val drift: DriftReport get() = detection.drift
+
     /** Whether there is a choice between front and back. */
     var hasBothCameras = false
         private set
@@ -106,7 +116,7 @@ class DemoModel(
         if (shown == null) settings.keep(context)
         when {
             shown == null -> cameraHandler.post(camera::stop)
-            state is UiState.Still -> become(state)
+            state is UiState.Standing -> become(state)
             else -> refresh()
         }
     }
@@ -128,12 +138,18 @@ class DemoModel(
     private fun heed(settings: Settings) {
         detection.threshold = settings.scoreThreshold
         detection.isSteady = settings.isSteady
+        detection.isTwinWatching = settings.isTwinWatching
     }
 
     /** Show settings that neither the camera nor the network has to do with. */
     private fun renew(searches: Boolean) {
-        if (searches && still != null && loaded != null) showPicture()
-        screen?.render()
+        val shown = state
+        when {
+            !searches || loaded == null -> Unit
+            shown is UiState.Compared -> compare(Picture(shown.bitmap))
+            still != null -> showPicture()
+        }
+        show()
     }
 
     private fun forgetModel() {
@@ -167,7 +183,47 @@ class DemoModel(
         }
     }
 
-    private fun use(name: String) {
+    /** Remove the model in force, which is the user's own. */
+    fun removeModel() {
+        val name = settings.model ?: return
+        try {
+            models.remove(name)
+            use(models.names().let { left -> name.takeIf { it in left } ?: left.firstOrNull() })
+        } catch (error: DetectorException) {
+            become(UiState.BrokenModel(name, error.message.orEmpty()))
+        }
+    }
+
+    /** Compare the model in force with its float twin on the picture that is shown, or on the camera's next frame; or end that. */
+    fun compare() {
+        when (state) {
+            is UiState.Compared -> refresh()
+            is UiState.Still -> picture?.let(::compare)
+            else -> detection.frameWanted = { frame -> main.post { if (state is UiState.Live) compare(Picture.of(frame)) } }
+        }
+    }
+
+    private fun compare(shown: Picture) {
+        val names = (settings.model ?: return) to (loaded?.floatTwin ?: return)
+        detection.handler.post {
+            val next =
+                try {
+                    detection.compare(shown.pixels)?.let { UiState.Compared(shown.bitmap, it) }
+                } catch (error: DetectorException) {
+                    UiState.BrokenModel(names.second, error.message.orEmpty())
+                }
+            main.post { if (next != null && settings.model == names.first && state.canBecomeCompared) leaveCamera(next) }
+        }
+    }
+
+    private val UiState.canBecomeCompared get() = this is UiState.Live || this is UiState.Standing
+
+    private fun leaveCamera(next: UiState) {
+        cameraRequest++
+        become(next)
+    }
+
+    private fun use(name: String?) {
         modelNames = models.names()
         settings = settings.copy(model = name)
         loading = null // of one that was called so before
@@ -217,13 +273,16 @@ class DemoModel(
     }
 
     override fun onFrame(reader: ImageReader) {
-        val image = reader.acquireLatestImage() ?: return
+        reader.acquireLatestImage()?.use { offer(frames.read(it, rotation)) }
+    }
+
+    /** Take in a camera frame; on the camera's thread. */
+    internal fun offer(frame: YuvImage) =
         try {
-            image.use { detection.offer(frames.read(it, rotation)) }
+            detection.offer(frame)
         } catch (error: DetectorException) {
             onFaces(error.message.orEmpty())
         }
-    }
 
     /** On the detector's or the camera's thread. */
     private fun onFaces(problem: String?) {
@@ -344,7 +403,11 @@ class DemoModel(
 
     private fun become(next: UiState) {
         state = next
+        show()
+    }
+
+    private fun show() {
         screen?.render()
-        if (next is UiState.Still) screen?.renderFaces()
+        if (state is UiState.Standing) screen?.renderFaces()
     }
 }

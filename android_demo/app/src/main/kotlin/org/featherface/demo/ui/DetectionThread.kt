@@ -3,23 +3,33 @@ package org.featherface.demo.ui
 import android.os.Handler
 import android.os.HandlerThread
 import android.os.Process
+import org.featherface.demo.detector.ArgbImage
+import org.featherface.demo.detector.CalibrationOutputs
+import org.featherface.demo.detector.Delegate
 import org.featherface.demo.detector.DetectionPipeline
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.DetectorFactory
 import org.featherface.demo.detector.FaceSmoother
 import org.featherface.demo.detector.GpuUnavailableException
 import org.featherface.demo.detector.ImageSource
+import org.featherface.demo.detector.InputFrame
 import org.featherface.demo.detector.RuntimeOptions
 import org.featherface.demo.detector.YuvImage
+import org.featherface.demo.detector.pictureIn
+import org.featherface.demo.runtime.FloatTwin
 import org.featherface.demo.runtime.ModelSource
 import java.util.concurrent.atomic.AtomicBoolean
 
 /** How loading a model ended. */
 sealed interface LoadResult {
-    /** @property longerSide of the network's input in pixels */
+    /**
+     * @property longerSide of the network's input in pixels
+     * @property floatTwin name of the float model to compare with; null: none is there
+     */
     data class Loaded(
         val longerSide: Int,
         val scoreThreshold: Float,
+        val floatTwin: String? = null,
     ) : LoadResult
 
     data class Broken(
@@ -45,6 +55,20 @@ class DetectionThread(
     private val thread = HandlerThread("detector", Process.THREAD_PRIORITY_DISPLAY).apply { start() }
 
     @Volatile private var pipeline: DetectionPipeline? = null
+    private var twin: DetectionPipeline? = null
+    private var monitor: DriftMonitor? = null
+    private var names: Pair<String, String>? = null
+
+    /** Whether the float twin searches one camera frame in a hundred, too. */
+    @Volatile var isTwinWatching = false
+
+    /** How the camera's pictures compare with the calibration's. */
+    @Volatile var drift = DriftReport()
+        private set
+
+    /** Gets the next camera frame that is searched, upright; then nobody does. */
+    @Volatile var frameWanted: ((ArgbImage) -> Unit)? = null
+
     private val searchPosted = AtomicBoolean(false)
     private val search = Runnable(::searchFrame)
     private val smoother = FaceSmoother()
@@ -65,14 +89,18 @@ class DetectionThread(
         done: (LoadResult) -> Unit,
     ) {
         handler.post {
-            pipeline?.detector?.close()
-            pipeline = null
+            closeNetworks()
             smoother.clear()
             done(
                 try {
-                    val detector = factory.open(models.open(name), options)
-                    pipeline = DetectionPipeline(detector)
-                    LoadResult.Loaded(maxOf(detector.spec.inputWidth, detector.spec.inputHeight), detector.spec.scoreThreshold)
+                    val file = models.open(name)
+                    val spec = file.spec
+                    val calibration = file.record?.let(CalibrationOutputs::ofRecord)
+                    pipeline = DetectionPipeline(factory.open(file, options))
+                    monitor = DriftMonitor(spec, calibration)
+                    val twin = FloatTwin.of(name, spec, models)
+                    names = twin?.let { name to it }
+                    LoadResult.Loaded(maxOf(spec.inputWidth, spec.inputHeight), spec.scoreThreshold, twin)
                 } catch (error: GpuUnavailableException) {
                     LoadResult.NoGpu(error.message.orEmpty())
                 } catch (error: DetectorException) {
@@ -90,9 +118,29 @@ class DetectionThread(
      */
     fun detect(image: ImageSource): Boolean {
         val current = pipeline ?: return false
-        val faces = current.detect(image, threshold ?: current.detector.spec.scoreThreshold)
-        result.set(faces, current.times, checkNotNull(current.fitted))
+        detect(image, current, result)
         return true
+    }
+
+    /**
+     * Find the faces in a picture with the model in force and with its float twin. Only on [handler]'s thread.
+     *
+     * @return null if no model is loaded, or it has no twin
+     * @throws DetectorException a network failed or the twin cannot be loaded
+     */
+    fun compare(image: ImageSource): Comparison? {
+        val (current, both) = (pipeline ?: return null) to (names ?: return null)
+        val other = twin ?: DetectionPipeline(factory.open(models.open(both.second), TWIN_OPTIONS)).also { twin = it }
+        return Comparison(both, FrameResult().also { detect(image, current, it) }, FrameResult().also { detect(image, other, it) })
+    }
+
+    private fun detect(
+        image: ImageSource,
+        by: DetectionPipeline,
+        target: FrameResult,
+    ) {
+        val faces = by.detect(image, threshold ?: by.detector.spec.scoreThreshold)
+        target.set(faces, by.times, checkNotNull(by.fitted))
     }
 
     /**
@@ -114,8 +162,13 @@ class DetectionThread(
         val frame = current.frames.toSearch() ?: return
         try {
             val faces = current.find(frame, threshold ?: current.detector.spec.scoreThreshold)
+            frameWanted?.let {
+                frameWanted = null
+                it(pictureIn(frame, current.detector.input))
+            }
             if (isSteady) smoother.smooth(faces) else smoother.clear()
             result.set(faces, current.times, checkNotNull(frame.letterbox))
+            watch(current, frame)
             found(null)
         } catch (error: DetectorException) {
             found(error.message.orEmpty())
@@ -124,12 +177,35 @@ class DetectionThread(
         }
     }
 
+    private fun watch(
+        current: DetectionPipeline,
+        frame: InputFrame,
+    ) {
+        val seen = monitor ?: return
+        val compared = names.takeIf { isTwinWatching }?.let { { checkNotNull(compare(pictureIn(frame, current.detector.input))).changes } }
+        seen.see(checkNotNull(current.lastOutputs), compared)
+        drift = seen.report
+    }
+
     /** Close the network and end the thread. */
     fun close() {
         handler.post {
-            pipeline?.detector?.close()
-            pipeline = null
+            closeNetworks()
             thread.quitSafely()
         }
+    }
+
+    private fun closeNetworks() {
+        for (open in listOf(pipeline, twin)) open?.detector?.close()
+        pipeline = null
+        twin = null
+        names = null
+        monitor = null
+        drift = DriftReport()
+    }
+
+    private companion object {
+        /** It is run now and then, and must run on every phone. */
+        val TWIN_OPTIONS = RuntimeOptions(threads = 1, delegate = Delegate.CPU)
     }
 }

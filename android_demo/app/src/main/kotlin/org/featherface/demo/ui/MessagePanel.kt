@@ -21,7 +21,7 @@ class Message(
             with(resources) {
                 val again = getString(R.string.try_again)
                 when (state) {
-                    is UiState.Live, is UiState.Still -> {
+                    is UiState.Live, is UiState.Standing -> {
                         null
                     }
 

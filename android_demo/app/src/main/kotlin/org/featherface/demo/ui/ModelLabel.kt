@@ -4,6 +4,14 @@ package org.featherface.demo.ui
 object ModelLabel {
     private val USUAL = Regex("(.+)_(\\d+)x(\\d+)_(float32|float16|int8|int8_fp16)\\.tflite")
 
+    /** For instance `int8`; another name as it is. */
+    fun precision(name: String): String =
+        USUAL
+            .matchEntire(name)
+            ?.destructured
+            ?.component4()
+            ?.replace("_fp16", "+float16") ?: name.removeSuffix(".tflite")
+
     /**
      * For instance `int8 · 320 · 390 KB`; with the network's name where [names] are of several. Another name stays as it is.
      *
@@ -14,10 +22,10 @@ object ModelLabel {
         names: List<String>,
         bytes: Long?,
     ): String {
-        val (network, height, width, precision) = USUAL.matchEntire(name)?.destructured ?: return name.removeSuffix(".tflite")
+        val (network, height, width) = USUAL.matchEntire(name)?.destructured ?: return precision(name)
         val isOnly = names.all { USUAL.matchEntire(it)?.groupValues?.get(1) == network }
         val size = if (height == width) height else "${width}x$height"
         val room = bytes?.let { "${(it + 512) / 1024} KB" }
-        return listOfNotNull(precision.replace("_fp16", "+float16"), size, room, network.takeUnless { isOnly }).joinToString(" · ")
+        return listOfNotNull(precision(name), size, room, network.takeUnless { isOnly }).joinToString(" · ")
     }
 }

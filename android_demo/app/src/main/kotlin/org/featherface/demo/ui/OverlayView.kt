@@ -2,6 +2,7 @@ package org.featherface.demo.ui
 
 import android.content.Context
 import android.graphics.Canvas
+import android.graphics.DashPathEffect
 import android.graphics.Paint
 import android.util.AttributeSet
 import android.view.View
@@ -13,7 +14,7 @@ fun interface DrawListener {
     fun onDrawn(milliseconds: Double)
 }
 
-/** Draws boxes, landmarks and scores over the picture; allocates nothing while drawing. */
+/** Draws boxes, landmarks and scores over the picture; allocates nothing while drawing a camera's frame. */
 class OverlayView(
     context: Context,
     attributes: AttributeSet?,
@@ -25,8 +26,10 @@ class OverlayView(
     private val point = Paint(Paint.ANTI_ALIAS_FLAG)
     private val text = paint(R.color.label_text).apply { textSize = 12 * density }
     private val label = paint(R.color.box)
+    private val other = paint(R.color.box_other).apply { style = Paint.Style.STROKE }
     private val score = ScoreText()
     private val shown = FrameResult()
+    private var compared: FrameResult? = null
     private var mapping: ViewMapping? = null
     private var mirrored = false
 
@@ -39,12 +42,18 @@ class OverlayView(
     /** How long the stages of the shown frame took; the detector does not write to it. */
     val times: StageTimes get() = shown.times
 
-    /** Show the faces of [result]; [mirror] where the picture behind is a mirror's. */
+    /**
+     * Show the faces of [result]; [mirror] where the picture behind is a mirror's.
+     *
+     * @param reference of the same image, drawn dashed over the others in a colour of its own; never written to again
+     */
     fun show(
         result: FrameResult,
         mirror: Boolean,
+        reference: FrameResult? = null,
     ) {
         result.copyTo(shown)
+        compared = reference
         if (mapping?.suits(shown.imageWidth, shown.imageHeight, mirror) != true) {
             mirrored = mirror
             mapping = null
@@ -55,6 +64,7 @@ class OverlayView(
     /** Remove all faces. */
     fun clear() {
         shown.clear()
+        compared = null
         invalidate()
     }
 
@@ -69,14 +79,31 @@ class OverlayView(
 
     override fun onDraw(canvas: Canvas) {
         val start = System.nanoTime()
-        if (shown.faces.count > 0 && shown.imageWidth > 0) drawFaces(canvas)
+        if (shown.imageWidth > 0) drawFaces(canvas)
         drawListener?.onDrawn((System.nanoTime() - start) / 1e6)
     }
 
     private fun drawFaces(canvas: Canvas) {
         val place = mapping ?: ViewMapping(shown.imageWidth, shown.imageHeight, width, height, mirrored).also { mapping = it }
         for (index in shown.faces.count - 1 downTo 0) drawFace(canvas, place, index)
+        compared?.let { for (index in 0 until it.faces.count) drawOther(canvas, place, it.faces.boxes, 4 * index) }
     }
+
+    private fun drawOther(
+        canvas: Canvas,
+        place: ViewMapping,
+        boxes: FloatArray,
+        at: Int,
+    ) {
+        val (left, right) = listOf(place.x(boxes[at]), place.x(boxes[at + 2]))
+        val dash = ((right - left) / 12).coerceIn(2 * density, 10 * density)
+        other.strokeWidth = widthOf(right - left)
+        other.pathEffect = DashPathEffect(floatArrayOf(dash, dash), 0f)
+        canvas.drawRect(left, place.y(boxes[at + 1]), right, place.y(boxes[at + 3]), other)
+    }
+
+    /** Thin lines on small faces, or crowds become one blot. */
+    private fun widthOf(side: Float) = (side / 24).coerceIn(1.2f * density, 3 * density)
 
     private fun drawFace(
         canvas: Canvas,
@@ -90,8 +117,7 @@ class OverlayView(
         val right = maxOf(first, second)
         val top = place.y(boxes[4 * index + 1])
         val bottom = place.y(boxes[4 * index + 3])
-        // Thin lines on small faces, or crowds become one blot.
-        box.strokeWidth = ((right - left) / 24).coerceIn(1.2f * density, 3 * density)
+        box.strokeWidth = widthOf(right - left)
         shadow.strokeWidth = box.strokeWidth + 1.2f * density
         canvas.drawRect(left, top, right, bottom, shadow)
         canvas.drawRect(left, top, right, bottom, box)

@@ -10,6 +10,7 @@ import org.featherface.demo.detector.RuntimeOptions
  * @property model file name; null: none chosen yet
  * @property scoreThreshold only faces with a greater score are shown; null: the model's own
  * @property isSteady whether the camera's boxes are calmed, see `FaceSmoother`
+ * @property isTwinWatching whether the float model searches one camera frame in a hundred, too
  * @property showsControls whether the sheet below the picture is open
  */
 data class Settings(
@@ -18,6 +19,7 @@ data class Settings(
     val frontCamera: Boolean = false,
     val scoreThreshold: Float? = null,
     val isSteady: Boolean = true,
+    val isTwinWatching: Boolean = false,
     val showsControls: Boolean = true,
 ) {
     /** Keep this for the app's next start. */
@@ -25,6 +27,7 @@ data class Settings(
         val kept = preferences(context).edit()
         kept.putString(MODEL, model).putInt(THREADS, options.threads).putString(DELEGATE, options.delegate.label)
         kept.putBoolean(FRONT, frontCamera).putBoolean(STEADY, isSteady).putBoolean(CONTROLS, showsControls)
+        kept.putBoolean(TWIN, isTwinWatching)
         if (scoreThreshold == null) kept.remove(THRESHOLD) else kept.putFloat(THRESHOLD, scoreThreshold)
         kept.apply()
     }
@@ -37,6 +40,7 @@ data class Settings(
         private const val FRONT = "front"
         private const val THRESHOLD = "threshold"
         private const val STEADY = "steady"
+        private const val TWIN = "twin"
         private const val CONTROLS = "controls"
 
         private fun preferences(context: Context) = context.getSharedPreferences(KEPT, Context.MODE_PRIVATE)
@@ -55,6 +59,7 @@ data class Settings(
                 frontCamera = kept.getBoolean(FRONT, false),
                 scoreThreshold = if (kept.contains(THRESHOLD)) kept.getFloat(THRESHOLD, 0f) else null,
                 isSteady = kept.getBoolean(STEADY, true),
+                isTwinWatching = kept.getBoolean(TWIN, false),
                 showsControls = kept.getBoolean(CONTROLS, true),
             )
         }

@@ -17,6 +17,7 @@ class StatsText(
     private val text: TextView = sheet.find(R.id.stats)
     private val bar: StageBar = sheet.find(R.id.stage_bar)
     private val legend: TextView = sheet.find(R.id.stages)
+    private val drift: TextView = sheet.find(R.id.drift)
     private val budget = StageBudget()
     private val stages = DoubleArray(StageBar.COLOURS.size)
     private var lastText = 0L
@@ -41,26 +42,41 @@ class StatsText(
         lastCount = -1
         budget.reset()
         text.text = ""
-        for (view in listOf(fps, bar, legend)) view.visibility = View.GONE
+        for (view in listOf(fps, bar, legend, drift)) view.visibility = View.GONE
         overlay.contentDescription = null
     }
 
-    /** Take in the faces of a frame or a picture that is shown now. */
-    fun addFrame(state: UiState) {
+    /** Take in the faces of a frame or a picture that is shown now, and what is [known] of the camera's last ones. */
+    fun addFrame(
+        state: UiState,
+        known: DriftReport,
+    ) {
         if (overlay.faceCount != lastCount) {
             lastCount = overlay.faceCount
             overlay.contentDescription = faces()
         }
-        if (state is UiState.Still) {
-            text.text = text.resources.getString(R.string.stats_line, faces(), overlay.times.total)
-            return
-        }
+        if (state is UiState.Standing) return showStanding(state)
         val now = System.nanoTime()
         budget.addFrame(overlay.times, now)
         if (now - lastText < TEXT_INTERVAL) return
         lastText = now
         showSpeed()
+        drift.text = known.text(drift.resources)
+        drift.visibility = if (drift.text.isEmpty()) View.GONE else View.VISIBLE
     }
+
+    private fun showStanding(state: UiState.Standing) =
+        when (state) {
+            is UiState.Still -> {
+                text.text = text.resources.getString(R.string.stats_line, faces(), overlay.times.total)
+            }
+
+            is UiState.Compared -> {
+                val words = ComparisonText.of(state.comparison, text.context)
+                overlay.contentDescription = words.toString()
+                text.text = words
+            }
+        }
 
     private fun showSpeed() {
         for (view in listOf(fps, bar, legend)) view.visibility = View.VISIBLE

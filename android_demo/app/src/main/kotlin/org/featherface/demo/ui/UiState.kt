@@ -16,11 +16,22 @@ sealed interface UiState {
     /** A still image is being read and searched. */
     data object OpeningStill : UiState
 
+    /** A picture stands on the screen. */
+    sealed interface Standing : UiState {
+        val bitmap: Bitmap
+    }
+
     /** A still image with its faces. */
     data class Still(
-        val bitmap: Bitmap,
+        override val bitmap: Bitmap,
         val faces: Int,
-    ) : UiState
+    ) : Standing
+
+    /** A still image, or a frame of the camera, with the faces that the model and its float twin find. */
+    data class Compared(
+        override val bitmap: Bitmap,
+        val comparison: Comparison,
+    ) : Standing
 
     /**
      * The user has not let the app use the camera.

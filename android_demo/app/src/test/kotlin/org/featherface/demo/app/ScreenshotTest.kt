@@ -18,6 +18,7 @@ import org.featherface.demo.detector.DetectionPipeline
 import org.featherface.demo.detector.Golden
 import org.featherface.demo.detector.ModelFile
 import org.featherface.demo.detector.StageTimes
+import org.featherface.demo.detector.yuvOf
 import org.featherface.demo.inference.LiteRtFactory
 import org.featherface.demo.runtime.ModelSource
 import org.featherface.demo.runtime.PushedModel
@@ -25,6 +26,7 @@ import org.featherface.demo.ui.StageBar
 import org.featherface.demo.ui.UiState
 import org.featherface.demo.ui.find
 import org.json.JSONArray
+import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Assume.assumeTrue
@@ -80,6 +82,22 @@ class ScreenshotTest : AppTest() {
     fun theCameraOnASmallPhoneWithLargeLetters() = camera("live_large_letters", showsControls = true)
 
     @Test
+    @Config(qualifiers = "w411dp-h891dp-port-notnight-420dpi")
+    fun aComparisonByDay() = comparison("comparison_day")
+
+    @Test
+    @Config(qualifiers = "w320dp-h533dp-port-night-hdpi", fontScale = 2f)
+    fun aComparisonOnASmallPhoneWithLargeLetters() = comparison("comparison_large_letters")
+
+    @Test
+    @Config(qualifiers = "w411dp-h891dp-port-night-420dpi")
+    fun theDriftWatchByNight() = drift("drift_night")
+
+    @Test
+    @Config(qualifiers = "w320dp-h533dp-port-notnight-hdpi", fontScale = 2f)
+    fun theDriftWatchOnASmallPhoneWithLargeLetters() = drift("drift_large_letters")
+
+    @Test
     fun theIconIsDrawnWholeInsideItsMask() {
         val icon = checkNotNull(application.getDrawable(R.drawable.ic_launcher))
         val shot = Bitmap.createBitmap(ICON, ICON, Bitmap.Config.ARGB_8888)
@@ -94,9 +112,7 @@ class ScreenshotTest : AppTest() {
         name: String,
         showsControls: Boolean,
     ) {
-        addCamera(application)
-        val activity = Robolectric.buildActivity(MainActivity::class.java).setup().get()
-        await("live") { activity.model.state is UiState.Live }
+        val activity = live()
         activity.model.change(activity.model.settings.copy(showsControls = showsControls))
         val times = StageTimes().apply { doubleArrayOf(0.6, 14.2, 0.3, 0.1).copyInto(milliseconds) }
         val pipeline = DetectionPipeline(ScriptedDetector(Golden(GOLDEN)))
@@ -113,7 +129,53 @@ class ScreenshotTest : AppTest() {
         if (showsControls) assertEquals("the legend is whole", legend.text.length, legend.layout.getLineEnd(legend.lineCount - 1))
     }
 
+    private fun live(): MainActivity {
+        addCamera(application)
+        val activity = Robolectric.buildActivity(MainActivity::class.java).setup().get()
+        await("live") { activity.model.state is UiState.Live }
+        return activity
+    }
+
+    /** Many frames whose scores are spread otherwise than the calibration's, and the float model on one of them. */
+    private fun drift(name: String) {
+        Wiring.models = { WatchedModels() }
+        val activity = live()
+        activity.model.change(activity.model.settings.copy(isTwinWatching = true))
+        val grey = yuvOf(ArgbImage(IntArray(480 * 640) { 0xff808080.toInt() }, 480, 640), false, 0)
+        val said = activity.find<TextView>(R.id.drift)
+        await("drift") {
+            activity.model.offer(grey)
+            said.text.contains("unlike") && said.text.contains("Float")
+        }
+        for ((view, text) in listOf(R.id.fps to "30 FPS", R.id.stats to "18 faces")) activity.find<TextView>(view).text = text
+        activity.find<TextView>(R.id.stages).text = ""
+        shadowOf(Looper.getMainLooper()).idle()
+        save(activity, name)
+        assertEquals("it is whole", said.text.length, said.layout.getLineEnd(said.lineCount - 1))
+    }
+
+    private fun comparison(name: String) {
+        val activity = opened()
+        activity.find<View>(R.id.compare).performClick()
+        await("compared") { activity.model.state is UiState.Compared }
+        // An own model's bin beside the name, and the button that leads out, are on the picture too.
+        activity.find<View>(R.id.remove_model).visibility = View.VISIBLE
+        shadowOf(Looper.getMainLooper()).idle()
+        val shot = save(activity, name)
+        val boxes = listOf(R.color.box, R.color.box_other).map(activity::getColor)
+        assertTrue("both models' boxes are drawn", colours(shot, overlayOf(activity)).containsAll(boxes))
+    }
+
     private fun picture(name: String) {
+        val activity = opened()
+        // The build machine's milliseconds would be taken for a phone's.
+        activity.find<TextView>(R.id.stats).text = overlayOf(activity).contentDescription
+        val shot = save(activity, name)
+        assertTrue("the box is drawn", colours(shot, overlayOf(activity)).contains(activity.getColor(R.color.box)))
+    }
+
+    /** The app with a photograph that was shared with it. */
+    private fun opened(): MainActivity {
         val photograph = System.getProperty("featherface.photograph")?.let(::File)
         val library = System.getProperty("featherface.litert")
         val expected = System.getProperty("featherface.expected")?.let(::File)
@@ -125,10 +187,7 @@ class ScreenshotTest : AppTest() {
         val intent = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, uri)
         val activity = Robolectric.buildActivity(MainActivity::class.java, intent).setup().get()
         await("faces") { (activity.model.state as? UiState.Still)?.faces?.let { it >= 1 } ?: false }
-        // The build machine's milliseconds would be taken for a phone's.
-        activity.find<TextView>(R.id.stats).text = overlayOf(activity).contentDescription
-        val shot = save(activity, name)
-        assertTrue("the box is drawn", colours(shot, overlayOf(activity)).contains(activity.getColor(R.color.box)))
+        return activity
     }
 
     private fun overlayOf(activity: Activity): View = activity.find(R.id.overlay)
@@ -165,6 +224,18 @@ class ScreenshotTest : AppTest() {
 
     private companion object {
         const val ICON = 256
+    }
+
+    /** A scripted model and its float twin, with a calibration of surer faces than the script's. */
+    private class WatchedModels(
+        private val scripted: ModelSource = ScriptedModels("v2_320x320_int8.tflite", "v2_320x320_float32.tflite"),
+    ) : ModelSource by scripted {
+        override fun open(name: String): ModelFile {
+            val statistics = JSONObject(File(Golden.folder, "drift_watch.json").readText()).getJSONObject("statistics")
+            val record = JSONObject("""{"spec": ${scripted.open(name).specJson}}""")
+            record.put("output_statistics", statistics.put("surest_lower_quartile", 0.99))
+            return ModelFile.read(name, tinyFile()) { record.toString() }
+        }
     }
 
     /** The models that Python has just run. */

@@ -2,6 +2,7 @@ package org.featherface.demo.app
 
 import android.Manifest
 import android.app.Activity
+import android.app.AlertDialog
 import android.content.ClipData
 import android.content.Intent
 import android.content.pm.PackageManager
@@ -18,11 +19,13 @@ import org.featherface.demo.MainActivity
 import org.featherface.demo.R
 import org.featherface.demo.Wiring
 import org.featherface.demo.benchmark.BenchmarkActivity
+import org.featherface.demo.detector.ArgbImage
 import org.featherface.demo.detector.Delegate
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.Golden
 import org.featherface.demo.detector.GpuUnavailableException
 import org.featherface.demo.detector.jsonOf
+import org.featherface.demo.detector.yuvOf
 import org.featherface.demo.runtime.BundledModels
 import org.featherface.demo.ui.CameraPermission
 import org.featherface.demo.ui.OverlayView
@@ -38,6 +41,7 @@ import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
+import org.robolectric.shadows.ShadowDialog
 import org.robolectric.util.ReflectionHelpers
 import java.io.ByteArrayInputStream
 import java.io.ByteArrayOutputStream
@@ -144,7 +148,7 @@ class StatesTest : AppTest() {
         await("loaded") { first.get().model.state is UiState.NoCamera }
         val settings = first.get().model.settings
         val options = settings.options.copy(threads = 1)
-        val changed = settings.copy(options = options, frontCamera = true, scoreThreshold = 0.8f, isSteady = false)
+        val changed = settings.copy(options = options, frontCamera = true, scoreThreshold = 0.8f, isSteady = false, isTwinWatching = true)
         first.get().model.change(changed)
         first.pause().stop().destroy()
         assertEquals(changed, start().get().model.settings)
@@ -336,6 +340,85 @@ class StatesTest : AppTest() {
     }
 
     @Test
+    fun anOpenedModelIsRemovedAgainAfterAQuestion() {
+        val activity = start().get()
+        val remove = activity.find<View>(R.id.remove_model)
+        await("loaded") { activity.model.state is UiState.NoCamera }
+        assertEquals("a packed one stays", View.GONE, remove.visibility)
+        val names = listOf("mine.tflite", "mine.tflite.json").map { provide(it, contentOf(it)) }
+        activity.model.openModel(names)
+        await("opened") { activity.model.settings.model == "mine.tflite" && activity.model.state is UiState.NoCamera }
+        assertEquals(View.VISIBLE, remove.visibility)
+        remove.performClick()
+        assertEquals("not yet", 2, activity.model.modelNames.size)
+        (ShadowDialog.getLatestDialog() as AlertDialog).getButton(AlertDialog.BUTTON_POSITIVE).performClick()
+        await("the packed one") { factory.opened.size == 3 && activity.model.state is UiState.NoCamera }
+        assertEquals(listOf("featherface_v2_320x320_int8.tflite"), activity.model.modelNames)
+        assertEquals("int8 · 320", activity.find<Spinner>(R.id.model).selectedItem)
+        assertEquals(View.GONE, remove.visibility)
+    }
+
+    @Test
+    fun aPictureIsComparedWithTheFloatModel() {
+        Wiring.models = { ScriptedModels(*TWINS) }
+        val activity = start(share(picture())).get()
+        await("still") { activity.model.state is UiState.Still }
+        val compare = activity.find<Button>(R.id.compare)
+        compare.performClick()
+        await("compared") { activity.model.state is UiState.Compared }
+        val stats = activity.find<TextView>(R.id.stats)
+        assertTrue(stats.text.toString(), stats.text.startsWith("18 of 18 faces the same, scores within 0.00\n"))
+        assertEquals(2, factory.opened.size)
+        activity.model.change(activity.model.settings.copy(scoreThreshold = 0.7f))
+        await("anew") { stats.text.startsWith("8 of 8 ") }
+        assertEquals("the float model is loaded once", 2, factory.opened.size)
+        compare.performClick()
+        await("ended") { (activity.model.state as? UiState.Still)?.faces == 8 }
+        activity.model.change(activity.model.settings.copy(model = TWINS.last()))
+        await("closed") { factory.opened.take(2).all { it.isClosed } && activity.model.state is UiState.Still }
+        assertEquals("nothing to compare it with", View.GONE, compare.visibility)
+    }
+
+    @Test
+    fun theCamerasNextFrameIsCompared() {
+        Wiring.models = { ScriptedModels(*TWINS) }
+        addCamera(application)
+        val activity = start().get()
+        await("live") { activity.model.state is UiState.Live }
+        activity.find<View>(R.id.compare).performClick()
+        activity.model.offer(yuvOf(ArgbImage(IntArray(480 * 640) { 0xff336699.toInt() }, 480, 640), false, 0))
+        await("compared") { activity.model.state is UiState.Compared }
+        val frame = (activity.model.state as UiState.Compared).bitmap
+        assertEquals(240 to 320, frame.width to frame.height)
+        assertEquals(View.GONE, activity.find<View>(R.id.preview).visibility)
+        @Suppress("DEPRECATION")
+        activity.onBackPressed()
+        await("live again") { activity.model.state is UiState.Live }
+        assertFalse(activity.isFinishing)
+    }
+
+    @Test
+    fun aTwinThatTheRuntimeRefusesIsNamed() {
+        Wiring.models = { ScriptedModels(*TWINS) }
+        val activity = start(share(picture())).get()
+        await("still") { activity.model.state is UiState.Still }
+        factory.refusal = { DetectorException("no memory") }
+        activity.find<View>(R.id.compare).performClick()
+        await("refused") { activity.model.state is UiState.BrokenModel }
+        assertTrue(activity.find<TextView>(R.id.message_title).text.startsWith(TWINS.last()))
+        activity.find<Button>(R.id.message_action).performClick()
+        await("as before") { activity.model.state is UiState.Still }
+    }
+
+    @Test
+    fun closingTheControlsKeepsAPicturesFigures() {
+        val activity = start(share(picture())).get()
+        await("still") { activity.model.state is UiState.Still }
+        activity.find<View>(R.id.toggle_controls).performClick()
+        assertTrue(activity.find<TextView>(R.id.stats).text.startsWith("18 faces"))
+    }
+
+    @Test
     fun aFileThatIsNoModelIsNamedAndTheOldOneGoesOn() {
         val activity = start().get()
         await("loaded") { activity.model.state is UiState.NoCamera }
@@ -386,12 +469,14 @@ class StatesTest : AppTest() {
     }
 
     private fun picked(vararg names: String): Intent {
-        val content = mapOf(true to tinyFile().array(), false to """{"spec": ${jsonOf(Golden(GOLDEN).spec)}}""".toByteArray())
-        val uris = names.map { provide(it, content.getValue(it.endsWith(".tflite"))) }
+        val uris = names.map { provide(it, contentOf(it)) }
         val clip = ClipData.newRawUri("", uris.first())
         uris.drop(1).forEach { clip.addItem(ClipData.Item(it)) }
         return Intent().apply { clipData = clip }
     }
+
+    private fun contentOf(name: String): ByteArray =
+        if (name.endsWith(".tflite")) tinyFile().array() else """{"spec": ${jsonOf(Golden(GOLDEN).spec)}}""".toByteArray()
 
     private fun provide(
         name: String,
@@ -427,5 +512,9 @@ class StatesTest : AppTest() {
     ) {
         assertEquals(View.VISIBLE, activity.find<View>(R.id.message).visibility)
         assertEquals(activity.getString(title), activity.find<TextView>(R.id.message_title).text.toString())
+    }
+
+    private companion object {
+        val TWINS = arrayOf("featherface_v2_320x320_int8.tflite", "featherface_v2_320x320_float32.tflite")
     }
 }

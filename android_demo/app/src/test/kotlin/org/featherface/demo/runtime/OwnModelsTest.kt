@@ -8,6 +8,7 @@ import org.featherface.demo.detector.Golden
 import org.featherface.demo.detector.jsonOf
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Rule
@@ -73,6 +74,20 @@ class OwnModelsTest {
         }
         assertArrayEquals(before.toTypedArray(), folder.list()!!.sortedArray())
         assertEquals("sidecar", models.open("kept.tflite").specSource)
+    }
+
+    @Test
+    fun aRemovedOneIsGoneAndThePackedOneOfItsNameIsBack() {
+        models.add(listOf(model("mine.tflite"), file("mine.json", spec)))
+        models.add(listOf(model("packed.tflite"), file("spec.json", spec)))
+        assertTrue(models.isOwn("packed.tflite"))
+        models.remove("mine.tflite")
+        models.remove("packed.tflite")
+        assertEquals(listOf("packed.tflite"), models.names())
+        assertFalse(models.isOwn("packed.tflite"))
+        assertEquals("packed.tflite", models.open("packed.tflite").name)
+        assertArrayEquals("nothing of them is left", arrayOf<String>(), folder.list())
+        assertThrows("only the user's own", DetectorException::class.java) { models.remove("packed.tflite") }
     }
 
     private fun model(name: String) = PickedFile(name) { tinyFile().array().inputStream() }

@@ -6,6 +6,7 @@ import org.featherface.demo.app.ScriptedModels
 import org.featherface.demo.detector.ArgbImage
 import org.featherface.demo.detector.Delegate
 import org.featherface.demo.detector.DetectorException
+import org.featherface.demo.detector.FaceChanges
 import org.featherface.demo.detector.Golden
 import org.featherface.demo.detector.RuntimeOptions
 import org.featherface.demo.detector.YuvImage
@@ -85,6 +86,27 @@ class DetectionThreadTest : AppTest() {
         detection.offer(frame)
         settle()
         return result.faces.boxes[2]
+    }
+
+    @Test
+    fun whereAskedTheFloatTwinSearchesAFrameToo() {
+        val twins = ScriptedModels("a_int8.tflite", "a_float32.tflite")
+        val watched = DetectionThread(twins, factory, result, ends::add)
+        watched.load(
+            "a_int8.tflite",
+            RuntimeOptions(1, Delegate.CPU),
+        ) { assertEquals("a_float32.tflite", (it as LoadResult.Loaded).floatTwin) }
+        watched.isTwinWatching = true
+        repeat(2) {
+            watched.offer(frame)
+            shadowOf(watched.handler.looper).idle()
+        }
+        assertEquals(DriftReport(checks = 1, faces = FaceChanges(18, 0, 0, 0f)), watched.drift)
+        assertEquals("in the frame's pixels, as before", 18, result.faces.count)
+        assertEquals(1, factory.opened.last().runs)
+        watched.close()
+        shadowOf(watched.handler.looper).idle()
+        assertTrue(factory.opened.drop(1).all { it.isClosed })
     }
 
     @Test
