@@ -80,7 +80,8 @@ class Controls(
         camera.setText(if (model.still != null) R.string.back_to_camera else R.string.switch_camera)
         camera.visibility = if (model.still != null || model.hasBothCameras) View.VISIBLE else View.INVISIBLE
         remove.visibility = if (model.isOwnModel) View.VISIBLE else View.GONE
-        for (view in listOf(compare, twin)) view.visibility = if (model.canCompare) View.VISIBLE else View.GONE
+        for (view in listOf(compare, twin)) view.visibility = if (model.hasTwin) View.VISIBLE else View.GONE
+        compare.isEnabled = model.canCompare
         twin.isChecked = settings.isTwinWatching
         compare.setText(if (model.state is UiState.Compared) R.string.end_comparison else R.string.compare)
         steady.isChecked = settings.isSteady

@@ -98,7 +98,10 @@ class DemoModel(
     val isOwnModel: Boolean get() = settings.model?.let(models::isOwn) ?: false
 
     /** Whether there is a float model to compare the one in force with. */
-    val canCompare: Boolean get() = loaded?.floatTwin != null
+    val hasTwin: Boolean get() = loaded?.floatTwin != null
+
+    /** Whether there is something to compare them on. */
+    val canCompare: Boolean get() = state is UiState.Live || state is UiState.Standing
 
     /** How the camera's pictures compare with the calibration's. */
     val drift: DriftReport get() = detection.drift
@@ -199,6 +202,7 @@ class DemoModel(
         when (state) {
             is UiState.Compared -> refresh()
             is UiState.Still -> picture?.let(::compare)
+            !is UiState.Live -> Unit
             else -> detection.frameWanted = { frame -> main.post { if (state is UiState.Live) compare(Picture.of(frame)) } }
         }
     }
@@ -212,11 +216,9 @@ class DemoModel(
                 } catch (error: DetectorException) {
                     UiState.BrokenModel(names.second, error.message.orEmpty())
                 }
-            main.post { if (next != null && settings.model == names.first && state.canBecomeCompared) leaveCamera(next) }
+            main.post { if (next != null && settings.model == names.first && canCompare) leaveCamera(next) }
         }
     }
-
-    private val UiState.canBecomeCompared get() = this is UiState.Live || this is UiState.Standing
 
     private fun leaveCamera(next: UiState) {
         cameraRequest++
