@@ -13,6 +13,7 @@ TRAIN_FLAGS ?=
 QAT_FLAGS  ?=
 BENCHMARK_FLAGS ?=
 SERIAL     ?=
+KEY        ?=
 
 # What may be set is what stands here with ?=; a slip of the pen would else be ignored in silence.
 SETTINGS := $(shell sed -nE 's/^(export )?([A-Z_]+) *\?=.*/\2/p' $(firstword $(MAKEFILE_LIST)))
@@ -134,7 +135,7 @@ QUANTIZER := $(shell find quantize -name '*.py' -not -path '*/qat/*' -not -path 
 
 .DEFAULT_GOAL := help
 PHOTOGRAPHS ?= $(addprefix $(DATA)/,fddb_train mask_train wider_unlabelled)
-.PHONY: help setup lock doctor tflite onnx qat audit ranges report gate baseline train benchmark compare arm android android-test android-install test lint clean FORCE
+.PHONY: help setup lock doctor tflite onnx qat audit ranges report gate baseline train benchmark compare arm sign android android-test android-install test lint clean FORCE
 FORCE:
 
 help:  ## List the targets
@@ -268,6 +269,9 @@ benchmark: $(READY)  ## Time MODELS on DEVICE=host|arm64|arm64-app|armhf|adb[:SE
 
 arm: .venv/installed  ## Prepare the emulated ARM machines (once, about 150 MB, no root)
 	$(RUN) benchmark arm
+
+sign: $(READY)  ## Sign MODELS (default: those built) with KEY=private.pem; `featherface verify` checks
+	$(RUN) benchmark sign $(MODELS) --key "$(KEY)"
 
 android: $(READY)  ## Build, sign and verify the app with MODELS (default: those built): build/android/featherface-demo.apk
 	$(RUN) android_demo.script_build assets $(MODELS)

@@ -61,6 +61,18 @@ COMMANDS = (
         front="files",
     ),
     Command(
+        "sign",
+        "benchmark.trust.commands:sign",
+        "OpenSSF signature, SLSA provenance and CycloneDX SBOM beside made files",
+        f"{_INT8} --key key.pem",
+    ),
+    Command(
+        "verify",
+        "benchmark.trust.commands:verify",
+        "made files held against their records, origin, spec and signature",
+        f"{_INT8} --key key.pub",
+    ),
+    Command(
         "devices", "benchmark.devices.commands:devices", "connected devices and what they say of themselves"
     ),
     Command(

@@ -97,6 +97,8 @@ def _is_shown(model: Path) -> bool:
     if not Artifact.record_path(model).is_file():
         raise InputError(f"{model.name}.json is missing beside its model: run 'make tflite' again")
     record = Artifact.load(model).record
+    if record.get("sha256") != sha256_of(model):  # the app refuses it
+        raise InputError(f"{model} has changed since its record was written: run 'make tflite' again")
     verdict = record.get("verdict") or {}
     reason = verdict["reason"] if verdict.get("grade") == "dead" else _unread(record.get("spec") or {})
     if reason:

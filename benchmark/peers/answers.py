@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.accuracy.evaluation import Run
-from benchmark.peers.environment import run_script
+from benchmark.environment import run_script
 from model.evaluation.loop import ImageDetections, letterboxed
 from model.evaluation.protocol import detect_letterboxed
 from model.foundation.artifact import sha256_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.peers.environment import header, run_script
+from benchmark.environment import header, run_script
 from model.foundation.artifact import replacing, sha256_of
 from model.foundation.errors import InputError
 from model.foundation.records import from_json

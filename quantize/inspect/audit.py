@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from convert.tflite.graph import ON_FLOATS, ON_INTEGERS, Graph, read_graph
-from model.foundation.artifact import Artifact, read_json, sha256_of, tool_versions
+from model.foundation.artifact import Artifact, sha256_of, tool_versions
 from model.foundation.errors import InputError
+from model.foundation.origin import OtherBytesError, origin_of
 from model.geometry.spec import SPEC_METADATA, DetectorSpec
 from model.runtime.flatbuffer import metadata, read_model, text
 from quantize.inspect.delegation import ask_runtime
@@ -170,32 +171,15 @@ def _has_spec(model: Any) -> bool:
 
 def _origin(path: Path) -> tuple[str, dict[str, str]]:
     """What the record beside a file says of it and of what it was made from."""
-    beside = Artifact.record_path(path)
-    if not beside.is_file():
+    if not Artifact.record_path(path).is_file():
         return "absent", {}
     try:
-        record = read_json(beside)
-        sources = {
-            role: (_places_of(path, one), str(one["sha256"])) for role, one in record["made_from"].items()
-        }
-        if record["sha256"] != sha256_of(path):
-            return "of another file", {}
-    except (InputError, KeyError, TypeError, AttributeError):
+        origin = origin_of(path)
+    except OtherBytesError:
+        return "of another file", {}
+    except InputError:
         return "unreadable", {}
-    return "verified", {role: _state(places, digest) for role, (places, digest) in sources.items()}
-
-
-def _places_of(path: Path, source: Mapping[str, Any]) -> list[Path]:
-    """Where a source may stand: beside the file, and where it stood when the file was made."""
-    return [
-        path.with_name(Path(str(source["file"])).name),
-        path.parent / str(source.get("path", source["file"])),
-    ]
-
-
-def _state(places: Sequence[Path], digest: str) -> str:
-    found = [sha256_of(one) for one in places if one.is_file()]
-    return "not here" if not found else "verified" if digest in found else "differs"
+    return "verified", {one.role: one.state for one in origin.sources}
 
 
 def _shares(operators: tuple[AuditedOperator, ...], constants: Mapping[str, int]) -> dict[str, float]:

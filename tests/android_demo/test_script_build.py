@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from android_demo.script_build import debian, package, resources, verify
+from model.foundation.artifact import sha256_of
 from model.foundation.errors import GateError, InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,7 +149,7 @@ def test_stored_entries_begin_at_a_multiple_of_their_alignment(tmp_path: Path) -
 
 def _model(path: Path, grade: str = "good") -> Path:
     path.write_bytes(path.name.encode())
-    record = {"verdict": {"grade": grade, "reason": "keeps 0 of 34 faces"}}
+    record = {"sha256": sha256_of(path), "verdict": {"grade": grade, "reason": "keeps 0 of 34 faces"}}
     path.with_name(f"{path.name}.json").write_text(json.dumps(record))
     return path
 
@@ -207,6 +208,10 @@ def test_a_model_without_its_record_is_refused(tmp_path: Path, assets: Path) -> 
     twice = [_model(tmp_path / "m.tflite"), _model(tmp_path / "other" / "m.tflite")]
     with pytest.raises(InputError, match="NAME="):
         package.copy_models(twice)
+    changed = _model(tmp_path / "changed.tflite")
+    changed.write_bytes(b"changed")
+    with pytest.raises(InputError, match="has changed since its record was written"):
+        package.copy_models([changed])
     assert [path.name for path in assets.iterdir()] == ["old.tflite"]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.environment import header
 from benchmark.peers import converters as module
 from benchmark.peers.converters import converters
-from benchmark.peers.environment import header
 from model.foundation.errors import InputError
 
 HEADER = """# /// script

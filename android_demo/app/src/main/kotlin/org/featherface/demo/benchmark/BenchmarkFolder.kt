@@ -1,6 +1,7 @@
 package org.featherface.demo.benchmark
 
 import org.featherface.demo.detector.DetectorException
+import org.featherface.demo.runtime.Sha256
 import org.json.JSONObject
 import java.io.File
 import java.io.IOException
@@ -166,25 +167,4 @@ class JsonLines(
         }
         temporary.delete()
     }
-}
-
-/** SHA-256 as 64 lower-case hex digits. */
-object Sha256 {
-    fun of(bytes: ByteArray): String = hex(MessageDigest.getInstance("SHA-256").digest(bytes))
-
-    fun of(file: File): String {
-        val digest = MessageDigest.getInstance("SHA-256")
-        file.inputStream().use { stream ->
-            val buffer = ByteArray(1 shl 16)
-            while (true) {
-                val count = stream.read(buffer)
-                if (count < 0) break
-                digest.update(buffer, 0, count)
-            }
-        }
-        return hex(digest.digest())
-    }
-
-    /** [bytes] as hex digits. */
-    fun hex(bytes: ByteArray) = bytes.joinToString("") { "%02x".format(it) }
 }

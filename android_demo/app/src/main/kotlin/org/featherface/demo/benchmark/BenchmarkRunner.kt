@@ -11,6 +11,7 @@ import org.featherface.demo.detector.ModelFile
 import org.featherface.demo.detector.OperatorCount
 import org.featherface.demo.detector.TensorInfo
 import org.featherface.demo.runtime.PushedModel
+import org.featherface.demo.runtime.Sha256
 import org.featherface.demo.still.CameraFrames
 import org.featherface.demo.still.StillLoader
 import org.json.JSONArray

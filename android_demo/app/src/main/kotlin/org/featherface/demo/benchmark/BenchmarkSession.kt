@@ -8,6 +8,7 @@ import android.os.Process
 import android.util.Log
 import org.featherface.demo.Wiring
 import org.featherface.demo.detector.DetectorException
+import org.featherface.demo.runtime.Sha256
 import org.json.JSONArray
 import org.json.JSONObject
 import java.io.File

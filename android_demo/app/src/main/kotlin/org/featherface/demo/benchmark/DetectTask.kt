@@ -6,12 +6,12 @@ import org.featherface.demo.detector.DetectionPipeline
 import org.featherface.demo.detector.Detections
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.Stage
+import org.featherface.demo.runtime.Sha256
 import org.featherface.demo.still.StillLoader
 import org.json.JSONArray
 import org.json.JSONObject
 import java.io.File
 import java.io.IOException
-import java.nio.ByteBuffer
 
 /** Finds the faces in every pushed image once, so that accuracy can be measured on the phone itself. */
 class DetectTask(
@@ -97,15 +97,10 @@ class DetectTask(
     ) = JSONArray(List(2) { found.landmarks[2 * number + it].toDouble() })
 
     private fun addHashes(result: JSONObject) {
-        result.put("input_sha256", hashOf(pipeline.detector.inputBuffer))
+        result.put("input_sha256", Sha256.of(pipeline.detector.inputBuffer))
         val outputs = JSONObject()
-        pipeline.lastOutputs?.let { last -> last.names.zip(last.all) { name, tensor -> outputs.put(name, hashOf(tensor.bytes)) } }
+        pipeline.lastOutputs?.let { last -> last.names.zip(last.all) { name, tensor -> outputs.put(name, Sha256.of(tensor.bytes)) } }
         result.put("output_sha256", outputs)
-    }
-
-    private fun hashOf(tensor: ByteBuffer): String {
-        val all = tensor.duplicate().apply { clear() }
-        return Sha256.of(ByteArray(all.remaining()).also { all.get(it) })
     }
 
     /** An image that cannot be read is reported and does not end the run. */

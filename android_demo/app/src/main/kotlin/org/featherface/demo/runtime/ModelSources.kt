@@ -3,6 +3,8 @@ package org.featherface.demo.runtime
 import android.content.res.AssetManager
 import org.featherface.demo.detector.DetectorException
 import org.featherface.demo.detector.ModelFile
+import org.json.JSONException
+import org.json.JSONObject
 import java.io.File
 import java.io.FileInputStream
 import java.io.FileNotFoundException
@@ -22,7 +24,7 @@ interface ModelSource {
     fun bytes(name: String): Long? = null
 }
 
-/** The models that were packed into the app. */
+/** The models that were packed into the app, each with its record: the hash in it, which the app's signature covers, must be the file's. */
 class BundledModels(
     private val assets: AssetManager,
 ) : ModelSource {
@@ -35,7 +37,7 @@ class BundledModels(
 
     override fun open(name: String): ModelFile =
         try {
-            ModelFile.read(name, map("$FOLDER/$name")) { textOf("$FOLDER/$name.json") }
+            read(name, map("$FOLDER/$name"), textOf("$FOLDER/$name.json"))
         } catch (error: IOException) {
             throw DetectorException("$name cannot be read from the app: ${error.message}", error)
         }
@@ -62,8 +64,32 @@ class BundledModels(
             null
         }
 
-    private companion object {
-        const val FOLDER = "models"
+    companion object {
+        private const val FOLDER = "models"
+
+        /**
+         * Read a packed model whose bytes are those that its [record] states the hash of.
+         *
+         * @throws DetectorException there is no record, the bytes are others, or they are no usable model
+         */
+        fun read(
+            name: String,
+            bytes: ByteBuffer,
+            record: String?,
+        ): ModelFile {
+            val stated =
+                try {
+                    JSONObject(record ?: throw DetectorException("$name has no $name.json with it")).getString("sha256")
+                } catch (error: JSONException) {
+                    throw DetectorException("$name.json: ${error.message}", error)
+                }
+            val found = Sha256.of(bytes)
+            if (found != stated) {
+                val differ = "its sha256 is ${found.take(12)}, $name.json says ${stated.take(12)}"
+                throw DetectorException("$name is not the file that was packed: $differ. Install the app again.")
+            }
+            return ModelFile.read(name, bytes) { record }
+        }
     }
 }
 
