@@ -143,11 +143,11 @@ help:  ## List the targets
 
 setup: .venv/installed  ## Make the environment .venv from the lock file
 
-.venv/installed: requirements.lock
+.venv/installed: requirements.lock requirements.sha256
 	@test -x .venv/bin/python || $(PYTHON) model/foundation/setup_check.py
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 && .venv/bin/python -m pip install -q --disable-pip-version-check uv || command -v uv >/dev/null
-	PATH="$(CURDIR)/.venv/bin:$$PATH" uv pip install --python .venv/bin/python -r requirements.lock
+	PATH="$(CURDIR)/.venv/bin:$$PATH" uv pip install --python .venv/bin/python --verify-hashes -r requirements.sha256
 	PATH="$(CURDIR)/.venv/bin:$$PATH" uv pip install --python .venv/bin/python --no-deps -e .
 	@env -u PYTHONPYCACHEPREFIX .venv/bin/featherface doctor --help >/dev/null  # keeps its byte code: help at once
 	@touch $@
@@ -156,6 +156,10 @@ lock:  ## Pin what pyproject.toml asks for into requirements.lock
 	uv lock --upgrade
 	(echo "# Made by 'make lock' from pyproject.toml; torch's CUDA packages are left to torch's own exact pins."; \
 	  uv export --quiet --frozen --all-extras --no-hashes --no-annotate --no-header | sed -E '/^(nvidia|cuda|triton)/d') > requirements.lock
+	# A file of its own, for pip takes no folder with constraints that carry hashes. torch's CPU and CUDA builds differ: either is taken.
+	grep -v '^torch==' requirements.lock | uv pip compile -q --universal --no-deps --generate-hashes --no-annotate --no-header \
+	  --python-version 3.11 -o requirements.sha256 -
+	grep '^torch==' requirements.lock >> requirements.sha256
 
 doctor: .venv/installed  ## Say what of the tool chain is here, and how to get what is missing
 	@$(RUN) benchmark doctor

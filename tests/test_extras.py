@@ -72,3 +72,15 @@ def test_any_other_module_that_is_not_there_is_a_bug(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(ModuleNotFoundError):
         errors.exit_code_of(main)
+
+
+def test_what_is_pinned_has_its_hash_from_whichever_index() -> None:
+    """`requirements.sha256` is `requirements.lock` with hashes; of torch, each build is taken."""
+    hashed = (ROOT / "requirements.sha256").read_text()
+    assert "://" not in hashed
+    blocks = re.findall(
+        r"^(\S+==.*?)(?: \\)?\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)*)", hashed, re.MULTILINE
+    )
+    pinned = re.findall(r"^[^#\s].*$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert sorted(name for name, _ in blocks) == sorted(pinned)
+    assert [name.partition("==")[0] for name, hashes in blocks if not hashes] == ["torch"]
