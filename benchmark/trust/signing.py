@@ -121,4 +121,4 @@ if __name__ == "__main__":
     try:
         {"sign": sign, "verify": verify}[task](Path(key), Path(folder), name, Path(signature))
     except Exception as error:  # the libraries' own share no base class but Exception
-        sys.exit(f"{name}: {' '.join(str(error).split()) or type(error).__name__}")
+        sys.exit(f"{Path(signature).name}: {' '.join(str(error).split()) or type(error).__name__}")
