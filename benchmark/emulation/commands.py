@@ -17,17 +17,16 @@ def arm(*, core: str = "cortex-a53") -> None:
         InputError: this machine has no apt, no Debian keyring or no mirror, or a download fails.
         DeviceError: the guest does not boot.
     """
-    from rich.console import Console
-
     from benchmark import wheels
     from benchmark.emulation import packages, qemu_user
     from benchmark.emulation.guest import emulator, running_guest
     from benchmark.emulation.image import guest_image
     from benchmark.runner.build import runner_for
     from model.foundation.cache import cache_folder
+    from model.foundation.command_line.progress import progress_console
 
     base = cache_folder() / "arm"
-    with Console(stderr=True).status("fetching the emulator") as status:
+    with progress_console().status("fetching the emulator") as status:
         emulator()
         status.update("fetching the guest: Debian's kernel, adbd, LiteRT")
         image = guest_image()

@@ -52,19 +52,18 @@ def fit_cycles(*, output: flags.Output = PUBLIC_COUNTS) -> None:
     from contextlib import ExitStack
     from tempfile import TemporaryDirectory
 
-    from rich.console import Console
-
     from benchmark import wheels
     from benchmark.devices.kinds.arm64 import Arm64Machine
     from benchmark.devices.results import now
     from benchmark.prediction.cycles import LATENCIES, CountFile, NetworkCount
     from benchmark.prediction.public_networks import write_networks
+    from model.foundation.command_line.progress import progress_console
     from model.foundation.records import write_record
 
     rows = []
     with (
         TemporaryDirectory() as folder,
-        Console(stderr=True).status("building MobileNet V1 and V2") as status,
+        progress_console().status("building MobileNet V1 and V2") as status,
     ):
         networks = write_networks(Path(folder))
         for core in dict.fromkeys(one.emulated for one in LATENCIES):

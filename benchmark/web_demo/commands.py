@@ -20,15 +20,14 @@ def demo(*, model: flags.Models = [], port: int = 8000) -> None:
     """
     from contextlib import suppress
 
-    from rich.console import Console
-
     from benchmark.web_demo.runtime import NAME, runtime_folders
     from benchmark.web_demo.server import ADDRESS, Served, server
+    from model.foundation.command_line.progress import progress_console
     from model.runtime.flatbuffer import read_content
 
     for path in model:
         read_content(path)
-    with Console(stderr=True).status(f"fetching {NAME}"):
+    with progress_console().status(f"fetching {NAME}"):
         folders = runtime_folders()
     with server(Served(NAME, folders, model), port) as running:
         print(f"http://{ADDRESS}:{running.server_port}/ shows the page; ctrl-C ends it", flush=True)

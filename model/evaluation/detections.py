@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import calibration_data
@@ -17,6 +16,7 @@ import model
 from model.evaluation.loop import ImageDetections, detect_file
 from model.evaluation.protocol import LETTERBOX, InputProtocol
 from model.foundation.artifact import sha256_of, sha256_of_all, tool_versions
+from model.foundation.command_line.progress import progress_console
 from model.foundation.errors import InputError
 from model.foundation.journal import Journal
 from model.foundation.workers import ALONE, Shard, Workers, chunks
@@ -81,7 +81,7 @@ def detect_all(job: DetectionJob, quiet: bool = False) -> dict[str, ImageDetecti
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+    with Progress(*columns, console=progress_console(), disable=quiet) as progress:
         task = progress.add_task(
             job.model.name, total=len(job.images), completed=len(job.images) - len(waiting)
         )

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +18,16 @@ from rich.text import Text
 from model.foundation.errors import GateError, InputError
 
 T = TypeVar("T")
+
+
+def progress_console(screen: IO[str] | None = None) -> Console:
+    """Where progress is shown: standard error, or this file; a spinner or a bar only where it is a terminal.
+
+    Never a notebook's display: that wants a package for its bars, and flushes the streams that rich has put
+    itself in front of, for ever.
+    """
+    screen = screen or sys.stderr
+    return Console(file=screen, force_jupyter=False, force_terminal=screen.isatty())
 
 
 @contextmanager
@@ -32,8 +42,7 @@ def step(title: str) -> Iterator[None]:
     kept = os.dup(1), os.dup(2)
     started = time.monotonic()
     with os.fdopen(os.dup(2), "w") as screen, tempfile.TemporaryFile("w+") as chatter:
-        # In a notebook its display would flush the streams that rich has put itself in front of, for ever.
-        console = Console(file=screen, force_jupyter=False, force_terminal=screen.isatty())
+        console = progress_console(screen)
         os.dup2(chatter.fileno(), 1)
         os.dup2(chatter.fileno(), 2)
         try:
@@ -60,7 +69,7 @@ def passing(title: str) -> Iterator[None]:
 
     For seconds in which libraries are loaded: they are no step of the work, but silence looks like a hang.
     """
-    with Console(stderr=True).status(Text(title)):
+    with progress_console().status(Text(title)):
         yield
 
 
@@ -68,7 +77,7 @@ def tracked(
     work: Iterable[T], title: str, total: float | None = None, *, transient: bool = False
 ) -> Iterable[T]:
     """Walk over work beside a bar."""
-    return track(work, escape(title), total, console=Console(stderr=True), transient=transient)
+    return track(work, escape(title), total, console=progress_console(), transient=transient)
 
 
 @contextmanager
