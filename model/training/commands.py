@@ -43,8 +43,8 @@ def teach(
 ) -> None:
     """Keep what a teacher finds in the training photographs, as a file of answers (.npz)."""
     import numpy as np
-    from rich.progress import track
 
+    from model.foundation.command_line.progress import tracked
     from model.training.samples.photographs import read_photographs, unique
     from model.training.sources import open_album
     from model.training.teacher.answers import SIDES, look, merged, save_answers
@@ -58,7 +58,7 @@ def teach(
     numbers, found = np.arange(len(photographs)), {}
     for choice, sides in ((numbers[marked], SIDES[:1]), (numbers[~marked], SIDES)):
         looks = look(network, album, choice, sides, 16 if device.type == "cuda" else 1)
-        for number, each in zip(choice, track(looks, "teacher", len(choice)), strict=True):
+        for number, each in zip(choice, tracked(looks, "teacher", len(choice)), strict=True):
             found[int(number)] = merged(each)
     keys = [photograph.key for photograph in photographs]
     save_answers(output, keys, [found[number] for number in range(len(keys))])

@@ -13,6 +13,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from model.foundation.command_line.progress import progress_console
 from model.foundation.errors import InputError
 from model.training.batches import Batches
 from model.training.student import DivergedError, Student
@@ -108,6 +109,6 @@ def _progress(student: Student) -> Iterator[Callable[[int], None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, refresh_per_second=0.5) as progress:
+    with Progress(*columns, console=progress_console(), refresh_per_second=0.5) as progress:
         task = progress.add_task("", total=student.recipe.samples, completed=student.samples)
         yield lambda samples: progress.update(task, completed=samples)

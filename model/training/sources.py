@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import track
 
 from calibration_data.images import load_rgb
+from model.foundation.command_line.progress import tracked
 from model.foundation.errors import InputError
 from model.geometry.boxes import Detections
 from model.training.batches import Batches
@@ -39,7 +39,7 @@ def open_album(photographs: Sequence[Photograph]) -> tuple[Album, list[float]]:
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         images = pool.map(load_rgb, [photograph.image.path for photograph in photographs])
-        album = Album.of(fitted(image) for image in track(images, "photographs", len(photographs)))
+        album = Album.of(fitted(image) for image in tracked(images, "photographs", len(photographs)))
     return album, scales
 
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from model.checkpoint import read_saved, write_saved
+from model.foundation.command_line.progress import progress_console
 from model.foundation.damage import damage_is_said
 from model.foundation.errors import InputError
 from model.foundation.journal import Journal
@@ -230,6 +231,6 @@ def _progress(trainee: Trainee) -> Iterator[Callable[[int, float], None]]:
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("loss {task.fields[loss]:.3f}"),
     )
-    with Progress(*columns, refresh_per_second=0.5) as progress:
+    with Progress(*columns, console=progress_console(), refresh_per_second=0.5) as progress:
         task = progress.add_task("", total=trainee.schedule.steps, completed=trainee.steps, loss=float("nan"))
         yield lambda steps, loss: progress.update(task, completed=steps, loss=loss)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -126,7 +128,10 @@ def _configuration() -> Path:
     apk = OUTPUT / "test-resources.apk"
     shutil.copyfile(RESOURCE_APK, apk)
     with zipfile.ZipFile(apk, "a") as archive:
-        archive.writestr("assets/models/broken.tflite", "this is not a model")
+        broken = b"this is not a model"
+        record = {"sha256": hashlib.sha256(broken).hexdigest()}
+        archive.writestr("assets/models/broken.tflite", broken)
+        archive.writestr("assets/models/broken.tflite.json", json.dumps(record))
     (assets := OUTPUT / "test_assets").mkdir(exist_ok=True)
     path = folder / "com" / "android" / "tools" / "test_config.properties"
     path.parent.mkdir(parents=True, exist_ok=True)

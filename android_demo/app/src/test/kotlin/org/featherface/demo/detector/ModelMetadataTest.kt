@@ -55,7 +55,7 @@ class ModelMetadataTest {
     fun theSidecarIsTheSecondChoice() {
         val spec = specOf(64, 32)
         val inside = withMetadata("featherface_spec" to jsonOf(spec))
-        assertEquals("metadata", ModelFile.read("m", inside) { error("must not be read") }.specSource)
+        assertEquals("metadata", ModelFile.read("m", inside) { "no json" }.specSource)
         val beside = ModelFile.read("m", tinyFile()) { """{"sha256": "", "spec": ${jsonOf(spec)}}""" }
         assertEquals("sidecar" to spec, beside.specSource to beside.spec)
         for (sidecar in listOf(null, "{}", "no json")) {
