@@ -23,6 +23,8 @@ SWISH_ENDS = np.arange(-16, -1.5, 1 / 64)
 EXTREMES = "min_max"
 """The estimator of the least and the largest value seen."""
 MOVING = ("CONCATENATION", "RESHAPE", "TRANSPOSE")
+SILENT = 1e-6
+"""A layer whose values span less says nothing: float32's own rounding of activations is coarser."""
 LEAST_DIVISOR = 64
 """A mean's bounds move by 1 / LEAST_DIVISOR at most."""
 SINGLE_PRECISION = 1e-6
@@ -36,6 +38,7 @@ def prepared(ranges: Ranges, estimator: str, model: Path) -> Bounds:
     """
     graph = read_graph(model)
     bounds = carried({**bounds_by(ranges, estimator), **dict.fromkeys(pixels(graph), PIXELS)}, graph)
+    bounds = without_silence(bounds, graph)
     bounds = _swished(bounds, bounds_by(ranges, EXTREMES), graph)
     if (spec := spec_inside(model)) is not None:
         bounds = _readable(bounds, graph, logit_names(spec))
@@ -100,6 +103,20 @@ def carried(bounds: Bounds, graph: Graph) -> Bounds:
         known = [result[name] for i in operator.reads if (name := graph.tensors[i].name) in result]
         if operator.layer not in result and operator.kind in MOVING and known:
             result[operator.layer] = min(low for low, _ in known), max(high for _, high in known)
+    return result
+
+
+def without_silence(bounds: Bounds, graph: Graph) -> Bounds:
+    """Give a layer that was 0 on all images the size of what it reads.
+
+    A scale of next to nothing would show none of what it says on other images, and runtimes refuse the file:
+    XNNPACK takes a convolution only if its accumulator's scale is less than 256 times its output's.
+    """
+    result = dict(bounds)
+    for operator in graph.operators:
+        read = [_span(*result[name]) for i in operator.reads if (name := graph.tensors[i].name) in result]
+        if read and operator.layer in result and _span(*result[operator.layer]) < SILENT:
+            result[operator.layer] = 0.0, max(read)
     return result
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from convert.tflite.graph import read_graph
+from model.runtime.running import open_model
 from quantize.apply.quantizer import apply_recipe
 from quantize.calibrate.bounds import LEAST_DIVISOR, joined, prepared, without_ties
 from quantize.calibrate.meter import measure_ranges
@@ -42,6 +43,18 @@ def test_no_mean_of_integers_is_near_a_tie(converted: Converted, bounds: Bounds,
         multiplier = float(entry.scales[0]) / (float(out.scales[0]) * count)
         of_all_sums = np.arange(255 * count + 1) * multiplier
         assert np.abs(of_all_sums % 1 - 0.5).min() > 1e-3
+
+
+def test_a_layer_that_was_silent_makes_a_file_that_runs(
+    converted: Converted, measured: Ranges, tmp_path: Path
+) -> None:
+    silent, reads = "attention/1/squeeze", "attention/1"
+    ranges = {**measured, silent: dict.fromkeys(measured[silent], (0.0, 0.0))}
+    bounds = prepared(ranges, "mse", converted.float32)
+    assert bounds[silent] == (0, pytest.approx(bounds[reads][1], rel=0.05))
+    file = tmp_path / "int8.tflite"
+    apply_recipe(read_recipe(ROOT / "quantize" / "recipes" / "int8.json"), converted.float32, bounds, file)
+    open_model(file).run(converted.photographs[0])
 
 
 def test_a_mean_moves_its_range_by_a_few_hundredths(measured: Ranges, bounds: Bounds) -> None:
