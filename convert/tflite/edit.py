@@ -10,6 +10,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from convert.tflite.graph import operator_kinds
+from model.runtime.flatbuffer import text
+
 _TYPES = {
     "float32": schema.TensorType.FLOAT32,
     "int32": schema.TensorType.INT32,
@@ -43,6 +46,23 @@ def add_constant(model: Any, name: str, values: Stored) -> int:
     index = add_tensor(model, name, values.shape, values.dtype.name)
     store(model, model.subgraphs[0].tensors[index], values)
     return index
+
+
+def makers_of(model: Any) -> dict[int, tuple[str, Any]]:
+    """Index of a tensor of the first subgraph -> the kind of the operator that makes it, and the operator."""
+    kinds = zip(operator_kinds(model), model.subgraphs[0].operators, strict=True)
+    return {int(index): (kind, operator) for kind, operator in kinds for index in operator.outputs}
+
+
+def shape_of(model: Any, tensor: int) -> tuple[int, ...]:
+    """The shape of a tensor of the first subgraph."""
+    return tuple(int(side) for side in model.subgraphs[0].tensors[tensor].shape)
+
+
+def output_called(model: Any, name: str) -> int:
+    """Index of the tensor that the signature calls so; -1 if it calls none so."""
+    entries = model.signatureDefs[0].outputs
+    return next((int(one.tensorIndex) for one in entries if text(one.name) == name), -1)
 
 
 def values_of(model: Any, tensor: int) -> Any:

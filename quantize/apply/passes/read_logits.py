@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.tflite.edit import add_constant, values_of
-from convert.tflite.graph import operator_kinds
+from convert.tflite.edit import add_constant, makers_of, output_called, shape_of, values_of
 from convert.tflite.passes.unused import drop_unused
 from model.geometry.decoders import decoder_of
 from model.geometry.outputs import OWN, Part
@@ -26,7 +25,7 @@ from model.runtime.flatbuffer import text
 
 PAIR = np.array([[0.25, 0.75]], np.float32)
 """Scores of background and face."""
-WEIGHTED = ("CONV_2D", "FULLY_CONNECTED")
+BY_ROWS = ("CONV_2D", "FULLY_CONNECTED")
 """Operators whose weights have a row for each channel that they make."""
 
 
@@ -73,12 +72,10 @@ class _Softmax:
 
     def __init__(self, model: Any, output: str) -> None:
         self._model, self._graph = model, model.subgraphs[0]
-        kinds = zip(operator_kinds(model), self._graph.operators, strict=True)
-        self._makers = {int(index): (kind, one) for kind, one in kinds for index in one.outputs}
+        self._makers = makers_of(model)
         self._uses = Counter(int(index) for one in self._graph.operators for index in one.inputs)
         self._uses.update(int(index) for index in self._graph.outputs)
-        entries = model.signatureDefs[0].outputs
-        found = next((int(one.tensorIndex) for one in entries if text(one.name) == output), -1)
+        found = output_called(model, output)
         kind, maker = self._makers.get(found, ("", None))
         pair = kind == "SOFTMAX" and maker.builtinOptions.beta == 1 and self._shape(found)[-1] == PAIR.size
         self.probabilities, self.logits = (found, int(maker.inputs[0])) if pair else (-1, -1)
@@ -95,7 +92,7 @@ class _Softmax:
             kind, maker = self._makers[index]
             tensors[index].shape = np.array([*self._shape(index)[:-1], self._shape(index)[-1] // 2], np.int32)
             tensors[index].shapeSignature = None
-            if kind in WEIGHTED:
+            if kind in BY_ROWS:
                 constants = [self._subtracted(int(entry)) for entry in maker.inputs[1:] if entry >= 0]
                 maker.inputs = np.array([maker.inputs[0], *constants], np.int32)
             elif kind == "RESHAPE":
@@ -118,20 +115,19 @@ class _Softmax:
     def _halves(self, index: int) -> bool:
         """Whether a tensor can hold differences: its pairs stay neighbours, and nothing else reads it."""
         kind, maker = self._makers.get(index, ("", None))
-        axes = len(self._shape(index))
-        if self._uses[index] != 1 or self._shape(index)[-1] % 2:
+        if maker is None or self._uses[index] != 1 or self._shape(index)[-1] % 2:
             return False
-        if getattr(maker.builtinOptions if maker else None, "fusedActivationFunction", 0):
+        if getattr(maker.builtinOptions, "fusedActivationFunction", 0):
             return False
+        last = len(self._shape(index)) - 1
         if kind == "CONCATENATION":
-            return bool(maker.builtinOptions.axis % axes != axes - 1)
+            return bool(maker.builtinOptions.axis not in (last, -1))
         if kind == "TRANSPOSE":
             order = values_of(self._model, int(maker.inputs[1]))
-            return order is not None and bool(order[-1] == axes - 1)
-        stored = (
-            (values_of(self._model, int(entry)) for entry in maker.inputs[1:] if entry >= 0) if maker else ()
-        )
-        return kind == "RESHAPE" or (kind in WEIGHTED and all(one is not None for one in stored))
+            return order is not None and bool(order[-1] == last)
+        if kind in BY_ROWS:
+            return all(values_of(self._model, int(one)) is not None for one in maker.inputs[1:] if one >= 0)
+        return kind == "RESHAPE"
 
     def _subtracted(self, constant: int) -> int:
         """Add each second row less the one before it, of weights or of a bias."""
@@ -140,4 +136,4 @@ class _Softmax:
         return add_constant(self._model, name, (rows[1::2] - rows[::2]).astype(np.float32))
 
     def _shape(self, index: int) -> tuple[int, ...]:
-        return tuple(int(side) for side in self._graph.tensors[index].shape)
+        return shape_of(self._model, index)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from convert.tflite.edit import add_tensor_like, new_operator, reshape
+from convert.tflite.edit import add_tensor_like, new_operator, reshape, shape_of
 from convert.tflite.graph import operator_kinds
 from model.runtime.flatbuffer import text
 
@@ -47,7 +47,7 @@ def _repeated(model: Any, resize: Any, high: int, wide: int) -> list[Any]:
     """Joins and reshapes in place of a resize; the last one makes its output."""
     source, out = int(resize.inputs[0]), int(resize.outputs[0])
     name = text(model.subgraphs[0].tensors[out].name)
-    _, rows, columns, channels = (int(side) for side in model.subgraphs[0].tensors[source].shape)
+    _, rows, columns, channels = shape_of(model, source)
     width = columns * wide * channels
     made = []
     if wide > 1:

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.tflite.edit import add_constant, add_tensor_like
-from convert.tflite.graph import operator_kinds
+from convert.tflite.edit import add_constant, add_tensor_like, makers_of, output_called, shape_of, values_of
 from convert.tflite.passes.unused import drop_unused
 from model.geometry.outputs import Part
 from model.geometry.spec import DetectorSpec
@@ -88,10 +87,7 @@ class _Cutter:
 
     def __init__(self, model: Any, output: str) -> None:
         self._model, self._graph = model, model.subgraphs[0]
-        kinds = zip(operator_kinds(model), self._graph.operators, strict=True)
-        self._makers = {int(index): (kind, one) for kind, one in kinds for index in one.outputs}
-        entries = model.signatureDefs[0].outputs
-        self._tensor = next(int(one.tensorIndex) for one in entries if text(one.name) == output)
+        self._makers, self._tensor = makers_of(model), output_called(model, output)
         self._role = ""
 
     def cut(self, part: Part, role: str) -> int | None:
@@ -103,7 +99,7 @@ class _Cutter:
         return self._slice(self._tensor, axis, first, last)
 
     def _shape(self, tensor: int) -> tuple[int, ...]:
-        return tuple(int(side) for side in self._graph.tensors[tensor].shape)
+        return shape_of(self._model, tensor)
 
     def _slice(self, tensor: int, axis: int, first: int, last: int) -> int | None:
         if (first, last) == (0, self._shape(tensor)[axis]):
@@ -133,7 +129,7 @@ class _Cutter:
 
     def through_transposition(self, maker: Any, axis: int, first: int, last: int) -> int | None:
         """The same channels before they changed places."""
-        order = self._constant(int(maker.inputs[1]))
+        order = values_of(self._model, int(maker.inputs[1]))
         if order is None:
             return None
         found = self._slice(int(maker.inputs[0]), int(order[axis]), first, last)
@@ -157,7 +153,8 @@ class _Cutter:
         made = self._again(
             maker, [found, add_constant(self._model, self._named("shape"), shape)], axis, last - first
         )
-        self._graph.operators[self._place(made)].builtinOptions.newShape = shape
+        if (options := self._graph.operators[self._place(made)].builtinOptions) is not None:
+            options.newShape = shape
         return made
 
     def _again(self, maker: Any, inputs: Sequence[int], axis: int, channels: int) -> int:
@@ -179,10 +176,6 @@ class _Cutter:
         """Where the operator that makes a tensor stands."""
         makers = (place for place, one in enumerate(self._graph.operators) if tensor in one.outputs)
         return next(makers)
-
-    def _constant(self, tensor: int) -> Any:
-        data = self._model.buffers[self._graph.tensors[tensor].buffer].data
-        return None if data is None else np.frombuffer(bytes(data), np.int32)
 
 
 _WAYS: dict[str, Callable[[_Cutter, Any, int, int, int], int | None]] = {

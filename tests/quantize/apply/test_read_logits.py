@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from calibration_data.selection import select_images, write_manifest
-from convert.deployed import Deployed
-from convert.doors import Opened, open_network
 from convert.photographs import parity_inputs
-from convert.tflite.export import write_tflite
 from convert.tflite.graph import read_graph
-from convert.tflite.naming import name_layers
 from model.geometry.spec import DetectorSpec
-from model.runtime.flatbuffer import SIGNATURE, name_interface, read_model, spec_inside, write_model
+from model.runtime.flatbuffer import name_interface, read_model, spec_inside, write_model
 from model.runtime.running import open_model
 from quantize.__main__ import main
 from quantize.apply.passes.read_logits import read_logits
 from quantize.calibrate.bounds import LARGEST_LOGIT
 from tests.conftest import ROOT
+from tests.quantize.apply.conftest import float_file
 
 SPEC = {
     "network": "paired", "input_height": 64, "input_width": 96,
@@ -60,29 +55,12 @@ class Paired(nn.Module):
 @pytest.fixture(scope="module")
 def paired(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The float file, photographs beside it."""
-    folder = tmp_path_factory.mktemp("paired")
-    (folder / "spec.json").write_text(json.dumps(SPEC))
     torch.manual_seed(0)
     module = Paired()
     for name, weight in module.named_parameters():
         if name.startswith("face") and name.endswith("weight"):
             nn.init.normal_(weight, std=40)
-    torch.save(module.state_dict(), folder / "weights.pth")
-    (folder / "photographs").mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(6):
-        small = Image.fromarray(rng.integers(0, 256, (8, 12, 3), np.uint8))
-        small.resize((96, 64)).save(folder / "photographs" / f"{number}.png")
-    opened = open_network(folder / "weights.pth", f"{__name__}:Paired", folder / "spec.json")
-    assert isinstance(opened, Opened)
-    deployed = Deployed(opened.network, opened.spec, "NHWC")
-    float32 = folder / "paired_float32.tflite"
-    write_tflite(deployed, torch.zeros(1, 64, 96, 3), float32, SIGNATURE)
-    model = read_model(float32)
-    name_interface(model, opened.spec)
-    name_layers(model, deployed)
-    write_model(model, float32)
-    return float32
+    return float_file(tmp_path_factory.mktemp("paired"), module, SPEC)[1]
 
 
 def _spec(file: Path) -> DetectorSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,20 +9,16 @@ import numpy as np
 import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
-from PIL import Image
 from torch import Tensor, nn
 
 from calibration_data.selection import select_images, write_manifest
-from convert.deployed import Deployed
-from convert.doors import Opened, open_network
 from convert.photographs import parity_inputs
-from convert.tflite.export import write_tflite
+from convert.tflite.edit import shape_of
 from convert.tflite.graph import read_graph
-from convert.tflite.naming import name_layers
 from model.foundation.artifact import Artifact
 from model.geometry.outputs import joined
 from model.geometry.spec import DetectorSpec
-from model.runtime.flatbuffer import SIGNATURE, name_interface, read_model, spec_inside, text, write_model
+from model.runtime.flatbuffer import read_model, spec_inside, text, write_model
 from model.runtime.running import TorchModel, open_model
 from quantize.__main__ import main
 from quantize.apply.passes.separate_outputs import separate_outputs, shared_outputs
@@ -32,6 +27,8 @@ from quantize.calibrate.bounds import prepared
 from quantize.calibrate.meter import measure_ranges
 from quantize.recipe import read_recipe
 from tests.conftest import ROOT
+from tests.quantize.apply.conftest import float_file
+from tests.small_tflite import SmallModel
 
 INT8 = ROOT / "quantize" / "recipes" / "int8.json"
 SPEC = {
@@ -83,32 +80,12 @@ class Case:
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    folder = tmp_path_factory.mktemp("joined")
-    (folder / "spec.json").write_text(json.dumps(SPEC))
     torch.manual_seed(0)
     module = Joining()
     nn.init.normal_(module.box.weight)
     nn.init.normal_(module.face.weight, std=8)
-    torch.save(module.state_dict(), folder / "weights.pth")
-    (folder / "photographs").mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(6):
-        small = Image.fromarray(rng.integers(0, 256, (8, 12, 3), np.uint8))
-        small.resize((96, 64)).save(folder / "photographs" / f"{number}.png")
-    opened = open_network(folder / "weights.pth", f"{__name__}:Joining", folder / "spec.json")
-    float32 = folder / "joining_float32.tflite"
-    _write(opened, float32)
-    return Case(float32, folder / "photographs", opened.spec, opened.network)
-
-
-def _write(opened: Opened, float32: Path) -> None:
-    """As `convert` does, without its ONNX file."""
-    deployed = Deployed(opened.network, opened.spec, "NHWC")
-    write_tflite(deployed, torch.zeros(1, 64, 96, 3), float32, SIGNATURE)
-    model = read_model(float32)
-    name_interface(model, opened.spec)
-    name_layers(model, deployed)
-    write_model(model, float32)
+    opened, float32 = float_file(tmp_path_factory.mktemp("joined"), module, SPEC)
+    return Case(float32, float32.parent / "photographs", opened.spec, opened.network)
 
 
 def _score_errors(case: Case, file: Path) -> tuple[float, int]:
@@ -181,6 +158,27 @@ def test_the_pass_changes_no_value(case: Case, tmp_path: Path) -> None:
         near, far = found[1][0][0].T, found[1][1][0]
         right = np.concatenate([near, far[:, [1, 2, 3, 4, 0]]])
         np.testing.assert_array_equal(np.concatenate([boxes[0], scores[0]], 1), right)
+
+
+def test_a_reshape_may_do_without_options(case: Case) -> None:
+    """Its second input says the shape, and litert-torch writes no options."""
+    small = SmallModel()
+    box, face, joint, out = (
+        small.tensor(name, "float32", shape)
+        for name, shape in (
+            ("box", [1, 8, 8, 4]), ("face", [1, 8, 8, 1]), ("joint", [1, 8, 8, 5]), ("out", [1, 64, 5])
+        )
+    )  # fmt: skip
+    small.add("CONCATENATION", [box, face], [joint], axis=3)
+    small.add("RESHAPE", [joint, small.constant("shape", np.array([1, 64, 5], np.int32))], [out])
+    small.sign([box, face], [out])
+    small.model.signatureDefs[0].outputs[0].name = "out"
+    small.graph.outputs = np.array([out], np.int32)
+    spec = separate_outputs(
+        small.model, replace(case.spec, boxes_from=("out[0:4]",), scores_from=("out[4:5]",))
+    )
+    assert (spec.boxes_from, spec.scores_from) == (("out/boxes",), ("out/scores",))
+    assert [shape_of(small.model, index) for index in small.graph.outputs] == [(1, 64, 4), (1, 64, 1)]
 
 
 def test_what_more_than_moving_joins_stays(case: Case) -> None:
