@@ -152,11 +152,11 @@ setup: .venv/installed  ## Make the environment .venv from the lock file
 	@env -u PYTHONPYCACHEPREFIX .venv/bin/featherface doctor --help >/dev/null  # keeps its byte code: help at once
 	@touch $@
 
+# Hashes stand in a file of their own, for pip takes no folder with constraints that carry them. torch's CPU and CUDA builds differ: either is taken.
 lock:  ## Pin what pyproject.toml asks for into requirements.lock
 	uv lock --upgrade
 	(echo "# Made by 'make lock' from pyproject.toml; torch's CUDA packages are left to torch's own exact pins."; \
 	  uv export --quiet --frozen --all-extras --no-hashes --no-annotate --no-header | sed -E '/^(nvidia|cuda|triton)/d') > requirements.lock
-	# A file of its own, for pip takes no folder with constraints that carry hashes. torch's CPU and CUDA builds differ: either is taken.
 	grep -v '^torch==' requirements.lock | uv pip compile -q --universal --no-deps --generate-hashes --no-annotate --no-header \
 	  --python-version 3.11 -o requirements.sha256 -
 	grep '^torch==' requirements.lock >> requirements.sha256

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from android_demo.script_build.layout import MAIN, OUTPUT
+from benchmark.runner.c_compiler import build_state, compile_c
 from model.foundation.artifact import replacing
-from model.foundation.c_compiler import build_state, compile_c
 
 SOURCES = MAIN / "c"
 NAME = "libfeatherface.so"

@@ -12,8 +12,8 @@ from benchmark.emulation.guest import loader_of
 from benchmark.emulation.packages import Packages
 from benchmark.errors import DeviceError, DeviceTimeoutError
 from benchmark.runner.build import SOURCES
+from benchmark.runner.c_compiler import build_state, compile_c
 from benchmark.runner.output import last_error
-from model.foundation.c_compiler import build_state, compile_c
 from model.foundation.cache import cache_folder, filling
 
 ARMHF_CORE = "cortex-a7"

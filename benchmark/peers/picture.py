@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmark.peers.measuring import Row
 from benchmark.peers.tables import OURS
 from model.foundation.artifact import replacing
-from model.foundation.pictures import COLOURS, GREY, new_figure, style
+from model.foundation.command_line.pictures import COLOURS, GREY, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmark.accuracy.tables import accuracy, drift, drift_sentence, in_markdown, set_line
 from benchmark.report import plots, tables
 from benchmark.report.rows import Report
+from model.foundation.command_line.pictures import html_page
 from model.foundation.errors import one_line
-from model.foundation.pictures import html_page
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 

@@ -10,7 +10,7 @@ from benchmark.accuracy.evaluation import Evaluation
 from benchmark.accuracy.tables import percent
 from benchmark.report.rows import Layers, Report
 from model.evaluation.metrics import HEADLINE, METRICS
-from model.foundation.pictures import COLOURS, new_figure, style, svg_url
+from model.foundation.command_line.pictures import COLOURS, new_figure, style, svg_url
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

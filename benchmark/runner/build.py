@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-from model.foundation.c_compiler import build_state, compile_c
+from benchmark.runner.c_compiler import build_state, compile_c
 from model.foundation.cache import cache_folder, filling
 from model.foundation.errors import InputError
 

@@ -12,8 +12,6 @@ from model.foundation.command_line import flags
 from model.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    import torch
-
     from model.training.loop import Look
     from model.training.samples.photographs import Photograph
     from model.training.student import Student
@@ -45,6 +43,7 @@ def teach(
     import numpy as np
 
     from model.foundation.command_line.progress import tracked
+    from model.training.processor import prepared
     from model.training.samples.photographs import read_photographs, unique
     from model.training.sources import open_album
     from model.training.teacher.answers import SIDES, look, merged, save_answers
@@ -84,6 +83,7 @@ def train(
     from model.training.loop import STATE
     from model.training.loop import train as run
     from model.training.plots import plot_run
+    from model.training.processor import prepared
     from model.training.samples.photographs import read_photographs
     from model.training.sources import source_of
     from model.training.student import Student
@@ -103,27 +103,6 @@ def train(
     source = source_of(photographs, recipe, answers, processor, network)
     run(student, source, output, look_at(photographs, report), looks, workers)
     plot_run(output)
-
-
-def prepared(processor: str, threads: int | None) -> torch.device:
-    """The device that trains, with so many threads of the CPU for networks and one for pictures.
-
-    Raises:
-        InputError: there is no such device, or the number is none.
-    """
-    import cv2
-    import torch
-
-    from model.foundation.errors import InputError
-
-    if threads is not None:
-        if threads < 1:
-            raise InputError(f"--threads must be at least 1, found {threads}")
-        torch.set_num_threads(threads)
-    cv2.setNumThreads(1)  # views are drawn beside the network, which has the cores
-    if processor == "cuda" and not torch.cuda.is_available():
-        raise InputError("--processor cuda: this PyTorch sees no GPU; use --processor cpu")
-    return torch.device(processor)
 
 
 def look_at(photographs: Sequence[Photograph], report: Sequence[Path]) -> Look:

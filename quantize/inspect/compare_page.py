@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from convert.tflite.layer_difference import Histogram, LayerComparison, LayerDifference
-from model.foundation.pictures import COLOURS, html_page, new_figure, style, svg_url
+from model.foundation.command_line.pictures import COLOURS, html_page, new_figure, style, svg_url
 
 TEMPLATE = Path(__file__).parent / "templates" / "compare.html.j2"
 FIRST, SECOND = COLOURS[:2]

@@ -26,7 +26,7 @@ def qat(
     """
     import torch
 
-    from model.training.commands import prepared
+    from model.training.processor import prepared
     from quantize.qat import steps
 
     prepared(processor, threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.foundation.pictures import COLOURS, GREY, new_figure, save_svg, style
+from model.foundation.command_line.pictures import COLOURS, GREY, new_figure, save_svg, style
 from quantize.tune.curve import CalibrationCurve
 from quantize.tune.search import Found, pareto
 from quantize.tune.sensitivity import SensitivityTable

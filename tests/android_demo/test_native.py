@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from android_demo.script_build import debian, elf16k, native
-from model.foundation.c_compiler import compile_c
+from benchmark.runner.c_compiler import compile_c
 from model.foundation.errors import InputError
 
 HERE = Path(__file__).parent / "native"

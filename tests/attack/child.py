@@ -40,7 +40,7 @@ PRELOADED = (
     "benchmark.accuracy.tables", "benchmark.devices.commands", "benchmark.devices.kinds.host",
     "benchmark.devices.method", "benchmark.devices.tables", "benchmark.prediction.commands",
     "benchmark.report.build", "benchmark.report.made_files", "benchmark.report.gate", "convert.conversion",
-    "convert.doors.guess", "model.foundation.pictures",
+    "convert.doors.guess", "model.foundation.command_line.pictures",
     "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
     "model.training.commands", "model.training.loop", "model.training.plots", "model.training.student",
     "quantize.apply.steps", "quantize.calibrate.commands", "quantize.inspect.audit_page",

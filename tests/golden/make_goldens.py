@@ -16,6 +16,7 @@ import argparse
 import base64
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -324,8 +325,13 @@ def pattern(width: int, height: int) -> NDArray[np.uint8]:
 
 
 def write_json(name: str, value: Any) -> None:
-    """Write readable JSON."""
-    (HERE / name).write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    """Write readable JSON, a row of numbers in a line."""
+    text = re.sub(r"\[\s+([-+\d.e,\s]+?)\s+\]", _in_a_line, json.dumps(value, indent=1))
+    (HERE / name).write_text(text + "\n", encoding="utf-8")
+
+
+def _in_a_line(numbers: re.Match[str]) -> str:
+    return f"[{' '.join(numbers[1].split())}]"
 
 
 if __name__ == "__main__":

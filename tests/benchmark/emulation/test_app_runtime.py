@@ -11,7 +11,7 @@ import pytest
 from benchmark.__main__ import main
 from benchmark.devices.kind import parse_device
 from benchmark.emulation.app_runtime import APK, MEMBER, app_runtime, without_android
-from model.foundation.c_compiler import compile_c
+from benchmark.runner.c_compiler import compile_c
 from model.foundation.errors import InputError
 
 NEEDED, VERSION_NEEDS = 1, 0x6FFFFFFE

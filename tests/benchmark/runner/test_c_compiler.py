@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.foundation import c_compiler
-from model.foundation.c_compiler import build_state, compile_c
+from benchmark.runner import c_compiler
+from benchmark.runner.c_compiler import build_state, compile_c
 from model.foundation.errors import InputError
 
 
